@@ -1,0 +1,1 @@
+"""Generative adversarial networks and style transfer as pure functions."""

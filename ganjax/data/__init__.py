@@ -1,0 +1,1 @@
+"""Data: key and step in, batches out."""

@@ -1,0 +1,1 @@
+"""Measures of samples: features or images in, numbers out."""

@@ -1,0 +1,1 @@
+"""Networks: linen modules behind the two records of `ganjax.players`."""
