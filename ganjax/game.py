@@ -1,0 +1,229 @@
+"""A game is two scalar functions of both players' parameters.
+
+`gan` builds the two from networks, a loss, a prior and regularisers; the update
+rules of `ganjax.steps` descend them and know nothing of what they are made of.
+A function `step -> Game` is a schedule: whatever changes while training runs
+(an annealed penalty, a fade) is said there and nowhere else.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from ganjax.players import PLAYERS, Pair
+
+# Initialising looks at shapes only; packs and groups of 2, 3, 4 and 6 divide it.
+_EXAMPLES = 12
+
+
+class Game(NamedTuple):
+  """Two players' objectives, and how the game begins and is shown.
+
+  Attributes:
+    init: `key -> (params, buffers)`, each a `Pair`.
+    generator: `(params, buffers, batch, key) -> value, (buffers, metrics)`:
+      what the generator descends in its own parameters. Batch is images
+      `[N, ...]` or a tree of them; metrics are scalars by name. Only the
+      player's own buffers are changed.
+    discriminator: likewise.
+    prior: `(key, number) -> latents [number, Z]`.
+    sample: `(params, buffers, latents, key=None) -> images`, in evaluation
+      mode: params of a generator (raw, or their moving average), buffers the
+      `Pair`, and a key for networks that draw noise.
+  """
+
+  init: Callable
+  generator: Callable
+  discriminator: Callable
+  prior: Callable
+  sample: Callable
+
+
+class Turn(NamedTuple):
+  """What a regulariser may look at when a player moves.
+
+  Attributes:
+    real: the reals as the discriminator is shown them.
+    fake: the generator's images, a function of its parameters.
+    latents: `[N, Z]`, where the fakes come from.
+    styles: the same after the mapping.
+    critic: images -> logits `[N]`, parameters bound.
+    generate: latents -> images, parameters bound.
+    synthesis: styles -> images, parameters bound.
+    key: for the regulariser's own draws.
+  """
+
+  real: Any
+  fake: Any
+  latents: jax.Array
+  styles: Any
+  critic: Callable
+  generate: Callable
+  synthesis: Callable
+  key: jax.Array
+
+
+class Regularizer(NamedTuple):
+  """A term added to a player's value, with what it remembers between turns.
+
+  Attributes:
+    apply: `(turn, memory) -> (values [N], memory)`.
+    init: `() -> memory`, any tree of arrays.
+  """
+
+  apply: Callable
+  init: Callable
+
+
+def stateless(values):
+  """The `Regularizer` of a function `turn -> values [N]` that remembers nothing."""
+  return Regularizer(lambda turn, memory: (values(turn), memory), lambda: ())
+
+
+def lazily(regularizer, every):
+  """The `Regularizer` applied at each `every`-th turn only, `every` times as strong.
+
+  Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", 2020,
+  arXiv:1912.04958, section 3.1. Under `vmap` both branches run, so nothing is
+  saved there; R1 and R2 beside the relativistic loss fail when lazy.
+
+  Args:
+    regularizer: any `Regularizer`.
+    every: turns from one application to the next, at least 1.
+  """
+
+  def apply(turn, memory):
+    turns, inner = memory
+
+    def busy(inner):
+      values, inner = regularizer.apply(turn, inner)
+      return every * values, inner
+
+    def idle(inner):
+      values, _ = jax.eval_shape(busy, inner)
+      return jnp.zeros(values.shape, values.dtype), inner
+
+    values, inner = jax.lax.cond(turns % every == 0, busy, idle, inner)
+    return values, (turns + 1, inner)
+
+  return Regularizer(apply, lambda: (jnp.int32(0), regularizer.init()))
+
+
+def gan(generator, discriminator, loss, prior, regularizers=None):
+  """The `Game` of two networks, unconditional, over images or trees of images.
+
+  Both players see their networks in training mode. A turn stores only the
+  player's own buffers, so the generator's turn leaves the discriminator's
+  running statistics alone (PyTorch's DCGAN example moves them twice a step).
+
+  Args:
+    generator: a `Generator`.
+    discriminator: a `Discriminator`.
+    loss: a `Pair` of functions of logits, `(real [N], fake [N]) -> [N]`.
+    prior: `(key, number) -> latents`.
+    regularizers: a `Pair` of dicts from a name to a `Regularizer`.
+  """
+  regularizers = regularizers or Pair({}, {})
+
+  def init(key):
+    latents_key, generator_key, discriminator_key = jax.random.split(key, 3)
+    latents = prior(latents_key, _EXAMPLES)
+    params, network = generator.init(generator_key, latents)
+    styles, _ = generator.mapping(params, network, latents, latents_key, True)
+    images, _ = generator.synthesis(params, network, styles, latents_key, True)
+    networks = Pair(
+      (params, network), discriminator.init(discriminator_key, images)
+    )
+    params = Pair(*(params for params, _ in networks))
+    buffers = Pair(
+      *(
+        {
+          'network': network,
+          'memory': {name: term.init() for name, term in terms.items()},
+        }
+        for (_, network), terms in zip(networks, regularizers, strict=True)
+      )
+    )
+    return params, buffers
+
+  def objective(player):
+    terms = getattr(regularizers, player)
+
+    def value(params, buffers, batch, key):
+      keys = dict(
+        zip(
+          ('latents', 'mapping', 'synthesis', 'real', 'fake', *terms),
+          jax.random.split(key, 5 + len(terms)),
+          strict=True,
+        )
+      )
+      networks = Pair(*(buffer['network'] for buffer in buffers))
+      real = discriminator.view(batch)
+      latents = prior(keys['latents'], jax.tree.leaves(batch)[0].shape[0])
+      styles, drawn = generator.mapping(
+        params.generator, networks.generator, latents, keys['mapping'], True
+      )
+      fake, drawn = generator.synthesis(
+        params.generator, drawn, styles, keys['synthesis'], True
+      )
+      real_logits, judged = discriminator.apply(
+        params.discriminator, networks.discriminator, real, keys['real'], True
+      )
+      fake_logits, judged = discriminator.apply(
+        params.discriminator, judged, fake, keys['fake'], True
+      )
+
+      def synthesis(styles):
+        return generator.synthesis(
+          params.generator, drawn, styles, keys['synthesis'], True
+        )[0]
+
+      turn = Turn(
+        real=real,
+        fake=fake,
+        latents=latents,
+        styles=styles,
+        critic=lambda images: discriminator.apply(
+          params.discriminator, judged, images, keys['fake'], True
+        )[0],
+        generate=lambda latents: synthesis(
+          generator.mapping(
+            params.generator, drawn, latents, keys['mapping'], True
+          )[0]
+        ),
+        synthesis=synthesis,
+        key=key,
+      )
+      total = getattr(loss, player)(real_logits, fake_logits).mean()
+      metrics = {f'loss/{player}': total}
+      if player == 'discriminator':
+        metrics |= {
+          'logits/real': real_logits.mean(),
+          'logits/fake': fake_logits.mean(),
+          'accuracy/real': (real_logits > 0).mean(),
+          'accuracy/fake': (fake_logits < 0).mean(),
+        }
+      memory = {}
+      for name, term in terms.items():
+        values, memory[name] = term.apply(
+          turn._replace(key=keys[name]), getattr(buffers, player)['memory'][name]
+        )
+        metrics[f'regularizer/{name}'] = values.mean()
+        total += values.mean()
+      own = {
+        'network': getattr(Pair(drawn, judged), player),
+        'memory': memory,
+      }
+      return total, (buffers._replace(**{player: own}), metrics)
+
+    return value
+
+  def sample(params, buffers, latents, key=None):
+    network = buffers.generator['network']
+    styles, _ = generator.mapping(params, network, latents, key, False)
+    images, _ = generator.synthesis(params, network, styles, key, False)
+    return images
+
+  return Game(init, *map(objective, PLAYERS), prior, sample)

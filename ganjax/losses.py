@@ -1,0 +1,110 @@
+"""Adversarial losses: a `Pair` of functions of logits, per example.
+
+Each player's function takes the logits of reals and of fakes, both `[N]`, and
+returns `[N]`; the mean is taken once, in the game. Logits are the
+discriminator's output before any sigmoid.
+"""
+
+import jax.numpy as jnp
+from jax.nn import relu, softplus
+
+from ganjax.players import Pair
+
+
+def _cross_entropy(real, fake):
+  return softplus(-real) + softplus(fake)
+
+
+minimax = Pair(lambda real, fake: -softplus(fake), _cross_entropy)
+"""The zero-sum game: both players move the same value, in opposite directions.
+
+Goodfellow et al., "Generative Adversarial Nets", 2014, arXiv:1406.2661,
+equation 1. Its generator saturates while the discriminator wins.
+"""
+
+non_saturating = Pair(lambda real, fake: softplus(-fake), _cross_entropy)
+"""The generator maximises log D(G(z)) instead of minimising log(1 - D(G(z))).
+
+Goodfellow et al., "Generative Adversarial Nets", 2014, arXiv:1406.2661,
+section 3.
+"""
+
+least_squares = Pair(
+  lambda real, fake: (fake - 1) ** 2 / 2,
+  lambda real, fake: ((real - 1) ** 2 + fake**2) / 2,
+)
+"""Squares instead of cross-entropy, on logits, with the targets 0, 1 and 1.
+
+Mao et al., "Least Squares Generative Adversarial Networks", 2017,
+arXiv:1611.04076, equation 9.
+"""
+
+hinge = Pair(
+  lambda real, fake: -fake,
+  lambda real, fake: relu(1 - real) + relu(1 + fake),
+)
+"""The margin loss of spectrally normalised and self-attention GANs.
+
+Miyato et al., "Spectral Normalization for Generative Adversarial Networks",
+2018, arXiv:1802.05957, equations 16 and 17.
+"""
+
+wasserstein = Pair(lambda real, fake: -fake, lambda real, fake: fake - real)
+"""The critic's estimate of the earth mover's distance; it needs a Lipschitz bound.
+
+Arjovsky, Chintala and Bottou, "Wasserstein GAN", 2017, arXiv:1701.07875,
+algorithm 1.
+"""
+
+relativistic = Pair(
+  lambda real, fake: softplus(real - fake),
+  lambda real, fake: softplus(fake - real),
+)
+"""The logits of each real are compared with those of the fake at its index.
+
+Jolicoeur-Martineau, "The relativistic discriminator: a key element missing
+from standard GAN", 2018, arXiv:1807.00734, equations 11 and 12.
+"""
+
+
+def _against_average(real, fake):
+  return (
+    softplus(fake.mean() - real) + softplus(fake - real.mean())
+  )
+
+
+relativistic_average = Pair(
+  lambda real, fake: _against_average(fake, real),
+  _against_average,
+)
+"""The logits of each example are compared with the mean of the other kind's.
+
+Jolicoeur-Martineau, "The relativistic discriminator: a key element missing
+from standard GAN", 2018, arXiv:1807.00734, equations 13 and 14. The mean is
+that of the batch which the function is given.
+"""
+
+
+def label_smoothing(loss, amount):
+  """The loss with a share `amount` of the reals labelled as fakes: one-sided.
+
+  Salimans et al., "Improved Techniques for Training GANs", 2016,
+  arXiv:1606.03498, section 3.4. With D's loss a(real) + b(fake), the reals
+  contribute (1 - amount) a + amount b, up to a constant. The losses that
+  compare reals with fakes (the relativistic ones) have no such sum, and no
+  one-sided smoothing.
+
+  Args:
+    loss: a `Pair` whose discriminator's part is a sum over reals and fakes.
+    amount: in [0, 1); may be traced. 0 leaves every gradient as it is.
+
+  Returns:
+    A `Pair`; the generator's part is unchanged.
+  """
+
+  def discriminator(real, fake):
+    none = jnp.zeros_like(real)
+    relabelled = loss.discriminator(none, real) - loss.discriminator(real, none)
+    return loss.discriminator(real, fake) + amount * relabelled
+
+  return loss._replace(discriminator=discriminator)

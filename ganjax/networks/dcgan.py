@@ -1,0 +1,140 @@
+"""DCGAN: a generator and a discriminator of strided convolutions.
+
+Radford, Metz and Chintala, "Unsupervised Representation Learning with Deep
+Convolutional Generative Adversarial Networks", 2016, arXiv:1511.06434. As in
+PyTorch's example: 4x4 kernels, no biases beside batch normalisation, weights
+N(0, .02), scales N(1, .02).
+"""
+
+from typing import Any
+
+import jax.numpy as jnp
+from flax import linen as nn
+
+from ganjax.networks import linen
+from ganjax.networks.layers import BatchNorm, Conv, ConvTranspose
+
+_WEIGHTS = nn.initializers.normal(0.02)
+
+
+def _scales(key, shape):
+  return 1 + _WEIGHTS(key, shape)
+
+
+class DCGANGenerator(nn.Module):
+  """Latents `[N, Z]` -> images `[N, resolution, resolution, channels]` in [-1, 1]."""
+
+  resolution: int
+  channels: int
+  width: int
+  groups: int
+  axis_name: str | None
+  dtype: Any
+
+  @nn.compact
+  def __call__(self, latents, train):
+    """Images of the latents."""
+
+    def activate(images):
+      images = BatchNorm(
+        groups=self.groups,
+        axis_name=self.axis_name,
+        scale_init=_scales,
+        dtype=self.dtype,
+      )(images, train)
+      return nn.relu(images)
+
+    width = self.width * self.resolution // 8
+    images = nn.Dense(
+      16 * width, use_bias=False, kernel_init=_WEIGHTS, dtype=self.dtype
+    )(latents)
+    images = activate(images.reshape(-1, 4, 4, width))
+    while width > self.width:
+      width //= 2
+      images = activate(ConvTranspose(width, dtype=self.dtype)(images))
+    images = ConvTranspose(self.channels, dtype=self.dtype)(images)
+    return jnp.tanh(images).astype(jnp.float32)
+
+
+class DCGANDiscriminator(nn.Module):
+  """Images `[N, resolution, resolution, channels]` -> logits `[N]`."""
+
+  width: int
+  groups: int
+  axis_name: str | None
+  dtype: Any
+
+  @nn.compact
+  def __call__(self, images, train):
+    """Logits of the images."""
+    width = self.width
+    images = nn.leaky_relu(Conv(width, dtype=self.dtype)(images), 0.2)
+    while images.shape[1] > 4:
+      width *= 2
+      images = BatchNorm(
+        groups=self.groups,
+        axis_name=self.axis_name,
+        scale_init=_scales,
+        dtype=self.dtype,
+      )(Conv(width, dtype=self.dtype)(images), train)
+      images = nn.leaky_relu(images, 0.2)
+    logits = nn.Dense(
+      1, use_bias=False, kernel_init=_WEIGHTS, dtype=self.dtype
+    )(images.reshape(images.shape[0], -1))
+    return logits[:, 0].astype(jnp.float32)
+
+
+def generator(
+  resolution,
+  channels=3,
+  width=64,
+  groups=1,
+  axis_name=None,
+  dtype=jnp.float32,
+):
+  """The `Generator` of DCGAN.
+
+  Args:
+    resolution: of the images, a power of two from 16 to 128.
+    channels: of the images, 1 to 4.
+    width: channels before the last layer; they double at each halving of the
+      resolution, to 8 times as many at 64 pixels.
+    groups: ghost batches of the batch normalisation.
+    axis_name: of the devices under `jax.pmap`.
+    dtype: of the computation; parameters are float32.
+
+  Raises:
+    ValueError: if DCGAN has no such images.
+  """
+  _check(resolution, channels)
+  return linen.generator(
+    DCGANGenerator(resolution, channels, width, groups, axis_name, dtype)
+  )
+
+
+def discriminator(
+  resolution,
+  channels=3,
+  width=64,
+  groups=1,
+  axis_name=None,
+  dtype=jnp.float32,
+):
+  """The `Discriminator` of DCGAN; for the arguments, see `generator`.
+
+  `width` is that of the first layer's output.
+  """
+  _check(resolution, channels)
+  return linen.discriminator(
+    DCGANDiscriminator(width, groups, axis_name, dtype)
+  )
+
+
+def _check(resolution, channels):
+  if resolution not in (16, 32, 64, 128):
+    raise ValueError(
+      f'DCGAN makes images of 16, 32, 64 or 128 pixels, not {resolution}; '
+      'set the resolution of the data to one of these.'
+    )
+  if channels not in (1, 2, 3, 4):
+    raise ValueError(f'DCGAN makes images of 1 to 4 channels, not {channels}.')

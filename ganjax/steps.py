@@ -1,0 +1,302 @@
+"""Update rules: from a game and two optimisers to `step(state, batch)`.
+
+Each rule takes a `Game`, or a schedule `step -> Game`, and a `Pair` of optax
+transformations, and returns `step(state, batch) -> (state, metrics)`, a pure
+function to be jitted, scanned, mapped or sharded by the caller. Randomness is
+`fold_in(state.key, state.step)`: the same state makes the same step.
+"""
+
+from typing import Any
+
+import flax
+import jax
+import jax.numpy as jnp
+import optax
+
+from ganjax.players import PLAYERS, Pair
+
+# Folded into the run's key for its data; no step is ever numbered so.
+_DATA = 2**32 - 1
+
+
+@flax.struct.dataclass
+class TrainState:
+  """All that a training run is, between two steps.
+
+  Attributes:
+    step: int32, updates of the generator so far.
+    key: the run's key; it never changes.
+    params: a `Pair` of parameters.
+    opt_state: a `Pair` of optax states.
+    buffers: a `Pair` of what the game carries.
+    ema_params: the moving average of the generator's parameters.
+  """
+
+  step: jax.Array
+  key: jax.Array
+  params: Pair
+  opt_state: Pair
+  buffers: Pair
+  ema_params: Any
+
+
+def init(game, optimizers, key):
+  """The `TrainState` before the first step; jit it, for initialising op by op is slow."""
+  init_key, key = jax.random.split(key)
+  step = jnp.int32(0)
+  params, buffers = _schedule(game)(step).init(init_key)
+  return TrainState(
+    step=step,
+    key=key,
+    params=params,
+    opt_state=_initial(optimizers, params),
+    buffers=buffers,
+    # A copy: a buffer that stands in a donated state twice is an error.
+    ema_params=jax.tree.map(jnp.copy, params.generator),
+  )
+
+
+def restart(optimizers, state):
+  """The state with both optimisers at their beginning, as growth asks for.
+
+  Parameters that sat idle under Adam would make a first move of
+  (1 - b1) / sqrt(1 - b2) learning rates.
+  """
+  return state.replace(opt_state=_initial(optimizers, state.params))
+
+
+def data_key(state):
+  """The run's key for the order or the draws of its data."""
+  return jax.random.fold_in(state.key, _DATA)
+
+
+def run(step, state, batches, number):
+  """The state after `number` steps, and their metrics stacked: a whole training.
+
+  Args:
+    step: of an update rule.
+    state: the `TrainState` to start from.
+    batches: `(key, step) -> batch`, the data as a pure function.
+    number: of steps, a Python int.
+  """
+  key = data_key(state)
+  return jax.lax.scan(
+    lambda state, _: step(state, batches(key, state.step)),
+    state,
+    length=number,
+  )
+
+
+def alternating(
+  game,
+  optimizers,
+  critic_steps=1,
+  ema_decay=0.999,
+  skip_below=None,
+  axis_name=None,
+):
+  """The rule of two phases: the discriminator moves, then the generator answers.
+
+  Goodfellow et al., "Generative Adversarial Nets", 2014, arXiv:1406.2661,
+  algorithm 1.
+
+  Args:
+    game: a `Game`, or `step -> Game`.
+    optimizers: a `Pair` of optax transformations.
+    critic_steps: moves of the discriminator for one of the generator (the
+      paper's k, WGAN's n_critic). Every leaf of the batch is
+      `[critic_steps * N, ...]`, and each move sees its own N.
+    ema_decay: of the generator's moving average, which starts out faster.
+    skip_below: the discriminator stands still while its adversarial loss is
+      under this; None lets it always move. May be traced.
+    axis_name: of the devices under `jax.pmap`: gradients, buffers and metrics
+      are averaged over it, and each device draws its own randomness. Batch
+      statistics need the name as well.
+  """
+  schedule = _schedule(game)
+
+  def step(state, batch):
+    game = schedule(state.step)
+    *critic_keys, key = jax.random.split(
+      _step_key(state, axis_name), critic_steps + 1
+    )
+    for turn, critic_key in enumerate(critic_keys):
+      share = _share(batch, turn, critic_steps)
+      before = state
+      state, critic_metrics = _move(
+        game, optimizers, 'discriminator', state, share, critic_key, axis_name
+      )
+      if skip_below is not None:
+        moves = critic_metrics['loss/discriminator'] >= skip_below
+        state = _where(moves, state, before)
+        critic_metrics['skipped'] = 1.0 - moves
+    state, metrics = _move(
+      game, optimizers, 'generator', state, share, key, axis_name
+    )
+    return _finish(state, ema_decay), critic_metrics | metrics
+
+  return step
+
+
+def simultaneous(game, optimizers, ema_decay=0.999, axis_name=None):
+  """The rule in which both players move at once, from the same point and latents.
+
+  Args:
+    game: a `Game`, or `step -> Game`.
+    optimizers: a `Pair` of optax transformations.
+    ema_decay: of the generator's moving average.
+    axis_name: as in `alternating`.
+  """
+  schedule = _schedule(game)
+
+  def step(state, batch):
+    state, metrics = _move_both(
+      schedule(state.step), optimizers, state, state.params, batch, axis_name
+    )
+    return _finish(state, ema_decay), metrics
+
+  return step
+
+
+def extragradient(game, optimizers, ema_decay=0.999, axis_name=None):
+  """The rule that looks ahead: it steps from here with the gradients from there.
+
+  Gidel et al., "A Variational Inequality Perspective on Generative Adversarial
+  Networks", 2019, arXiv:1802.10551, algorithms 1 and 4: with Adam, its moments
+  move at both gradients.
+
+  Args:
+    game: a `Game`, or `step -> Game`.
+    optimizers: a `Pair` of optax transformations.
+    ema_decay: of the generator's moving average.
+    axis_name: as in `alternating`.
+  """
+  schedule = _schedule(game)
+
+  def step(state, batch):
+    game = schedule(state.step)
+    ahead, _ = _move_both(
+      game, optimizers, state, state.params, batch, axis_name
+    )
+    state, metrics = _move_both(
+      game, optimizers, ahead, state.params, batch, axis_name
+    )
+    return _finish(state, ema_decay), metrics
+
+  return step
+
+
+def _schedule(game):
+  return game if callable(game) else lambda step: game
+
+
+def _initial(optimizers, params):
+  return Pair(
+    *(
+      optimizer.init(own)
+      for optimizer, own in zip(optimizers, params, strict=True)
+    )
+  )
+
+
+def _step_key(state, axis_name):
+  key = jax.random.fold_in(state.key, state.step)
+  if axis_name is None:
+    return key
+  # Without this every device would draw the same latents.
+  return jax.random.fold_in(key, jax.lax.axis_index(axis_name))
+
+
+def _share(batch, turn, turns):
+  """Rows `turn, turn + turns, ...`: a stride keeps a sharded batch in place."""
+  return jax.tree.map(
+    lambda leaf: leaf.reshape(-1, turns, *leaf.shape[1:])[:, turn], batch
+  )
+
+
+def _mean(tree, axis_name):
+  if axis_name is None:
+    return tree
+  return jax.tree.map(
+    lambda leaf: (
+      jax.lax.pmean(leaf, axis_name)
+      if jnp.issubdtype(leaf.dtype, jnp.floating)
+      else leaf
+    ),
+    tree,
+  )
+
+
+def _where(condition, yes, no):
+  return yes.replace(
+    params=jax.tree.map(
+      lambda yes, no: jnp.where(condition, yes, no), yes.params, no.params
+    ),
+    opt_state=jax.tree.map(
+      lambda yes, no: jnp.where(condition, yes, no), yes.opt_state, no.opt_state
+    ),
+  )
+
+
+def _gradient(game, player, params, buffers, batch, key, axis_name):
+  """One player's gradient, and its buffers and metrics after the turn."""
+
+  def value(own):
+    both = params._replace(**{player: own})
+    return getattr(game, player)(both, buffers, batch, key)
+
+  gradient, (buffers, metrics) = jax.grad(value, has_aux=True)(
+    getattr(params, player)
+  )
+  gradient, own, metrics = _mean(
+    (gradient, getattr(buffers, player), metrics), axis_name
+  )
+  metrics[f'gradient/{player}'] = optax.tree.norm(gradient)
+  return gradient, own, metrics
+
+
+def _descend(optimizers, player, gradient, own_buffers, state, origin):
+  """The state in which the player has moved away from its parameters in `origin`."""
+  params = getattr(origin, player)
+  updates, opt_state = getattr(optimizers, player).update(
+    gradient, getattr(state.opt_state, player), params
+  )
+  params = optax.apply_updates(params, updates)
+  return state.replace(
+    params=state.params._replace(**{player: params}),
+    opt_state=state.opt_state._replace(**{player: opt_state}),
+    buffers=state.buffers._replace(**{player: own_buffers}),
+  )
+
+
+def _move(game, optimizers, player, state, batch, key, axis_name):
+  gradient, own_buffers, metrics = _gradient(
+    game, player, state.params, state.buffers, batch, key, axis_name
+  )
+  state = _descend(
+    optimizers, player, gradient, own_buffers, state, state.params
+  )
+  return state, metrics
+
+
+def _move_both(game, optimizers, state, origin, batch, axis_name):
+  """Both players' moves away from `origin`, by the gradients at `state`."""
+  key, moved, metrics = _step_key(state, axis_name), state, {}
+  for player in PLAYERS:
+    gradient, own_buffers, own_metrics = _gradient(
+      game, player, state.params, state.buffers, batch, key, axis_name
+    )
+    moved = _descend(optimizers, player, gradient, own_buffers, moved, origin)
+    metrics |= own_metrics
+  return moved, metrics
+
+
+def _finish(state, ema_decay):
+  # Early on, an average as long as the run would keep the random start.
+  decay = jnp.minimum(ema_decay, (1.0 + state.step) / (10.0 + state.step))
+  return state.replace(
+    step=state.step + 1,
+    ema_params=optax.incremental_update(
+      state.params.generator, state.ema_params, 1 - decay
+    ),
+  )
