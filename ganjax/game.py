@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from ganjax.players import PLAYERS, Pair
 
-# Initialising looks at shapes only; packs and groups of 2, 3, 4 and 6 divide it.
+# Initialising looks at shapes only; packs and groups of 2, 3 and 4 divide it.
 _EXAMPLES = 12
 
 
@@ -78,12 +78,12 @@ class Regularizer(NamedTuple):
 
 
 def stateless(values):
-  """The `Regularizer` of a function `turn -> values [N]` that remembers nothing."""
+  """The `Regularizer` of `turn -> values [N]`, which remembers nothing."""
   return Regularizer(lambda turn, memory: (values(turn), memory), lambda: ())
 
 
 def lazily(regularizer, every):
-  """The `Regularizer` applied at each `every`-th turn only, `every` times as strong.
+  """The `Regularizer` of each `every`-th turn only, `every` times as strong.
 
   Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", 2020,
   arXiv:1912.04958, section 3.1. Under `vmap` both branches run, so nothing is
@@ -205,10 +205,10 @@ def gan(generator, discriminator, loss, prior, regularizers=None):
           'accuracy/real': (real_logits > 0).mean(),
           'accuracy/fake': (fake_logits < 0).mean(),
         }
-      memory = {}
+      memory, remembered = {}, getattr(buffers, player)['memory']
       for name, term in terms.items():
         values, memory[name] = term.apply(
-          turn._replace(key=keys[name]), getattr(buffers, player)['memory'][name]
+          turn._replace(key=keys[name]), remembered[name]
         )
         metrics[f'regularizer/{name}'] = values.mean()
         total += values.mean()

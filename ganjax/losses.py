@@ -50,7 +50,7 @@ Miyato et al., "Spectral Normalization for Generative Adversarial Networks",
 """
 
 wasserstein = Pair(lambda real, fake: -fake, lambda real, fake: fake - real)
-"""The critic's estimate of the earth mover's distance; it needs a Lipschitz bound.
+"""The earth mover's distance, if something bounds the critic's slope.
 
 Arjovsky, Chintala and Bottou, "Wasserstein GAN", 2017, arXiv:1701.07875,
 algorithm 1.
@@ -68,9 +68,7 @@ from standard GAN", 2018, arXiv:1807.00734, equations 11 and 12.
 
 
 def _against_average(real, fake):
-  return (
-    softplus(fake.mean() - real) + softplus(fake - real.mean())
-  )
+  return softplus(fake.mean() - real) + softplus(fake - real.mean())
 
 
 relativistic_average = Pair(

@@ -1,4 +1,4 @@
-"""The two players: records of pure functions, and a pair to hold anything twice."""
+"""The two players as records of pure functions, and a pair of anything."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""Priors: what the latents are drawn from, as `(key, number) -> latents [N, Z]`."""
+"""Priors, what latents are drawn from: `(key, number) -> latents [N, Z]`."""
 
 import jax
 import jax.numpy as jnp

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 
 def _squares(critic, images):
-  """Squared norm of the critic's gradient at each leaf of images: a tree of `[N]`."""
+  """The squared norm of the gradient at each leaf of images: `[N]` each."""
   slopes = jax.grad(lambda images: critic(images).sum())(images)
   return jax.tree.map(
     lambda slope: jnp.sum(slope**2, axis=tuple(range(1, slope.ndim))), slopes
@@ -18,7 +18,7 @@ def _squares(critic, images):
 
 
 def _distances(critic, images, target):
-  """Squared distance of gradient norms from `target`, `[N]`, averaged over leaves."""
+  """The squared distance of gradient norms from target, `[N]`, over leaves."""
   penalties = [
     # The norm has no derivative at 0, where a dead critic would make it NaN.
     (jnp.sqrt(square + 1e-12) - target) ** 2
@@ -64,7 +64,7 @@ def r2(critic, fake):
 
 
 def wgan_gp(critic, real, fake, key, target=1.0):
-  """Squared distance of the gradient's norm from `target` between real and fake.
+  """Squared distance of the gradient's norm from `target`, `[N]`, in between.
 
   Gulrajani et al., "Improved Training of Wasserstein GANs", 2017,
   arXiv:1704.00028, equation 3, without lambda. Over a pyramid: one epsilon an

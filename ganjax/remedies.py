@@ -41,7 +41,8 @@ def spectral(network):
         name = jax.tree_util.keystr(path)
         if name not in vectors:
           return leaf
-        value, vector = _largest(leaf.reshape(-1, leaf.shape[-1]), vectors[name])
+        matrix = leaf.reshape(-1, leaf.shape[-1])
+        value, vector = _largest(matrix, vectors[name])
         if train:
           vectors[name] = vector
         return leaf / value

@@ -15,8 +15,8 @@ import optax
 
 from ganjax.players import PLAYERS, Pair
 
-# Folded into the run's key for its data; no step is ever numbered so.
-_DATA = 2**32 - 1
+# Folded into the run's key; no step is ever numbered so.
+_DATA, _VIEW = 2**32 - 1, 2**32 - 2
 
 
 @flax.struct.dataclass
@@ -41,7 +41,7 @@ class TrainState:
 
 
 def init(game, optimizers, key):
-  """The `TrainState` before the first step; jit it, for initialising op by op is slow."""
+  """The `TrainState` before the first step; unless jitted, it is slow."""
   init_key, key = jax.random.split(key)
   step = jnp.int32(0)
   params, buffers = _schedule(game)(step).init(init_key)
@@ -70,8 +70,24 @@ def data_key(state):
   return jax.random.fold_in(state.key, _DATA)
 
 
+def view(game):
+  """The function `(state, number) -> images` of the same latents at every step.
+
+  Images are the moving average's, in evaluation mode.
+  """
+  schedule = _schedule(game)
+
+  def images(state, number):
+    now = schedule(state.step)
+    key = jax.random.fold_in(state.key, _VIEW)
+    latents = now.prior(key, number)
+    return now.sample(state.ema_params, state.buffers, latents, key)
+
+  return images
+
+
 def run(step, state, batches, number):
-  """The state after `number` steps, and their metrics stacked: a whole training.
+  """The state after `number` steps and their stacked metrics: a training.
 
   Args:
     step: of an update rule.
@@ -95,7 +111,7 @@ def alternating(
   skip_below=None,
   axis_name=None,
 ):
-  """The rule of two phases: the discriminator moves, then the generator answers.
+  """The rule of two phases: the discriminator moves, then the generator.
 
   Goodfellow et al., "Generative Adversarial Nets", 2014, arXiv:1406.2661,
   algorithm 1.
@@ -139,7 +155,7 @@ def alternating(
 
 
 def simultaneous(game, optimizers, ema_decay=0.999, axis_name=None):
-  """The rule in which both players move at once, from the same point and latents.
+  """The rule in which both players move at once, with the same latents.
 
   Args:
     game: a `Game`, or `step -> Game`.
@@ -159,7 +175,7 @@ def simultaneous(game, optimizers, ema_decay=0.999, axis_name=None):
 
 
 def extragradient(game, optimizers, ema_decay=0.999, axis_name=None):
-  """The rule that looks ahead: it steps from here with the gradients from there.
+  """The rule that looks ahead, and steps from here with the gradients there.
 
   Gidel et al., "A Variational Inequality Perspective on Generative Adversarial
   Networks", 2019, arXiv:1802.10551, algorithms 1 and 4: with Adam, its moments
@@ -256,7 +272,7 @@ def _gradient(game, player, params, buffers, batch, key, axis_name):
 
 
 def _descend(optimizers, player, gradient, own_buffers, state, origin):
-  """The state in which the player has moved away from its parameters in `origin`."""
+  """The state in which the player has moved away from its `origin`."""
   params = getattr(origin, player)
   updates, opt_state = getattr(optimizers, player).update(
     gradient, getattr(state.opt_state, player), params

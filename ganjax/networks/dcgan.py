@@ -22,7 +22,7 @@ def _scales(key, shape):
 
 
 class DCGANGenerator(nn.Module):
-  """Latents `[N, Z]` -> images `[N, resolution, resolution, channels]` in [-1, 1]."""
+  """Latents `[N, Z]` -> images `[N, R, R, channels]` in [-1, 1]."""
 
   resolution: int
   channels: int
@@ -57,7 +57,7 @@ class DCGANGenerator(nn.Module):
 
 
 class DCGANDiscriminator(nn.Module):
-  """Images `[N, resolution, resolution, channels]` -> logits `[N]`."""
+  """Images `[N, R, R, C]` -> logits `[N]`."""
 
   width: int
   groups: int

@@ -10,7 +10,7 @@ from ganjax.networks import convolution
 
 
 class Conv(nn.Module):
-  """Strided convolution without a bias: images `[N, H, W, C]` -> `[N, H/2, W/2, features]`.
+  """Convolution without a bias: `[N, H, W, C]` -> `[N, H/2, W/2, features]`.
 
   The defaults are DCGAN's: a 4x4 kernel, stride 2, padding 1.
   """
@@ -75,7 +75,7 @@ class BatchNorm(nn.Module):
 
   @nn.compact
   def __call__(self, inputs, train):
-    """Inputs, normalised by this batch where `train`, else by running statistics."""
+    """Inputs normalised: by this batch if `train`, else as they ran."""
     channels = inputs.shape[-1:]
     scale = self.param('scale', self.scale_init, channels)
     bias = self.param('bias', nn.initializers.zeros, channels)

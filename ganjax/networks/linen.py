@@ -4,7 +4,7 @@ from ganjax.players import Discriminator, Generator
 
 
 def generator(module):
-  """The `Generator` of a module `(latents, train) -> images`, without a mapping."""
+  """The `Generator` of a module `(latents, train) -> images`; no mapping."""
   return Generator(
     init=_init(module),
     mapping=lambda params, buffers, latents, key, train: (latents, buffers),

@@ -76,9 +76,7 @@ def generator(
     dtype: of the computation; parameters are float32.
   """
   return linen.generator(
-    DenseGenerator(
-      tuple(shape), tuple(widths), activation, output, norm, dtype
-    )
+    DenseGenerator(tuple(shape), tuple(widths), activation, output, norm, dtype)
   )
 
 

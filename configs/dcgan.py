@@ -1,0 +1,24 @@
+"""DCGAN (Radford, Metz and Chintala, 2016, arXiv:1511.06434).
+
+  python -m experiments.train --config configs/dcgan.py --workdir runs/dcgan
+
+trains on scikit-learn's handwritten digits, which need no download.
+"""
+
+from configs import base
+
+
+def get_config():
+  """The config, locked."""
+  config = base.get_config()
+  config.network = 'dcgan'
+  config.generator = dict(width=32, groups=1)
+  config.discriminator = dict(width=32, groups=1)
+  return config.lock()
+
+
+def sweep(add):
+  """The ablation of the losses, with and without R1."""
+  for loss in ('minimax', 'non_saturating', 'least_squares', 'hinge'):
+    for weight in (0.0, 5.0):
+      add({'loss': loss, 'regularizers.discriminator.r1.weight': weight})

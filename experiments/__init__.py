@@ -1,0 +1,1 @@
+"""Programs: flags, build, run, write."""

@@ -1,0 +1,61 @@
+"""What every program does at its start and its end: flags, caches, manners."""
+
+import os
+import pathlib
+import sys
+
+import jax
+from absl import app, flags
+from tqdm import tqdm
+
+_TRACEBACK = flags.DEFINE_bool(
+  'traceback', False, 'Show where in the code an error was raised.'
+)
+
+# What a user can cause and mend; anything else is a bug and shows its trace.
+_MENDABLE = (ValueError, FloatingPointError, ImportError, OSError)
+
+
+def run(main):
+  """Runs `main()` with absl's flags parsed; returns its number to the shell.
+
+  Errors that a user can mend are one sentence on stderr, with exit code 1;
+  wrong flags end with 2.
+  """
+
+  def guarded(argv):
+    if len(argv) > 1:
+      _fail(f'There is no use for {argv[1]!r}; flags begin with two dashes.', 2)
+    _cache_programs()
+    try:
+      sys.exit(main())
+    except _MENDABLE as error:
+      if _TRACEBACK.value:
+        raise
+      _fail(f'{error}', 1)
+
+  # absl would else report which backends are not there.
+  flags.FLAGS.set_default('verbosity', -1)
+  app.run(guarded, flags_parser=_parse)
+
+
+def _parse(argv):
+  try:
+    return flags.FLAGS(argv)
+  except (AttributeError, KeyError, TypeError, ValueError) as error:
+    _fail(f'{error.args[0] if error.args else error}', 2)
+  except flags.Error as error:
+    _fail(f'{error}', 2)
+
+
+def _fail(sentence, code):
+  tqdm.write(f'{pathlib.Path(sys.argv[0]).stem}: {sentence}', file=sys.stderr)
+  sys.exit(code)
+
+
+def _cache_programs():
+  """A second start finds compiled programs on the disk."""
+  home = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
+  jax.config.update('jax_compilation_cache_dir', f'{home}/ganjax/xla')
+  jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)
+  jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)

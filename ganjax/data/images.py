@@ -1,0 +1,215 @@
+"""Pictures decoded once to uint8 and kept as a memory-mapped file."""
+
+import concurrent.futures
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import uuid
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+import PIL
+from PIL import Image
+
+from ganjax.data import fit, sources
+
+_RECIPE = 1  # raise it when the same source gives other pixels than before
+
+
+class Dataset(NamedTuple):
+  """Pictures in memory or mapped from a file.
+
+  Fields:
+    images: uint8 [M, H, W, C].
+    labels: int32 [M], or None where the data has no classes.
+    name: what was read, for records: 'mnist/train 32x32x1'.
+  """
+
+  images: np.ndarray
+  labels: np.ndarray | None
+  name: str
+
+
+def scale(images):
+  """Returns uint8 images as float32 in [-1, 1]: 0 -> -1, 255 -> 1."""
+  return images.astype('float32') / 127.5 - 1
+
+
+def quantize(images):
+  """Returns images in [-1, 1] as uint8, what lies outside clipped."""
+  xp = images.__array_namespace__()
+  values = (images.astype('float32') + 1) * 127.5
+  return xp.clip(xp.round(values), 0, 255).astype('uint8')
+
+
+def load(
+  name,
+  directory=None,
+  split='train',
+  resolution=32,
+  channels=0,
+  crop='center',
+  cache=None,
+):
+  """Returns the Dataset of that name, decoded and resized once.
+
+  The pixels are kept in a folder below `cache` whose name changes with
+  whatever would change them; the next call maps that file. Broken pictures
+  are left out, with a warning that names them.
+
+  Args:
+    name: 'digits' (1,797 handwritten digits, no file needed), 'folder' (your
+      own pictures below `directory`), or a data set of TensorFlow Datasets
+      that lies prepared as ArrayRecord in `directory`, its data_dir.
+    directory: where the pictures lie.
+    split: 'train', 'test', or TFDS' notation; a folder has only 'train'.
+    resolution: side in pixels. Pictures that have it keep their exact pixels,
+      others are resized (MNIST, 28, is smoothed at 32).
+    channels: 1, 3 or 4; 0 for what is stored (3 for a folder).
+    crop: 'center' keeps the largest centred square, 'stretch' squeezes, 'pad'
+      puts the whole picture on black.
+    cache: folder for decoded pictures; `$XDG_CACHE_HOME/ganjax`, else
+      `~/.cache/ganjax`. Where it cannot be written, memory is used.
+
+  Raises:
+    FileNotFoundError: `directory` is missing, or the data is not prepared.
+    ValueError: an unknown name, split or value, or no readable picture.
+  """
+  source = sources.find(name, directory, split)
+  channels = channels or source.channels
+  fit.check(resolution, channels, crop)
+  shape = (resolution, resolution, channels)
+  title = f'{source.name} {resolution}x{resolution}x{channels}'
+  if not source.size:
+    raise ValueError(f'{title} has no pictures: choose a larger split.')
+  parts = [_RECIPE, PIL.__version__, name, split, source.identity, shape, crop]
+  digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
+  if cache is None:
+    home = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
+    cache = os.path.join(home, 'ganjax')
+  final = pathlib.Path(cache).expanduser() / digest
+
+  if not os.path.exists(final / 'about.json'):
+    draft = final.with_name(f'.{digest}-{uuid.uuid4().hex}')
+    images = _allocate(draft, (source.size, *shape))
+    try:
+      labels, broken = _decode(source, images, title, crop)
+      images = images[: len(labels)]
+      if not isinstance(images, np.memmap):
+        _report(broken, source.size, title)
+        return Dataset(images, _array(labels), title)
+      about = {'name': title, 'size': source.size, 'broken': broken}
+      _publish(draft, final, images, labels, about)
+    finally:
+      shutil.rmtree(draft, ignore_errors=True)
+
+  about = json.loads((final / 'about.json').read_text())
+  _report(about['broken'], about['size'], title)
+  labels = final / 'labels.npy'
+  return Dataset(
+    np.load(final / 'images.npy', mmap_mode='r'),
+    np.load(labels) if labels.exists() else None,
+    title,
+  )
+
+
+def _allocate(draft, shape):
+  """Returns an array in a new file, or in memory where none can be made."""
+  try:
+    draft.mkdir(parents=True)
+    path = draft / 'images.npy'
+    images = np.lib.format.open_memmap(path, 'w+', np.uint8, shape)
+    # A full disk must be an error here: later it would be a bus error.
+    if hasattr(os, 'posix_fallocate'):
+      with open(path, 'r+b') as file:
+        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return images
+  except OSError as error:
+    shutil.rmtree(draft, ignore_errors=True)
+    warnings.warn(
+      f"cannot write the cache '{draft.parent}' ({error}): decoding to memory "
+      'instead; give another folder as cache to decode only once.',
+      stacklevel=3,
+    )
+    return np.empty(shape, np.uint8)
+
+
+def _decode(source, images, title, crop):
+  """Fills `images` from the front; returns labels and what is broken."""
+  from tqdm import tqdm
+
+  def decode(part):
+    files = source.read(part)
+    return [place(i, *file) for i, file in zip(part, files, strict=True)]
+
+  def place(index, file, label):
+    try:
+      images[index] = fit.fit(file, *images.shape[2:], crop)
+    except Exception as error:
+      if not fit.broken(error):
+        raise
+      return index, None, f'{source.title(index)} ({error})'
+    return index, label, None
+
+  labels, broken = [], []
+  few = True if source.size < 2000 else None  # None: shown on a terminal only
+  with (
+    warnings.catch_warnings(),
+    concurrent.futures.ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool,
+    tqdm(total=source.size, desc=title, unit=' images', disable=few) as bar,
+  ):
+    # Up to 179 million pixels are read; Pillow refuses more as a bomb.
+    warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+    parts = [
+      range(start, min(start + 32, source.size))
+      for start in range(0, source.size, 32)
+    ]
+    for done in pool.map(decode, parts):
+      for index, label, fault in done:
+        if fault:
+          broken.append(fault)
+        else:
+          if broken:
+            images[len(labels)] = images[index]
+          labels.append(label)
+        bar.update()
+  if not labels:
+    raise ValueError(
+      f'none of the {source.size} pictures of {title} can be read: '
+      f'{"; ".join(broken[:5])}.'
+    )
+  return labels, broken
+
+
+def _array(labels):
+  return None if labels[0] is None else np.asarray(labels, np.int32)
+
+
+def _publish(draft, final, images, labels, about):
+  """Completes the draft and renames it; the first of two processes wins."""
+  if about['broken']:
+    np.save(draft / 'kept.npy', images)
+    os.replace(draft / 'kept.npy', draft / 'images.npy')
+  else:
+    images.flush()
+  if labels[0] is not None:
+    np.save(draft / 'labels.npy', _array(labels))
+  (draft / 'about.json').write_text(json.dumps(about, indent=2))
+  try:
+    os.rename(draft, final)
+  except OSError:
+    if not os.path.exists(final / 'about.json'):
+      raise
+
+
+def _report(broken, size, title):
+  if broken:
+    more = f'; and {len(broken) - 5} more' if len(broken) > 5 else ''
+    warnings.warn(
+      f'{len(broken)} of {size} pictures of {title} cannot be read and are '
+      f'left out: {"; ".join(broken[:5])}{more}.',
+      stacklevel=3,
+    )

@@ -1,0 +1,221 @@
+"""Where pictures come from, each as random access to undecoded files.
+
+Three kinds: scikit-learn's handwritten digits, which need no file; a folder
+of one's own pictures; and the data sets of TensorFlow Datasets, read without
+TensorFlow.
+"""
+
+import difflib
+import glob
+import hashlib
+import io
+import os
+import pathlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+_SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp', '.bmp', '.gif')
+
+
+class Source(NamedTuple):
+  """Pictures by number.
+
+  Fields:
+    name: for records, as 'mnist/train'.
+    size: how many there are.
+    channels: as stored.
+    read: indices -> list of (file, label); a file is what PIL opens, a label
+      an integer or None.
+    title: index -> what to call that picture in a message.
+    identity: text that changes when the pictures do.
+  """
+
+  name: str
+  size: int
+  channels: int
+  read: Callable
+  title: Callable
+  identity: str
+
+
+def digits(split):
+  """Returns the source of 1,797 real handwritten digits, 8x8, in 10 classes.
+
+  From Ethem Alpaydin and Cevat Kaynak, "Optical Recognition of Handwritten
+  Digits", UCI, 1998, as scikit-learn ships them. The first 1,500 are 'train',
+  the last 297 'test'.
+  """
+  from sklearn import datasets
+
+  parts = {
+    'train': slice(0, 1500),
+    'test': slice(1500, None),
+    'all': slice(None),
+  }
+  if split not in parts:
+    raise ValueError(
+      f"digits have no split '{split}': choose 'train', 'test' or 'all'."
+    )
+  stored = datasets.load_digits()
+  images = (stored.images[parts[split]] * (255 / 16)).round().astype('uint8')
+  labels = stored.target[parts[split]]
+
+  def read(indices):
+    files = [io.BytesIO() for _ in indices]
+    for index, file in zip(indices, files, strict=True):
+      Image.fromarray(images[index]).save(file, 'png')
+    return [
+      (file, int(labels[index]))
+      for index, file in zip(indices, files, strict=True)
+    ]
+
+  return Source(
+    f'digits/{split}',
+    len(images),
+    1,
+    read,
+    lambda i: f'digit {i}',
+    'digits of 1998',
+  )
+
+
+def folder(directory, split):
+  """Returns the source of all pictures below a directory, sorted by name.
+
+  Hidden files and folders are skipped. Where every picture lies in one of two
+  or more sub-folders, these are the classes, numbered in sorted order.
+  """
+  if directory is None:
+    raise ValueError("name 'folder' needs directory, where the pictures lie.")
+  if split not in ('train', 'all'):
+    raise ValueError(
+      f"a folder has no split '{split}': keep 'train', and let directory name "
+      'the folder with the pictures of that split.'
+    )
+  root = pathlib.Path(directory).expanduser()
+  if not root.is_dir():
+    raise FileNotFoundError(
+      f"there is no folder '{directory}': directory must name the folder with "
+      'the pictures.'
+    )
+  paths = sorted(
+    pathlib.PurePath(path).as_posix()
+    for path in glob.glob('**/*', root_dir=root, recursive=True)
+    if path.lower().endswith(_SUFFIXES) and (root / path).is_file()
+  )
+  if not paths:
+    raise ValueError(
+      f"no pictures below '{directory}': looked for files that end in "
+      f'{", ".join(_SUFFIXES)}.'
+    )
+  tops = [path.split('/')[0] if '/' in path else None for path in paths]
+  classes = sorted({top for top in tops if top})
+  labelled = None not in tops and len(classes) > 1
+  numbers = {top: number for number, top in enumerate(classes)}
+  identity = hashlib.sha256()
+  for path in paths:
+    about = os.stat(root / path)
+    identity.update(f'{path}\0{about.st_size}\0{about.st_mtime_ns}\0'.encode())
+  return Source(
+    f'folder/{root.resolve().name}',
+    len(paths),
+    3,
+    lambda indices: [
+      (root / paths[i], numbers[tops[i]] if labelled else None) for i in indices
+    ],
+    lambda i: paths[i],
+    identity.hexdigest(),
+  )
+
+
+def prepared(name, directory, split):
+  """Returns the source of a data set that TensorFlow Datasets has prepared.
+
+  Its feature 'image' holds the pictures and 'label', where it is a class, the
+  classes. Nothing is downloaded or prepared.
+
+  Args:
+    name: as `tfds.builder` takes it: 'mnist', 'lsun/bedroom', 'mnist:3.0.1'.
+    directory: the data_dir that holds it; None for TFDS' default.
+    split: as TFDS takes it: 'train', 'train[:10%]', 'train+test'.
+  """
+  import tensorflow_datasets as tfds
+
+  known = ['digits', 'folder']
+  try:
+    builder = tfds.builder(name, data_dir=directory)
+  except tfds.core.DatasetNotFoundError:
+    known += tfds.list_builders(with_community_datasets=False)
+    near = difflib.get_close_matches(name, known, n=5, cutoff=0.5) or known[:2]
+    raise ValueError(
+      f"no data set '{name}': did you mean {', '.join(near)}? 'folder' reads "
+      "your own pictures; TensorFlow Datasets' catalogue lists the others."
+    ) from None
+  except ImportError as error:
+    raise ImportError(
+      f"TensorFlow Datasets cannot describe '{name}' here ({error}): install "
+      f"the missing package, or save its pictures in a folder, for 'folder'."
+    ) from error
+  except (ValueError, AssertionError) as error:
+    raise ValueError(f"no data set '{name}': {error}") from error
+  place = f' --data_dir={directory}' if directory else ''
+  order = (
+    f'install TensorFlow (only the preparation needs it) and run '
+    f'`tfds build {name} --file_format=array_record{place}`'
+  )
+  if not builder.is_prepared():
+    raise FileNotFoundError(
+      f"data set '{name}' is not prepared in '{builder.data_path}': {order}, "
+      'or let directory name the data_dir that holds it.'
+    )
+  if builder.info.file_format != tfds.core.FileFormat.ARRAY_RECORD:
+    raise ValueError(
+      f"data set '{name}' in '{builder.data_path}' is stored as "
+      f'{builder.info.file_format.value}, which cannot be read in any order: '
+      f'{order}.'
+    )
+  features = dict(builder.info.features.items())
+  feature = features.get('image')
+  depths = (np.uint8, np.uint16)
+  if not isinstance(feature, tfds.features.Image) or (
+    feature.np_dtype not in depths
+  ):
+    raise ValueError(
+      f"data set '{name}' has no feature 'image' of 8 or 16 bit pictures; its "
+      f'features are {", ".join(features)}.'
+    )
+  labelled = isinstance(features.get('label'), tfds.features.ClassLabel)
+  records = builder.as_data_source(
+    split, decoders={'image': tfds.decode.SkipDecoding()}
+  )
+
+  def read(indices):
+    # Together they take a quarter of the time of one by one.
+    return [
+      (
+        io.BytesIO(record['image']),
+        int(record['label']) if labelled else None,
+      )
+      for record in records.__getitems__(indices)
+    ]
+
+  return Source(
+    f'{name}/{split}',
+    len(records),
+    feature.shape[-1] or 3,
+    read,
+    lambda i: f'example {i}',
+    (builder.data_path / 'dataset_info.json').read_text() + split,
+  )
+
+
+def find(name, directory, split):
+  """Returns the source of that name: 'digits', 'folder', or TFDS' name."""
+  if name == 'digits':
+    return digits(split)
+  if name == 'folder':
+    return folder(directory, split)
+  return prepared(name, directory, split)

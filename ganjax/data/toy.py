@@ -1,0 +1,68 @@
+"""Mixtures and curves in the plane: a key in, points out.
+
+The cases on which mode collapse is measured, since the true modes are known.
+"""
+
+import jax
+import jax.numpy as jnp
+
+
+def ring(modes=8, radius=1.0):
+  """Returns centres evenly spaced on a circle, [modes, 2].
+
+  Angles are 2 pi i / modes: a linspace that includes its end would lay the
+  last mode on the first one, as some published scripts do. PacGAN (Zinan Lin
+  et al., 2018, arXiv:1712.04086) has 8 modes at radius 1 with std 0.01.
+  """
+  angles = 2 * jnp.pi * jnp.arange(modes) / modes
+  return radius * jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=-1)
+
+
+def grid(side=5, spacing=2.0):
+  """Returns centres of a square grid around the origin, [side^2, 2].
+
+  PacGAN (Zinan Lin et al., 2018, arXiv:1712.04086): side 5, spacing 2, so
+  {-4, -2, 0, 2, 4}^2, with std 0.05.
+  """
+  line = spacing * (jnp.arange(side) - (side - 1) / 2)
+  return jnp.stack(jnp.meshgrid(line, line, indexing='ij'), -1).reshape(-1, 2)
+
+
+def mixture(centres, std):
+  """Returns `sample(key, number) -> [number, D]` of equally likely Gaussians.
+
+  Args:
+    centres: the means, [K, D].
+    std: standard deviation along each axis, at least 0; may be traced.
+  """
+
+  def sample(key, number):
+    choice, noise = jax.random.split(key)
+    modes = jax.random.randint(choice, (number,), 0, len(centres))
+    points = jnp.asarray(centres)[modes]
+    return points + std * jax.random.normal(noise, points.shape)
+
+  return sample
+
+
+def spiral(noise=0.25, divisor=7.5):
+  """Returns `sample(key, number) -> [number, 2]` of a Swiss roll in the plane.
+
+  Points t (cos t, sin t) with t uniform in [1.5 pi, 4.5 pi], plus Gaussian
+  noise, all divided; the defaults are those of Ishaan Gulrajani et al.,
+  "Improved Training of Wasserstein GANs", 2017, arXiv:1704.00028.
+
+  Args:
+    noise: standard deviation along each axis, before the division.
+    divisor: what the points are divided by; 7.5 brings them to about [-2, 2].
+  """
+
+  def sample(key, number):
+    place, jitter = jax.random.split(key)
+    t = jax.random.uniform(
+      place, (number,), minval=1.5 * jnp.pi, maxval=4.5 * jnp.pi
+    )
+    points = t[:, None] * jnp.stack([jnp.cos(t), jnp.sin(t)], axis=-1)
+    return (points + noise * jax.random.normal(jitter, points.shape)) / divisor
+
+  return sample

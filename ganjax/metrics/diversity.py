@@ -1,0 +1,161 @@
+"""How alike the images of one set are: the alarms for a collapsed generator.
+
+A set's value means little alone: measure as many real images beside it.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+_WINDOW = 11  # pixels across; standard deviation 1.5
+_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # fine to coarse
+
+
+def pairwise_distance(images):
+  """Mean root-mean-square difference of all pairs of the set, a scalar.
+
+  The mean over i != j of `|x_i - x_j|_2 / sqrt(d)`: of images in [-1, 1] it
+  lies in [0, 2] at any resolution, 0 where the set is one image. It works as
+  well on features or points.
+
+  Args:
+    images: [N, ...], N >= 2, with d values each.
+
+  Raises:
+    ValueError: if there are fewer than two images.
+  """
+  _several(images)
+  rows = images.reshape(len(images), -1)
+
+  # Differences, not the Gram matrix: its rounding would hide the small
+  # distances of a set that has nearly collapsed.
+  def to_the_others(row):
+    return jnp.sqrt(jnp.mean((rows - row) ** 2, axis=1)).sum()
+
+  pairs = len(rows) * (len(rows) - 1)
+  return jax.lax.map(to_the_others, rows).sum() / pairs
+
+
+def ms_ssim(images_a, images_b):
+  """Multi-scale structural similarity of each pair of images, [N] in [0, 1].
+
+  Wang, Simoncelli and Bovik, Multi-scale structural similarity for image
+  quality assessment, 2003, eq. 7: an 11x11 Gaussian window of deviation 1.5
+  without padding, K = (.01, .03), 2x2 means between scales. Taken per channel
+  and averaged over channels; a negative mean of a scale counts as 0.
+
+  The paper's five scales need 176 px. A smaller image has as many as leave
+  its shorter side 11 px or more at the coarsest (11 px: 1, 22: 2, 44: 3,
+  88: 4), and their weights are divided by their sum. So compare values only
+  at one resolution.
+
+  Args:
+    images_a: [N, H, W, C] in [-1, 1], H and W of at least 11.
+    images_b: as `images_a`.
+
+  Raises:
+    ValueError: if the shapes differ, are not [N, H, W, C], or have a side
+      under 11.
+  """
+  if images_a.shape != images_b.shape or images_a.ndim != 4:
+    raise ValueError(
+      f'MS-SSIM got images of the shapes {images_a.shape} and '
+      f'{images_b.shape}; expected the same [N, H, W, C] twice.'
+    )
+  side = min(images_a.shape[1:3])
+  if side < _WINDOW:
+    raise ValueError(
+      f'MS-SSIM got images of {side} px; its window needs {_WINDOW}: enlarge '
+      'the images first, or use pairwise_distance.'
+    )
+  scales = min(len(_WEIGHTS), (side // _WINDOW).bit_length())
+  weights = np.asarray(_WEIGHTS[:scales]) / sum(_WEIGHTS[:scales])
+
+  product = 1.0
+  for scale, weight in enumerate(weights):
+    if scale:
+      images_a, images_b = _halve(images_a), _halve(images_b)
+    luminance, contrast = _similarity(images_a, images_b)
+    if scale == scales - 1:
+      contrast = luminance * contrast
+    product *= jnp.maximum(contrast.mean(axis=(1, 2)), 0) ** weight
+  return product.mean(axis=-1)
+
+
+def diversity(images, pairs, key):
+  """Mean MS-SSIM of random pairs of the set, a scalar; high means collapse.
+
+  Odena, Olah and Shlens, Conditional image synthesis with auxiliary
+  classifier GANs, 2017, arXiv:1610.09585, sec. 4.2, which takes 100 pairs
+  within a class. An image is never paired with itself.
+
+  Args:
+    images: [N, H, W, C] in [-1, 1], N >= 2.
+    pairs: how many pairs are drawn, with replacement.
+    key: draws them.
+
+  Raises:
+    ValueError: as `ms_ssim`, and if there are fewer than two images.
+  """
+  _several(images)
+  key_first, key_offset = jax.random.split(key)
+  n = len(images)
+  first = jax.random.randint(key_first, (pairs,), 0, n)
+  second = (first + jax.random.randint(key_offset, (pairs,), 1, n)) % n
+
+  def similarity(pair):
+    return ms_ssim(*(images[index][None] for index in pair))[0]
+
+  # In batches, so that the memory does not grow with the pairs.
+  return jax.lax.map(similarity, (first, second), batch_size=64).mean()
+
+
+def _similarity(a, b):
+  """SSIM's luminance and contrast-structure factors, each [N, H', W', C]."""
+  # (K L)^2 with the range L = 2 of values in [-1, 1].
+  c1, c2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2
+  moments = _blur(jnp.stack([a, b, a * a + b * b, a * b]))
+  mean_a, mean_b, squares, product = moments
+  both = mean_a**2 + mean_b**2
+  luminance = (2 * mean_a * mean_b + c1) / (both + c1)
+  covariance = product - mean_a * mean_b
+  return luminance, (2 * covariance + c2) / (squares - both + c2)
+
+
+def _blur(images):
+  """[..., H, W, C] under the Gaussian window, without padding."""
+  x = np.arange(_WINDOW) - _WINDOW // 2
+  taps = np.exp(-(x**2) / (2 * 1.5**2))
+  taps /= taps.sum()
+
+  # Two products with banded matrices: XLA is slow at a convolution for each
+  # channel. TF32 or bfloat16 would drown the variances, hence the precision.
+  def band(size):
+    rows = np.arange(size - _WINDOW + 1)[:, None]
+    matrix = np.zeros((len(rows), size), np.float32)
+    matrix[rows, rows + np.arange(_WINDOW)] = taps
+    return matrix
+
+  height, width = images.shape[-3:-1]
+  return jnp.einsum(
+    'ph,...hwc,qw->...pqc',
+    band(height),
+    images,
+    band(width),
+    precision='highest',
+  )
+
+
+def _halve(images):
+  """Means of 2x2 pixels; an odd last row or column falls away."""
+  n, height, width, channels = images.shape
+  images = images[:, : height // 2 * 2, : width // 2 * 2]
+  blocks = images.reshape(n, height // 2, 2, width // 2, 2, channels)
+  return blocks.mean(axis=(2, 4))
+
+
+def _several(images):
+  if len(images) < 2:
+    raise ValueError(
+      f'A set of {len(images)} images has no pairs; pass at least two.'
+    )

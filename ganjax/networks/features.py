@@ -1,0 +1,121 @@
+"""Features to measure with where no Inception is at hand.
+
+A Frechet or kernel distance means nothing without the name of its features:
+`Features` keeps the two together.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+class Features(NamedTuple):
+  """A map of images [N, H, W, C] in [-1, 1] to features [N, D], and its name.
+
+  `apply` is traceable and takes the whole array at once; `in_batches` bounds
+  its memory.
+  """
+
+  name: str
+  apply: Callable
+
+
+def random_features(seed=0) -> Features:
+  """Features [N, 384] of an untrained network: any size >= 8, any channels.
+
+  Three 3x3 convolutions of 64 channels (He et al., Delving deep into
+  rectifiers, 2015, arXiv:1502.01852), each at half the resolution of the one
+  before, each seen through the mean and standard deviation of every channel.
+  They order sets by colour and texture, not by content. Distances are
+  comparable at one image size only. `apply` raises ValueError for a side
+  under 8.
+
+  Args:
+    seed: draws the weights. It is part of the name: the measure is defined by
+      it.
+  """
+
+  def apply(images):
+    if images.ndim != 4 or min(images.shape[1:3]) < 8:
+      raise ValueError(
+        f'Random features got images of the shape {images.shape}; expected '
+        '[N, H, W, C] with H and W of at least 8: enlarge the images first.'
+      )
+    # NumPy keeps this generator's stream as it is for good (NEP 19): neither
+    # a version nor a setting of jax changes the measure.
+    random = np.random.RandomState(seed)
+    x, found = images, []
+    for scale in range(3):
+      if scale:
+        x = nn.avg_pool(x, (2, 2), (2, 2))
+      shape = (3, 3, x.shape[-1], 64)
+      kernel = random.standard_normal(shape) * np.sqrt(2 / np.prod(shape[:3]))
+      x = nn.relu(
+        jax.lax.conv_general_dilated(
+          x,
+          kernel.astype(np.float32),
+          window_strides=(1, 1),
+          padding='SAME',
+          dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+          # TF32 and bfloat16 would make the measure depend on the device.
+          precision='highest',
+        )
+      )
+      found += [x.mean(axis=(1, 2)), x.std(axis=(1, 2))]
+    return jnp.concatenate(found, axis=-1)
+
+  return Features(f'random-conv-384 (seed {seed}, untrained)', apply)
+
+
+class Classifier(nn.Module):
+  """Logits [N, classes] and penultimate activations [N, 128] of images.
+
+  A small network for images of 16 to 64 px: 2x2 patches become channels, two
+  3x3 convolutions of 32 channels follow, and then, until the side is 8 px or
+  less, the patches again and a 3x3 convolution, of 64. The patches stand in
+  for strides and maxima, which are slow to differentiate on a CPU.
+  """
+
+  classes: int
+
+  @nn.compact
+  def __call__(self, images):
+    """Images [N, H, W, C] in [-1, 1] to (logits, penultimate)."""
+    x = nn.relu(nn.Conv(32, (3, 3), name='stem')(_patches(images)))
+    x = nn.relu(nn.Conv(32, (3, 3))(x))
+    while max(x.shape[1:3]) > 8:
+      x = nn.relu(nn.Dense(64)(_patches(x)))
+      x = nn.relu(nn.Conv(64, (3, 3))(x))
+    x = nn.relu(nn.Dense(128, name='penultimate')(x.reshape(len(x), -1)))
+    return nn.Dense(self.classes, name='logits')(x), x
+
+
+def _patches(x):
+  """[N, H, W, C] to [N, H/2, W/2, 4 C]; an odd side is filled up with 0."""
+  n, height, width, channels = x.shape
+  x = jnp.pad(x, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)))
+  x = x.reshape(n, (height + 1) // 2, 2, (width + 1) // 2, 2, channels)
+  return x.swapaxes(2, 3).reshape(*x.shape[:2], x.shape[3], 4 * channels)
+
+
+def in_batches(apply, images, size=256):
+  """`apply` of all images as a NumPy array [N, ...], `size` at a time, jitted.
+
+  Args:
+    apply: images [size, H, W, C] float32 in [-1, 1] to an array [size, ...].
+    images: [N, H, W, C], N >= 1, float32 in [-1, 1] or uint8, which is scaled.
+    size: images at once. The last batch is filled up, to compile only once.
+  """
+  jitted, outputs = jax.jit(apply), []
+  for start in range(0, len(images), size):
+    batch = np.asarray(images[start : start + size])
+    if batch.dtype == np.uint8:
+      batch = batch.astype(np.float32) / 127.5 - 1
+    missing = ((0, size - len(batch)),) + ((0, 0),) * (batch.ndim - 1)
+    filled = np.pad(batch, missing, mode='edge')
+    outputs.append(np.asarray(jitted(filled))[: len(batch)])
+  return np.concatenate(outputs)

@@ -1,0 +1,66 @@
+"""Pictures of samples: grids, and ways between latents."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from PIL import Image
+
+
+def finest(images):
+  """The images `[N, H, W, C]` of the highest resolution in a tree of them."""
+  return max(jax.tree.leaves(images), key=lambda leaf: leaf.shape[1])
+
+
+def grid(images, columns=None):
+  """One image `[rows * H, columns * W, C]` uint8 of many, row by row.
+
+  Args:
+    images: `[N, H, W, C]` in [-1, 1]; what lies outside is cut off.
+    columns: of the grid; about as many as rows where None. What is missing in
+      the last row is black.
+  """
+  images = np.asarray(images)
+  number, height, width, channels = images.shape
+  columns = columns or math.ceil(math.sqrt(number))
+  rows = math.ceil(number / columns)
+  tiles = np.full((rows * columns, height, width, channels), -1.0, np.float32)
+  tiles[:number] = np.clip(images, -1, 1)
+  tiles = tiles.reshape(rows, columns, height, width, channels)
+  picture = tiles.swapaxes(1, 2).reshape(rows * height, columns * width, -1)
+  return np.round((picture + 1) * 127.5).astype(np.uint8)
+
+
+def save(path, picture, zoom=1):
+  """Writes a picture `[H, W, C]` uint8 to a file, each pixel `zoom` wide.
+
+  Args:
+    path: whose ending chooses the format.
+    picture: of 1 (grey), 2 (grey and opacity), 3 (RGB) or 4 (RGBA) channels.
+    zoom: a whole number.
+  """
+  picture = np.kron(picture, np.ones((zoom, zoom, 1), np.uint8))
+  grey = picture.shape[-1] == 1
+  Image.fromarray(picture[..., 0] if grey else picture).save(path)
+
+
+def interpolate(start, end, steps):
+  """Latents `[steps, N, Z]` from `start` to `end`, along great circles.
+
+  White, "Sampling Generative Networks", 2016, arXiv:1609.04468: a straight line
+  between two Gaussian vectors would pass through lengths that the prior never
+  draws. Both ends are included.
+
+  Args:
+    start: latents `[N, Z]`.
+    end: latents `[N, Z]`.
+    steps: at least 2.
+  """
+  cosine = jnp.sum(start * end, -1) / (
+    jnp.linalg.norm(start, axis=-1) * jnp.linalg.norm(end, axis=-1)
+  )
+  angle = jnp.arccos(jnp.clip(cosine, -1 + 1e-6, 1 - 1e-6))[:, None]
+  share = jnp.linspace(0, 1, steps)[:, None, None]
+  weights = jnp.sin((1 - share) * angle), jnp.sin(share * angle)
+  return (weights[0] * start + weights[1] * end) / jnp.sin(angle)

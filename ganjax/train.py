@@ -1,0 +1,196 @@
+"""Training on a host: what happens between dispatches."""
+
+import contextlib
+import math
+import pathlib
+import signal
+import threading
+import time
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from tqdm import tqdm
+
+from ganjax import advice, checkpoint, pictures, record
+from ganjax.data import images
+from ganjax.dispatch import Road, dispatches, shown
+from ganjax.metrics import diversity
+
+
+class Run(NamedTuple):
+  """What a training run does, apart from the state it is in.
+
+  Attributes:
+    phases: a tuple of `dispatch.Phase`.
+    road: a `dispatch.Road`, how data reach the steps.
+    mesh: with an axis 'data'.
+    together: steps in one dispatch.
+    reference: some reals, uint8 `[N, H, W, C]`, to judge the samples by.
+    every: an `Every`.
+  """
+
+  phases: tuple
+  road: Road
+  mesh: Any
+  together: int
+  reference: np.ndarray
+  every: Any
+
+
+class Every(NamedTuple):
+  """How many images are shown between two logs, sample grids, checkpoints."""
+
+  log: int
+  samples: int
+  checkpoint: int
+
+
+def fit(run, state, workdir, manager, config, announce=tqdm.write):
+  """The state after training; short of its end where a signal asked to leave.
+
+  Writes metrics, sample grids and checkpoints under `workdir`. SIGTERM and
+  Ctrl-C save and leave; a second signal ends the process at once.
+
+  Args:
+    run: a `Run`.
+    state: the `TrainState` to go on from, on the mesh; its buffers are donated.
+    workdir: an existing folder.
+    manager: of `checkpoint.manager`.
+    config: JSON values, kept with each checkpoint.
+    announce: is told in words what a user should know.
+
+  Raises:
+    FloatingPointError: if a metric is not finite; the last checkpoint is from
+      before that.
+    OSError: if the disk is full.
+  """
+  main = jax.process_index() == 0
+  step, total = int(state.step), shown(run.phases, math.inf)
+  done = shown(run.phases, step)
+  announce = announce if main else lambda words: None
+  journal = record.start(workdir, done) if main else record.silent()
+  real_spread = float(diversity.pairwise_distance(images.scale(run.reference)))
+  bar = tqdm(
+    total=total,
+    initial=done,
+    unit='img',
+    unit_scale=True,
+    dynamic_ncols=True,
+    disable=None if main else True,
+  )
+
+  def look(phase):
+    samples = jax.jit(phase.view, static_argnums=1)(state, 64)
+    samples = pictures.finest(samples)
+    picture = pictures.grid(samples)
+    if main:
+      pictures.save(workdir / 'samples' / f'{done:010d}.png', picture)
+    journal.picture(done, 'samples', picture)
+    return float(diversity.pairwise_distance(samples))
+
+  workdir = pathlib.Path(workdir)
+  (workdir / 'samples').mkdir(exist_ok=True)
+  if step == 0:
+    look(run.phases[0])
+  progress = dispatches(
+    run.phases, state, run.road, run.mesh, run.together, announce
+  )
+  pending, logged, clock, known = [], done, None, set()
+  with contextlib.closing(journal), bar, _signals() as arrived:
+    for phase, state, metrics, step in progress:
+      pending.append(metrics)
+      before, done = done, shown(run.phases, step)
+      log, sample, save = (
+        done == total or done // images > before // images
+        for images in run.every
+      )
+      leave = _agreed(arrived, log)
+      # The host stays one dispatch ahead of the devices.
+      jax.block_until_ready(pending[-2:][0])
+      bar.update(done - before)
+      if clock is None:  # The first dispatch waited for the compiler.
+        logged, clock = done, time.monotonic()
+      if not (log or sample or save or leave):
+        continue
+      means = _means(pending, step, run.phases)
+      seconds = time.monotonic() - clock
+      means['images_per_second'] = (done - logged) / max(seconds, 1e-9)
+      journal.scalars(done, means)
+      words = (
+        f'loss G {means["loss/generator"]:.3f} '
+        f'D {means["loss/discriminator"]:.3f}'
+      )
+      bar.set_postfix_str(words)
+      if bar.disable:
+        pace = means['images_per_second']
+        announce(f'{done}/{total} images, {pace:.0f} a second, {words}')
+      alarms = {advice.on_balance(means)}
+      if sample:
+        spread = look(phase)
+        if done > total / 10:
+          alarms.add(advice.on_diversity(spread, real_spread))
+      for alarm in alarms - known - {None}:
+        announce(f'Warning after {done} images: {alarm}')
+      known |= alarms
+      if save or leave:
+        checkpoint.save(manager, step, state, config)
+      if leave:
+        break
+      pending, logged, clock = [], done, time.monotonic()
+  checkpoint.wait(manager)
+  return state
+
+
+def _means(pending, step, phases):
+  """Metrics averaged over the pending dispatches, which end before `step`."""
+  parts = jax.device_get(pending)
+  series = {
+    name: np.concatenate([part[name] for part in parts]) for name in parts[0]
+  }
+  broken = {
+    name: int(np.argmin(np.isfinite(values)))
+    for name, values in series.items()
+    if not np.isfinite(values).all()
+  }
+  if broken:
+    first = min(broken.values())
+    at = step - len(next(iter(series.values()))) + first
+    names = sorted(name for name, index in broken.items() if index == first)
+    raise FloatingPointError(
+      f'At step {at}, after {shown(phases, at)} images, {", ".join(names)} '
+      'became infinite or undefined, and training stopped. The last checkpoint '
+      'is from before that. Lower a learning rate or the weight of a penalty '
+      'and start in a new workdir.'
+    )
+  return {name: float(values.mean()) for name, values in series.items()}
+
+
+@contextlib.contextmanager
+def _signals():
+  """An event that SIGTERM or Ctrl-C sets; the second of them acts as usual."""
+  arrived, previous = threading.Event(), {}
+
+  def arrive(number, frame):
+    arrived.set()
+    for number, handler in previous.items():
+      signal.signal(number, handler)
+
+  if threading.current_thread() is threading.main_thread():
+    for number in (signal.SIGTERM, signal.SIGINT):
+      previous[number] = signal.signal(number, arrive)
+  try:
+    yield arrived
+  finally:
+    for number, handler in previous.items():
+      signal.signal(number, handler)
+
+
+def _agreed(arrived, together):
+  """Whether to leave; several processes must do so at the same step."""
+  if jax.process_count() == 1:
+    return arrived.is_set()
+  return together and bool(
+    multihost_utils.process_allgather(np.asarray(arrived.is_set())).any()
+  )

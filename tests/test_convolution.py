@@ -1,0 +1,248 @@
+"""The three faces against one another, their definition and lax's own."""
+
+import functools
+import os
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from ganjax.networks.convolution import convolution, correlation, transposed
+
+# kernel, stride, padding, height, width, channels in, channels out
+CASES = {
+  'dcgan': (4, 2, 1, 8, 8, 3, 5),
+  'products': (4, 2, 1, 8, 4, 32, 33),
+  'products, odd tiles': (4, 2, 1, 12, 12, 33, 32),
+  'not a multiple of 4': (4, 2, 1, 6, 10, 32, 32),
+  'rest': (4, 2, 1, 7, 9, 32, 32),
+  'same': (3, 1, 1, 5, 6, 4, 3),
+  'halved': (3, 2, 1, 8, 8, 2, 3),
+  'seed': (4, 1, 0, 4, 4, 6, 2),
+  'gaps': (2, 3, 0, 9, 7, 2, 2),
+}
+
+
+@pytest.fixture
+def x64():
+  with jax.enable_x64(True):
+    yield
+
+
+def draw(case, dtype, batch=2):
+  k, stride, padding, height, width, c, f = CASES[case]
+  h, w = ((n + 2 * padding - k) // stride + 1 for n in (height, width))
+  shapes = (batch, height, width, c), (k, k, c, f), (batch, h, w, f)
+  keys = jax.random.split(jax.random.key(0), 3)
+  x, kernel, y = (
+    jax.random.normal(key, shape, dtype)
+    for key, shape in zip(keys, shapes, strict=True)
+  )
+  return x, kernel, y, stride, padding
+
+
+def define(x, kernel, stride, padding):
+  """The definition, tap by tap; its derivatives are ordinary products."""
+  k = kernel.shape[0]
+  x = jnp.pad(x, ((0, 0), (padding,) * 2, (padding,) * 2, (0, 0)))
+  h, w = ((n - k) // stride + 1 for n in x.shape[1:3])
+  return sum(
+    x[:, i:, j:][:, ::stride, ::stride][:, :h, :w] @ kernel[i, j]
+    for i in range(k)
+    for j in range(k)
+  )
+
+
+def faces(x, kernel, y, stride, padding):
+  """Returns (face, arguments) and the same of the definition, for each face."""
+  height, width = x.shape[1:3]
+  size = kernel.shape[:2]
+
+  def of_images(y, kernel):
+    return jax.vjp(lambda x: define(x, kernel, stride, padding), x)[1](y)[0]
+
+  def of_kernel(x, y):
+    return jax.vjp(lambda w: define(x, w, stride, padding), kernel)[1](y)[0]
+
+  return {
+    'convolution': (
+      lambda x, w: convolution(x, w, stride, padding),
+      lambda x, w: define(x, w, stride, padding),
+      (x, kernel),
+    ),
+    'transposed': (
+      lambda y, w: transposed(y, w, stride, padding, (height, width)),
+      of_images,
+      (y, kernel),
+    ),
+    'correlation': (
+      lambda x, y: correlation(x, y, stride, padding, size),
+      of_kernel,
+      (x, y),
+    ),
+  }
+
+
+def derivatives(face):
+  """Returns value, gradients and gradients of gradients as one function."""
+
+  def slope(*arguments):
+    # Neither the square nor the sine is linear: no derivative vanishes.
+    return jax.grad(lambda *a: jnp.sin(face(*a)).sum(), (0, 1))(*arguments)
+
+  def bend(*arguments):
+    norm = sum(jnp.square(g).sum() for g in slope(*arguments))
+    return norm / arguments[0].size
+
+  @jax.jit
+  def compute(*arguments):
+    return (
+      face(*arguments),
+      slope(*arguments),
+      jax.grad(bend, (0, 1))(*arguments),
+    )
+
+  return compute
+
+
+def assert_close(actual, expected, tolerance):
+  for a, b in zip(
+    jax.tree.leaves(actual), jax.tree.leaves(expected), strict=True
+  ):
+    assert a.dtype == b.dtype and a.shape == b.shape
+    scale = float(jnp.abs(b).max())
+    np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * scale)
+
+
+@pytest.mark.parametrize('case', CASES)
+@pytest.mark.parametrize('face', ['convolution', 'transposed', 'correlation'])
+def test_derivatives_equal_those_of_the_definition(x64, case, face):
+  ours, definition, arguments = faces(*draw(case, jnp.float64))[face]
+  assert_close(
+    derivatives(ours)(*arguments), derivatives(definition)(*arguments), 1e-10
+  )
+
+
+@pytest.mark.parametrize('case', ['dcgan', 'products', 'same'])
+def test_float32(case):
+  for ours, definition, arguments in faces(*draw(case, jnp.float32)).values():
+    assert_close(ours(*arguments), definition(*arguments), 1e-5)
+
+
+@pytest.mark.parametrize('case', CASES)
+def test_three_faces_are_one_form(x64, case):
+  x, kernel, y, stride, padding = draw(case, jnp.float64)
+  form = jnp.vdot(convolution(x, kernel, stride, padding), y)
+  images = transposed(y, kernel, stride, padding, x.shape[1:3])
+  taps = correlation(x, y, stride, padding, kernel.shape[:2])
+  np.testing.assert_allclose(jnp.vdot(images, x), form, rtol=1e-10)
+  np.testing.assert_allclose(jnp.vdot(taps, kernel), form, rtol=1e-10)
+
+
+def test_third_derivative(x64):
+  x, kernel, _, stride, padding = draw('products', jnp.float64, batch=1)
+
+  def third(function):
+    def along(x, order):
+      if order == 0:
+        return jnp.sin(function(x, kernel, stride, padding) / 9).sum()
+      return jnp.sin(jax.grad(along)(x, order - 1)).sum()
+
+    return jax.jit(jax.grad(lambda x: along(x, 2)))(x)
+
+  assert_close(third(convolution), third(define), 1e-10)
+
+
+@pytest.mark.parametrize('case', ['dcgan', 'products', 'same'])
+def test_transposed_is_conv_transpose_at_its_own_size(case):
+  _, kernel, y, stride, padding = draw(case, jnp.float32)
+  k = kernel.shape[0]
+  expected = lax.conv_transpose(
+    y,
+    kernel,
+    (stride, stride),
+    [(k - 1 - padding, k - 1 - padding)] * 2,
+    dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+    transpose_kernel=True,
+  )
+  actual = transposed(y, kernel, stride=stride, padding=padding)
+  assert_close(actual, expected, 1e-5)
+
+
+@pytest.mark.parametrize('case', ['dcgan', 'products'])
+def test_bfloat16_is_kept_and_accumulated_in_float32(case):
+  exact = draw(case, jnp.bfloat16, batch=32)
+  for ours, definition, arguments in faces(*exact).values():
+    actual = ours(*arguments)
+    assert actual.dtype == jnp.bfloat16
+    wide = definition(*(a.astype(jnp.float32) for a in arguments))
+    # One rounding of the result, half a unit in the eighth bit, and no more.
+    error = jnp.abs(actual.astype(jnp.float32) - wide)
+    assert jnp.all(error <= jnp.abs(wide) / 256 + 1e-4 * jnp.abs(wide).max())
+
+
+@pytest.mark.parametrize('case', ['products', 'same'])
+def test_vmap_equals_loop(case):
+  for ours, _, arguments in faces(*draw(case, jnp.float32)).values():
+    slope = jax.grad(lambda *a, f=ours: jnp.sin(f(*a)).sum(), (0, 1))
+    pairs = [jnp.stack([a, 1 - a, a / 2]) for a in arguments]
+    loop = [slope(*pair) for pair in zip(*pairs, strict=True)]
+    loop = jax.tree.map(lambda *leaves: jnp.stack(leaves), *loop)
+    assert_close(jax.jit(jax.vmap(slope))(*pairs), loop, 1e-5)
+
+
+def penalty(kernel, x):
+  face = functools.partial(convolution, stride=2, padding=1)
+  slope = jax.grad(lambda x: jnp.sin(face(x, kernel)).sum())(x)
+  return jnp.square(slope).sum(), transposed(face(x, kernel), kernel, 2, 1)
+
+
+SHARDED = """
+import jax, numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+from tests.test_convolution import draw, penalty
+x, kernel, *_ = draw('products', 'float32', batch=8)
+mesh = jax.sharding.Mesh(np.array(jax.devices('cpu')), ('data',))
+split = NamedSharding(mesh, PartitionSpec('data'))
+whole = NamedSharding(mesh, PartitionSpec())
+step = jax.value_and_grad(penalty, has_aux=True)
+sharded = jax.jit(step, in_shardings=(whole, split))
+compiled = sharded.lower(kernel, x).compile().as_text()
+assert mesh.size == 4 and 'all-reduce' in compiled, compiled
+assert 'all-gather' not in compiled and 'all-to-all' not in compiled
+(value, images), slope = sharded(kernel, x)
+assert images.sharding.spec[0] == 'data', images.sharding
+for a, b in zip(((value, images), slope), jax.jit(step)(kernel, x)):
+  for a, b in zip(jax.tree.leaves(a), jax.tree.leaves(b)):
+    np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4 * np.abs(b).max())
+print('sharded')
+"""
+
+
+def test_sharded_batch_stays_sharded():
+  flags = '--xla_force_host_platform_device_count=4'
+  done = subprocess.run(
+    [sys.executable, '-c', SHARDED],
+    env={**os.environ, 'XLA_FLAGS': flags, 'JAX_PLATFORMS': 'cpu'},
+    cwd=os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+    capture_output=True,
+    text=True,
+  )
+  assert done.stdout.endswith('sharded\n'), done.stderr
+
+
+def test_choice_follows_the_platform():
+  x, kernel, *_ = draw('products', jnp.float32)
+  face = jax.jit(lambda x, w: convolution(x, w, 2, 1)).trace(x, kernel)
+  assert (
+    'stablehlo.convolution'
+    not in face.lower(lowering_platforms=('cpu',)).as_text()
+  )
+  assert (
+    'stablehlo.convolution'
+    in face.lower(lowering_platforms=('cuda',)).as_text()
+  )
