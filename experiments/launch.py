@@ -5,7 +5,7 @@ import pathlib
 import sys
 
 import jax
-from absl import app, flags
+from absl import app, flags, logging
 from tqdm import tqdm
 
 _TRACEBACK = flags.DEFINE_bool(
@@ -26,6 +26,8 @@ def run(main):
   def guarded(argv):
     if len(argv) > 1:
       _fail(f'There is no use for {argv[1]!r}; flags begin with two dashes.', 2)
+    if not flags.FLAGS['verbosity'].present:
+      logging.set_verbosity(logging.WARNING)
     _cache_programs()
     try:
       sys.exit(main())
@@ -34,8 +36,6 @@ def run(main):
         raise
       _fail(f'{error}', 1)
 
-  # absl would else report which backends are not there.
-  flags.FLAGS.set_default('verbosity', -1)
   app.run(guarded, flags_parser=_parse)
 
 
@@ -53,9 +53,14 @@ def _fail(sentence, code):
   sys.exit(code)
 
 
+def cache():
+  """The folder of what is made once and kept between runs."""
+  home = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
+  return pathlib.Path(home) / 'ganjax'
+
+
 def _cache_programs():
   """A second start finds compiled programs on the disk."""
-  home = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
-  jax.config.update('jax_compilation_cache_dir', f'{home}/ganjax/xla')
+  jax.config.update('jax_compilation_cache_dir', str(cache() / 'xla'))
   jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)
   jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)

@@ -41,6 +41,8 @@ def main():
   data = build.dataset(config)
   run = build.run(config, data, mesh)
   folder, values = workdir.claim(_WORKDIR.value, config)
+  if jax.process_index() == 0:
+    workdir.describe(folder, data)
   start = build.start(config, data.images.shape[1:])
   manager = checkpoint.manager(folder / 'checkpoints', config.checkpoint.keep)
   state = workdir.restore(manager, start, mesh)

@@ -3,11 +3,17 @@
 import json
 import os
 import pathlib
+import platform
+import sys
+from importlib import metadata
+from typing import NamedTuple
 
 import jax
 from ml_collections import ConfigDict
 
-from ganjax import checkpoint, parallel
+from ganjax import build, checkpoint, parallel, steps
+from ganjax.game import Game
+from ganjax.steps import TrainState
 
 
 def claim(workdir, config):
@@ -44,19 +50,65 @@ def claim(workdir, config):
   return workdir, values
 
 
-def config(workdir):
-  """The config of the run in a folder.
+def describe(workdir, data):
+  """Writes `run.json`: the data, and what the run is computed with and on."""
+  about = {
+    'data': data.name,
+    'images': len(data.images),
+    'shape': list(data.images.shape[1:]),
+    **provenance(),
+  }
+  path = pathlib.Path(workdir) / 'run.json'
+  path.write_text(json.dumps(about, indent=2) + '\n')
+
+
+def provenance():
+  """Versions and hardware, for whatever is written about a measurement."""
+  return {
+    'command': [pathlib.Path(sys.argv[0]).stem, *sys.argv[1:]],
+    'hardware': f'{jax.device_count()} x {jax.devices()[0].device_kind}, '
+    f'{os.cpu_count()} {platform.machine()} cores',
+    'versions': {'python': platform.python_version()}
+    | {
+      name: metadata.version(name)
+      for name in ('ganjax', 'jax', 'flax', 'optax')
+    },
+  }
+
+
+class Trained(NamedTuple):
+  """A run as it stands: its config, its shapes and its newest state."""
+
+  config: ConfigDict
+  shape: tuple
+  game: Game
+  state: TrainState
+
+
+def trained(workdir):
+  """The `Trained` of the run in a folder.
 
   Raises:
-    FileNotFoundError: if there is none.
+    FileNotFoundError: if no run was started there, or none saved yet.
   """
-  path = pathlib.Path(workdir) / 'config.json'
-  if not path.exists():
+  workdir = pathlib.Path(workdir)
+  if not (workdir / 'run.json').exists():
     raise FileNotFoundError(
-      f'{workdir} holds no config.json, so no run was started there; give the '
+      f'{workdir} holds no run.json, so no run was started there; give the '
       'workdir of a training.'
     )
-  return ConfigDict(json.loads(path.read_text()))
+  config = ConfigDict(json.loads((workdir / 'config.json').read_text()))
+  shape = tuple(json.loads((workdir / 'run.json').read_text())['shape'])
+  manager = checkpoint.manager(workdir / 'checkpoints', config.checkpoint.keep)
+  state = restore(manager, build.start(config, shape), parallel.mesh(1))
+  checkpoint.close(manager)
+  if state is None:
+    raise FileNotFoundError(
+      f'{workdir} holds no checkpoint yet; train longer, or set '
+      'checkpoint.every to fewer images.'
+    )
+  game = steps.schedule(build.objective(config, shape))(state.step)
+  return Trained(config, shape, game, state)
 
 
 def restore(manager, start, mesh):

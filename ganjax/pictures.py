@@ -13,23 +13,26 @@ def finest(images):
   return max(jax.tree.leaves(images), key=lambda leaf: leaf.shape[1])
 
 
-def grid(images, columns=None):
-  """One image `[rows * H, columns * W, C]` uint8 of many, row by row.
+def grid(images, columns=None, gap=2):
+  """One image `[rows, columns, C]` of pixels, uint8, of many, row by row.
 
   Args:
     images: `[N, H, W, C]` in [-1, 1]; what lies outside is cut off.
-    columns: of the grid; about as many as rows where None. What is missing in
-      the last row is black.
+    columns: of the grid; about as many as rows where None.
+    gap: pixels of black around each image; what is missing in the last row is
+      black too.
   """
   images = np.asarray(images)
   number, height, width, channels = images.shape
   columns = columns or math.ceil(math.sqrt(number))
   rows = math.ceil(number / columns)
-  tiles = np.full((rows * columns, height, width, channels), -1.0, np.float32)
-  tiles[:number] = np.clip(images, -1, 1)
-  tiles = tiles.reshape(rows, columns, height, width, channels)
-  picture = tiles.swapaxes(1, 2).reshape(rows * height, columns * width, -1)
-  return np.round((picture + 1) * 127.5).astype(np.uint8)
+  tiles = np.zeros(
+    (rows * columns, height + gap, width + gap, channels), np.uint8
+  )
+  tiles[:number, gap:, gap:] = np.round((np.clip(images, -1, 1) + 1) * 127.5)
+  tiles = tiles.reshape(rows, columns, *tiles.shape[1:]).swapaxes(1, 2)
+  picture = tiles.reshape(rows * (height + gap), columns * (width + gap), -1)
+  return np.pad(picture, ((0, gap), (0, gap), (0, 0)))
 
 
 def save(path, picture, zoom=1):

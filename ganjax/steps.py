@@ -40,11 +40,16 @@ class TrainState:
   ema_params: Any
 
 
+def schedule(game):
+  """The game as a function `step -> Game`, which it may be already."""
+  return game if callable(game) else lambda step: game
+
+
 def init(game, optimizers, key):
   """The `TrainState` before the first step; unless jitted, it is slow."""
   init_key, key = jax.random.split(key)
   step = jnp.int32(0)
-  params, buffers = _schedule(game)(step).init(init_key)
+  params, buffers = schedule(game)(step).init(init_key)
   return TrainState(
     step=step,
     key=key,
@@ -75,10 +80,10 @@ def view(game):
 
   Images are the moving average's, in evaluation mode.
   """
-  schedule = _schedule(game)
+  at = schedule(game)
 
   def images(state, number):
-    now = schedule(state.step)
+    now = at(state.step)
     key = jax.random.fold_in(state.key, _VIEW)
     latents = now.prior(key, number)
     return now.sample(state.ema_params, state.buffers, latents, key)
@@ -129,10 +134,10 @@ def alternating(
       are averaged over it, and each device draws its own randomness. Batch
       statistics need the name as well.
   """
-  schedule = _schedule(game)
+  at = schedule(game)
 
   def step(state, batch):
-    game = schedule(state.step)
+    game = at(state.step)
     *critic_keys, key = jax.random.split(
       _step_key(state, axis_name), critic_steps + 1
     )
@@ -163,11 +168,11 @@ def simultaneous(game, optimizers, ema_decay=0.999, axis_name=None):
     ema_decay: of the generator's moving average.
     axis_name: as in `alternating`.
   """
-  schedule = _schedule(game)
+  at = schedule(game)
 
   def step(state, batch):
     state, metrics = _move_both(
-      schedule(state.step), optimizers, state, state.params, batch, axis_name
+      at(state.step), optimizers, state, state.params, batch, axis_name
     )
     return _finish(state, ema_decay), metrics
 
@@ -187,10 +192,10 @@ def extragradient(game, optimizers, ema_decay=0.999, axis_name=None):
     ema_decay: of the generator's moving average.
     axis_name: as in `alternating`.
   """
-  schedule = _schedule(game)
+  at = schedule(game)
 
   def step(state, batch):
-    game = schedule(state.step)
+    game = at(state.step)
     ahead, _ = _move_both(
       game, optimizers, state, state.params, batch, axis_name
     )
@@ -200,10 +205,6 @@ def extragradient(game, optimizers, ema_decay=0.999, axis_name=None):
     return _finish(state, ema_decay), metrics
 
   return step
-
-
-def _schedule(game):
-  return game if callable(game) else lambda step: game
 
 
 def _initial(optimizers, params):

@@ -8,7 +8,11 @@ WGAN-GP, path length) never leave the three; `lax`'s own second derivatives, and
 the first ones of `lax.conv_transpose`, do, and are up to 40 times slower on a
 CPU.
 
-Each face is reverse-differentiable only (`jax.custom_vjp`).
+Reverse derivatives only, and under `jax.shard_map` only with check_vma=False:
+both are bounds of `jax.custom_vjp`. Meshes under plain `jax.jit` are free.
+
+On a CPU the convolution of DCGAN, 4x4 with stride 2 and padding 1, is computed
+by the matrix products of `ganjax.networks.winograd`; everything else by `lax`.
 """
 
 import functools

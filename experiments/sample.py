@@ -1,0 +1,79 @@
+"""Draws pictures of a trained generator: a grid, and ways between latents.
+
+python -m experiments.sample --workdir runs/dcgan --grid 8x8 --interpolate 8
+"""
+
+import pathlib
+import re
+
+import jax
+from absl import flags
+from tqdm import tqdm
+
+from experiments import launch, workdir
+from ganjax import pictures
+
+_WORKDIR = flags.DEFINE_string('workdir', None, 'Of a training.')
+_GRID = flags.DEFINE_string('grid', '8x8', 'Rows x columns of samples.')
+_INTERPOLATE = flags.DEFINE_integer(
+  'interpolate',
+  0,
+  'Steps of a second picture, each row of which goes from '
+  'one sample to another; 0 for none.',
+  lower_bound=0,
+)
+_SEED = flags.DEFINE_integer('seed', 0, 'Which latents.')
+_WEIGHTS = flags.DEFINE_enum(
+  'weights', 'ema', ['ema', 'raw'], 'Moving average, or as trained.'
+)
+_ZOOM = flags.DEFINE_integer('zoom', 2, 'Width of a pixel.', lower_bound=1)
+_OUTPUT = flags.DEFINE_string(
+  'output', None, 'File of the grid; grid.png in the workdir if not given.'
+)
+flags.mark_flag_as_required('workdir')
+
+
+def main():
+  """Writes the pictures."""
+  if not (size := re.fullmatch(r'(\d+)x(\d+)', _GRID.value)):
+    raise ValueError(
+      f'--grid is {_GRID.value!r}; give rows x columns, such as 8x8.'
+    )
+  if _INTERPOLATE.value == 1:
+    raise ValueError('--interpolate is 1; a way has at least 2 steps.')
+  rows, columns = map(int, size.groups())
+  run = workdir.trained(_WORKDIR.value)
+  params = {'ema': run.state.ema_params, 'raw': run.state.params.generator}
+  keys = jax.random.split(jax.random.key(_SEED.value), 3)
+  draw = jax.jit(
+    lambda latents: pictures.finest(
+      run.game.sample(
+        params[_WEIGHTS.value], run.state.buffers, latents, keys[2]
+      )
+    )
+  )
+
+  def write(path, images, columns):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pictures.save(path, pictures.grid(images, columns), _ZOOM.value)
+    tqdm.write(
+      f'{path}: {len(images)} samples, {_WEIGHTS.value} weights, '
+      f'seed {_SEED.value}'
+    )
+
+  path = pathlib.Path(
+    _OUTPUT.value or pathlib.Path(_WORKDIR.value) / 'grid.png'
+  )
+  starts = run.game.prior(keys[0], rows * columns)
+  write(path, draw(starts), columns)
+  if _INTERPOLATE.value:
+    ends = run.game.prior(keys[1], rows)
+    way = pictures.interpolate(starts[:rows], ends, _INTERPOLATE.value)
+    latents = way.swapaxes(0, 1).reshape(-1, way.shape[-1])
+    path = path.with_stem(f'{path.stem}-interpolation')
+    write(path, draw(latents), _INTERPOLATE.value)
+  return 0
+
+
+if __name__ == '__main__':
+  launch.run(main)

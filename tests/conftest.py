@@ -1,0 +1,63 @@
+import os
+import pathlib
+import runpy
+import sys
+import tempfile
+
+import pytest
+from absl import app, flags
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # for configs and experiments, not installed
+
+
+def pytest_configure(config):
+  """Caches of their own: a test leaves nothing in the user's."""
+  if hasattr(config, 'workerinput'):  # of xdist, which shares its parent's
+    return
+  folder = tempfile.TemporaryDirectory(prefix='ganjax-')
+  config.add_cleanup(folder.cleanup)
+  os.environ['XDG_CACHE_HOME'] = folder.name
+  os.environ['JAX_COMPILATION_CACHE_DIR'] = f'{folder.name}/ganjax/xla'
+
+
+@pytest.fixture
+def program(monkeypatch, capfd):
+  """`(name, *flags) -> code, out, err` of a program, run in this process."""
+  from experiments import launch  # noqa: F401 its flag stays, others go
+
+  app.define_help_flags()
+  common = set(flags.FLAGS)
+
+  def run(name, *arguments):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, 'argv', [name, *map(str, arguments)])
+    capfd.readouterr()
+    try:
+      with pytest.raises(SystemExit) as end:
+        runpy.run_module(f'experiments.{name}', run_name='__main__')
+    finally:
+      for flag in set(flags.FLAGS) - common:
+        delattr(flags.FLAGS, flag)
+      flags.FLAGS.unparse_flags()
+    return end.value.code, *capfd.readouterr()
+
+  return run
+
+
+@pytest.fixture
+def tiny():
+  """`(config, **changes) -> config`, small enough to train in a second."""
+
+  def shrink(config, changes=()):
+    for network in config.generator, config.discriminator:
+      if 'width' in network:
+        network.width = 4
+      if 'widths' in network:
+        network.widths = (8,)
+    config.data.resolution = 16
+    config.batch_size = 8
+    config.update_from_flattened_dict(dict(changes))
+    return config
+
+  return shrink

@@ -1,0 +1,236 @@
+"""The game that `gan` builds: whose buffers move, and what its terms see."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from ganjax import losses, priors, regularizers, remedies, steps
+from ganjax.game import Regularizer, gan, lazily, stateless
+from ganjax.networks import mlp
+from ganjax.networks.layers import BatchNorm
+from ganjax.players import PLAYERS, Discriminator, Generator, Pair
+
+KEY = jax.random.key(0)
+R1 = stateless(lambda turn: regularizers.r1(turn.critic, turn.real))
+
+
+def only(name, term):
+  """The regularisers in which the discriminator has this one."""
+  return Pair({}, {name: term})
+
+
+@pytest.fixture(scope='module')
+def played():
+  """A game in which all buffers are in use, and a turn of each player."""
+  game = gan(
+    mlp.generator((2,), widths=(8,), norm=BatchNorm),
+    remedies.spectral(mlp.discriminator(widths=(8,))),
+    losses.wasserstein,
+    priors.normal(2),
+    only('r1', lazily(R1, 2)),
+  )
+
+  @jax.jit
+  def play(key):
+    params, buffers = game.init(key)
+    batch = jax.random.normal(key, (8, 2))
+    latents = game.prior(key, 4)
+    return (
+      buffers,
+      Pair(
+        *(
+          getattr(game, player)(params, buffers, batch, key)
+          for player in PLAYERS
+        )
+      ),
+      game.sample(params.generator, buffers, latents),
+      game.sample(params.generator, buffers, latents.at[1:].set(0)),
+    )
+
+  return play(KEY)
+
+
+@pytest.mark.parametrize(
+  ('player', 'other'), [PLAYERS, PLAYERS[::-1]], ids=PLAYERS
+)
+def test_a_turn_moves_only_the_players_own_buffers(played, player, other):
+  before, turns, *_ = played
+  after = getattr(turns, player)[1][0]
+  jax.tree.map(
+    np.testing.assert_array_equal, getattr(after, other), getattr(before, other)
+  )
+  moved = jax.tree.map(
+    lambda after, before: bool((after != before).any()),
+    getattr(after, player),
+    getattr(before, player),
+  )
+  assert all(jax.tree.leaves(moved))
+
+
+def test_metrics_have_their_names(played):
+  _, turns, *_ = played
+  generator, discriminator = (metrics for _, (_, metrics) in turns)
+  assert set(generator) == {'loss/generator'}
+  assert set(discriminator) == {
+    'loss/discriminator',
+    'logits/real',
+    'logits/fake',
+    'accuracy/real',
+    'accuracy/fake',
+    'regularizer/r1',
+  }
+
+
+def test_the_value_is_the_loss_and_its_terms(played):
+  _, turns, *_ = played
+  value, (_, metrics) = turns.discriminator
+  np.testing.assert_allclose(
+    value, metrics['loss/discriminator'] + metrics['regularizer/r1'], rtol=1e-6
+  )
+  np.testing.assert_allclose(
+    metrics['loss/discriminator'],
+    metrics['logits/fake'] - metrics['logits/real'],
+    rtol=1e-6,
+  )
+
+
+def test_players_of_one_key_meet_the_same_fakes(played):
+  # Though only the discriminator has a term that takes a key of its own.
+  _, turns, *_ = played
+  metrics = turns.generator[1][1] | turns.discriminator[1][1]
+  np.testing.assert_allclose(
+    metrics['loss/generator'], -metrics['logits/fake'], rtol=1e-6
+  )
+
+
+def test_samples_are_made_in_evaluation_mode(played):
+  *_, images, others = played
+  assert images.shape == (4, 2)
+  # In training mode an image would depend on the others of its batch.
+  np.testing.assert_allclose(images[0], others[0], rtol=1e-5)
+  assert np.abs(images[1:] - others[1:]).min() > 0
+
+
+def test_lazily_is_every_times_as_strong_at_every_kth_turn():
+  counting = Regularizer(
+    lambda turn, memory: (turn, memory + 1), lambda: jnp.int32(0)
+  )
+  lazy = lazily(counting, 3)
+  values, memory = [], lazy.init()
+  for turn in jnp.arange(1.0, 7.0)[:, None]:
+    value, memory = lazy.apply(turn, memory)
+    values.append(float(value[0]))
+  assert values == [3, 0, 0, 12, 0, 0]
+  assert [int(count) for count in memory] == [6, 2]
+
+
+def test_lazily_has_the_mean_of_always():
+  lazy = lazily(stateless(lambda turn: turn**2), 4)
+
+  def turn(memory, _):
+    slope = jax.value_and_grad(lambda x: lazy.apply(x, memory)[0].sum())
+    return lazy.apply(jnp.ones(1), memory)[1], slope(jnp.full(1, 3.0))
+
+  _, (values, gradients) = jax.lax.scan(turn, lazy.init(), length=8)
+  np.testing.assert_allclose(values.mean(), 9)
+  np.testing.assert_allclose(gradients.mean(), 6)
+
+
+def show(images):
+  """The pyramid of images `[N, 4, 4, 1]`: halved and whole."""
+  halved = images.reshape(-1, 2, 2, 2, 2, 1).mean((2, 4))
+  return halved, images
+
+
+PYRAMID = Pair(
+  Generator(
+    init=lambda key, latents: (jax.random.normal(key, (2, 16)), {}),
+    mapping=lambda params, buffers, latents, key, train: (latents, buffers),
+    synthesis=lambda params, buffers, styles, key, train: (
+      show((styles @ params).reshape(-1, 4, 4, 1)),
+      buffers,
+    ),
+  ),
+  # Linear in the pyramid, so that R1 is the squared norm of its parameters.
+  Discriminator(
+    init=lambda key, images: (
+      jax.tree.map(lambda leaf: jax.random.normal(key, leaf[0].shape), images),
+      {},
+    ),
+    apply=lambda params, buffers, images, key, train: (
+      sum(map(lambda x, w: jnp.tensordot(x, w, 3), images, params)),
+      buffers,
+    ),
+    view=show,
+  ),
+)
+
+
+def test_pyramids_and_schedules_pass_through_a_run():
+  def annealed(step):
+    term = stateless(
+      lambda turn: step * regularizers.r1(turn.critic, turn.real)
+    )
+    return gan(*PYRAMID, losses.wasserstein, priors.normal(2), only('r1', term))
+
+  @jax.jit
+  def train(key):
+    optimizers = Pair(optax.sgd(0.0), optax.sgd(0.0))
+    return steps.run(
+      steps.alternating(annealed, optimizers),
+      steps.init(annealed, optimizers, key),
+      lambda key, step: jnp.ones((6, 4, 4, 1)),
+      3,
+    )
+
+  state, metrics = train(KEY)
+  weights = state.params.discriminator
+  square = sum(float((leaf**2).sum()) for leaf in weights)
+  np.testing.assert_allclose(
+    metrics['regularizer/r1'], [0, square, 2 * square], rtol=1e-5
+  )
+  # A white real is white at both levels.
+  logit = sum(float(leaf.sum()) for leaf in weights)
+  np.testing.assert_allclose(metrics['logits/real'], [logit] * 3, rtol=1e-5)
+  assert (metrics['gradient/generator'] > 0).all()
+
+
+def test_hyperparameters_may_be_traced_through_a_whole_run():
+  def train(weight, learning_rate):
+    term = stateless(
+      lambda turn: weight / 2 * regularizers.r1(turn.critic, turn.real)
+    )
+    game = gan(
+      mlp.generator((2,), widths=()),
+      mlp.discriminator(widths=(8,)),
+      losses.non_saturating,
+      priors.normal(2),
+      only('r1', term),
+    )
+    optimizers = Pair(optax.adam(learning_rate), optax.adam(learning_rate))
+    return steps.run(
+      steps.alternating(game, optimizers),
+      steps.init(game, optimizers, KEY),
+      lambda key, step: jax.random.normal(
+        jax.random.fold_in(key, step), (8, 2)
+      ),
+      5,
+    )
+
+  weights, rates = jnp.array([0.0, 1.0]), jnp.array([1e-2, 1e-3])
+  together, apart = jax.jit(
+    lambda *rows: (
+      jax.vmap(train)(*rows),
+      jax.lax.map(lambda row: train(*row), rows),
+    )
+  )(weights, rates)
+  jax.tree.map(
+    lambda one, other: np.testing.assert_allclose(
+      one, other, rtol=1e-4, atol=1e-5
+    ),
+    *((state.params, metrics) for state, metrics in (together, apart)),
+  )
+  for metric in ('loss/generator', 'regularizer/r1'):
+    assert together[1][metric][0, -1] != together[1][metric][1, -1]

@@ -1,0 +1,1 @@
+"""Pictures: where each pixel goes, and the way between two latents."""
