@@ -17,7 +17,7 @@ def get_config():
     resolution=32,
     channels=0,  # 1, 3, 4, or 0 for what is stored
     crop='center',  # stretch, pad
-    road='auto',  # device, host
+    road='auto',  # device, host, stream (decodes as it goes)
   )
   config.dtype = 'float32'  # of the computation; bfloat16 on accelerators
   config.spectral = dict(generator=False, discriminator=False)

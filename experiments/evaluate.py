@@ -54,6 +54,7 @@ def main():
       f'{", ".join(sorted(known))}.'
     )
   run = workdir.trained(_WORKDIR.value)
+  run.config.data.road = 'auto'  # All reals, where training streamed them.
   data = build.dataset(run.config)
   seen = _features(run.config, data)
   reals = features.in_batches(seen.apply, data.images)
@@ -143,7 +144,8 @@ def _held_out(config):
   if not _HELD_OUT.value:
     return None
   try:
-    return build.dataset(config, _HELD_OUT.value)
+    config.data.split = _HELD_OUT.value
+    return build.dataset(config)
   except ValueError as error:
     tqdm.write(f'No held-out reals: {error}')
     return None

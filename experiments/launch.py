@@ -42,9 +42,13 @@ def run(main):
 def _parse(argv):
   try:
     return flags.FLAGS(argv)
-  except (AttributeError, KeyError, TypeError, ValueError) as error:
-    _fail(f'{error.args[0] if error.args else error}', 2)
-  except flags.Error as error:
+  except (AttributeError, KeyError) as error:
+    # What ml_collections says is wrapped in up to two errors.
+    while isinstance(error.args[0], Exception):
+      error = error.args[0]
+    name, *hint = f'{error.args[0]}'.splitlines()
+    _fail(f'The config has no field {name}. {" ".join(hint)}', 2)
+  except (flags.Error, TypeError, ValueError) as error:
     _fail(f'{error}', 2)
 
 

@@ -54,7 +54,7 @@ def main():
   ]
   done = dispatch.shown(run.phases, int(state.step))
   announce(
-    f'{config.network} on {len(data.images)} images of {data.name}: '
+    f'{config.network} on {data.name}: '
     f'{sizes[0]:,} parameters generate, {sizes[1]:,} discriminate; '
     f'{mesh.size} {jax.default_backend()} device(s), {run.together} step(s) a '
     f'dispatch; ' + (f'resuming after {done} images.' if done else 'a new run.')

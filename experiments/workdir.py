@@ -54,7 +54,6 @@ def describe(workdir, data):
   """Writes `run.json`: the data, and what the run is computed with and on."""
   about = {
     'data': data.name,
-    'images': len(data.images),
     'shape': list(data.images.shape[1:]),
     **provenance(),
   }

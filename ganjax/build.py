@@ -6,9 +6,11 @@ arguments. Numbers may be traced (set them under `config.ignore_type()`), so a
 population of configs that differ in numbers can be one program.
 """
 
+import contextlib
 import difflib
 import functools
 import math
+import operator
 
 import jax
 import jax.numpy as jnp
@@ -68,6 +70,15 @@ _rules = {
   'extragradient': lambda config: _at_once(steps.extragradient, config),
 }
 
+_COUNTS = (
+  'images',
+  'batch_size',
+  'critic_steps',
+  'log.every',
+  'samples.every',
+  'checkpoint.every',
+)
+
 _norms = {
   'none': None,
   'batch': functools.partial(layers.BatchNorm, momentum=0.8),
@@ -104,6 +115,8 @@ def _mlp(config, shape, dtype):
 
 _networks = {'dcgan': _dcgan, 'mlp': _mlp}
 
+_dtypes = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
+
 
 def choose(kind, table, name):
   """The table's entry of that name.
@@ -128,9 +141,16 @@ def choose(kind, table, name):
 
 def networks(config, shape):
   """The `Pair` of networks of a config, for examples of a shape."""
-  pair = choose('network', _networks, config.network)(
-    config, shape, jnp.dtype(config.dtype)
-  )
+  network = choose('network', _networks, config.network)
+  dtype = choose('dtype', _dtypes, config.dtype)
+  try:
+    pair = network(config, shape, dtype)
+  except (KeyError, TypeError) as error:
+    raise ValueError(
+      f'The network {config.network!r} takes other arguments than the sections '
+      f'generator and discriminator of this config hold ({error}); start from '
+      'a config that is made for it.'
+    ) from error
   return Pair(
     *(
       remedies.spectral(network) if normalized else network
@@ -234,25 +254,46 @@ def start(config, shape):
   return lambda: steps.init(played, descents, jax.random.key(config.seed))
 
 
-def dataset(config, split=None):
-  """The data set of a config, decoded; `split` instead of the config's own."""
+def dataset(config):
+  """The data set of a config, decoded; a few of its images where it streams."""
+  if config.data.road != 'stream':
+    return images.load(**_source(config))
+  name = f'{config.data.name}/{config.data.split}, streamed'
+  with contextlib.closing(_stream(config)(jax.random.key(0), 0, 256)) as parts:
+    return images.Dataset(next(parts), None, name)
+
+
+def _source(config):
   data = config.data
-  return images.load(
-    data.name,
-    data.dir or None,
-    split or data.split,
-    resolution=data.resolution,
-    channels=data.channels,
-    crop=data.crop,
-  )
+  return {
+    'name': data.name,
+    'directory': data.dir or None,
+    'split': data.split,
+    'resolution': data.resolution,
+    'channels': data.channels,
+    'crop': data.crop,
+  }
+
+
+def _stream(config):
+  def batches(key, first, number, rows=slice(None)):
+    return roads.stream(
+      **_source(config), key=key, first=first, number=number, rows=rows
+    )
+
+  return batches
 
 
 def run(config, data, mesh):
   """The `train.Run` of a config over a data set.
 
   Raises:
-    ValueError: if the devices cannot share a batch.
+    ValueError: if a number makes no sense, or the devices cannot share a batch.
   """
+  for name in _COUNTS:
+    value = operator.attrgetter(name)(config)
+    if value < 1:
+      raise ValueError(f'{name} is {value}; it must be at least 1.')
   if config.batch_size % mesh.size:
     raise ValueError(
       f'A batch of {config.batch_size} cannot be divided among {mesh.size} '
@@ -267,6 +308,7 @@ def run(config, data, mesh):
     'host': lambda: dispatch.hosted(
       functools.partial(roads.batches, data), mesh
     ),
+    'stream': lambda: dispatch.hosted(_stream(config), mesh),
   }
   built['auto'] = built['device' if fits else 'host']
   return train.Run(

@@ -156,9 +156,9 @@ def _program(phase, road, mesh, first_step, first_image):
   step = parallel.spread(phase.step, mesh)
 
   def one(state, fed, turn):
-    # Unsigned, for a run may show more than 2^31 images.
+    # Unsigned and modulo 2^32, for a run may show more than 2^31 images.
     done = (state.step - first_step).astype(jnp.uint32)
-    position = jnp.uint32(first_image) + done * jnp.uint32(phase.rows)
+    position = jnp.uint32(first_image % 2**32) + done * jnp.uint32(phase.rows)
     batch = road.batch(fed, data_key(state), position, turn, phase.rows)
     return step(state, images.scale(batch))
 

@@ -49,8 +49,9 @@ def start(workdir, shown):
   unfinished.write_text(''.join(kept))
   os.replace(unfinished, path)
   file = path.open('a', buffering=1)
+  # TensorBoard hides what was written at the step to purge, too.
   board = SummaryWriter(
-    str(pathlib.Path(workdir) / 'tensorboard'), purge_step=shown
+    str(pathlib.Path(workdir) / 'tensorboard'), purge_step=shown + 1
   )
 
   def scalars(images, values):

@@ -97,7 +97,8 @@ def fit(run, state, workdir, manager, config, announce=tqdm.write):
   progress = dispatches(
     run.phases, state, run.road, run.mesh, run.together, announce
   )
-  pending, logged, clock, known = [], done, None, set()
+  pending, known = [], set()
+  logged, clock = done, time.monotonic()
   with contextlib.closing(journal), bar, _signals() as arrived:
     for phase, state, metrics, step in progress:
       pending.append(metrics)
@@ -110,13 +111,11 @@ def fit(run, state, workdir, manager, config, announce=tqdm.write):
       # The host stays one dispatch ahead of the devices.
       jax.block_until_ready(pending[-2:][0])
       bar.update(done - before)
-      if clock is None:  # The first dispatch waited for the compiler.
-        logged, clock = done, time.monotonic()
       if not (log or sample or save or leave):
         continue
       means = _means(pending, step, run.phases)
-      seconds = time.monotonic() - clock
-      means['images_per_second'] = (done - logged) / max(seconds, 1e-9)
+      pace = (done - logged) / (time.monotonic() - clock)
+      means['images_per_second'] = pace
       journal.scalars(done, means)
       words = (
         f'loss G {means["loss/generator"]:.3f} '
@@ -124,7 +123,6 @@ def fit(run, state, workdir, manager, config, announce=tqdm.write):
       )
       bar.set_postfix_str(words)
       if bar.disable:
-        pace = means['images_per_second']
         announce(f'{done}/{total} images, {pace:.0f} a second, {words}')
       alarms = {advice.on_balance(means)}
       if sample:

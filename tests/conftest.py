@@ -19,6 +19,8 @@ def pytest_configure(config):
   config.add_cleanup(folder.cleanup)
   os.environ['XDG_CACHE_HOME'] = folder.name
   os.environ['JAX_COMPILATION_CACHE_DIR'] = f'{folder.name}/ganjax/xla'
+  # Tests compile much and compute little.
+  os.environ.setdefault('XLA_FLAGS', '--xla_backend_optimization_level=0')
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def batches(dataset, key, first, number, rows=slice(None), prefetch=2):
           position += number
         yield pending.popleft().result()
     finally:
-      pool.shutdown(cancel_futures=True)
+      pool.shutdown()
 
   return produce(int(first))
 

@@ -101,11 +101,14 @@ class BatchNorm(nn.Module):
     square = (grouped**2).mean(axes, keepdims=True)
     if self.axis_name is not None and not self.is_initializing():
       mean, square = jax.lax.pmean((mean, square), self.axis_name)
-    variance = square - mean**2
+    # Rounding may take a nearly constant channel below 0, past epsilon.
+    variance = jnp.maximum(square - mean**2, 0)
     for statistic, batch in zip(running, (mean, variance), strict=True):
       if not self.is_initializing():
         batch = batch.reshape(-1, *channels).mean(0)
-        statistic.value += (1 - self.momentum) * (batch - statistic.value)
+        # Not +=, which would write into a caller's numpy array.
+        old = statistic.value
+        statistic.value = old + (1 - self.momentum) * (batch - old)
     slope = scale * jax.lax.rsqrt(variance + self.epsilon)
     outputs = grouped * slope + (bias - mean * slope)
     return outputs.reshape(inputs.shape).astype(self.dtype)

@@ -1,0 +1,35 @@
+"""Every snippet of the README runs, and its commands name what there is."""
+
+import pathlib
+import re
+
+import pytest
+
+README = pathlib.Path(__file__).resolve().parents[1] / 'README.md'
+SNIPPETS = re.findall(r'```python\n(.*?)```', README.read_text(), re.DOTALL)
+
+
+@pytest.fixture(scope='module')
+def names():
+  return {}
+
+
+@pytest.mark.parametrize('number', range(len(SNIPPETS)))
+def test_a_snippet_runs(number, names, tmp_path_factory, monkeypatch):
+  monkeypatch.chdir(tmp_path_factory.getbasetemp())
+  # Later snippets use names of earlier ones; the lengths of runs are cut.
+  short = re.sub(r'(?<=number=)2_000|(?<=, )1_000(?=\))', '3', SNIPPETS[number])
+  exec(compile(short, f'README snippet {number}', 'exec'), names)
+
+
+def test_the_commands_name_what_there_is():
+  root = README.parent
+  text = README.read_text()
+  programs = re.findall(r'python -m (experiments\.\w+)', text)
+  configs = re.findall(r'--config (configs/\w+\.py)', text)
+  assert programs
+  assert configs
+  for program in programs:
+    assert (root / f'{program.replace(".", "/")}.py').exists(), program
+  for config in configs:
+    assert (root / config).exists(), config
