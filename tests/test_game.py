@@ -203,19 +203,13 @@ def test_hyperparameters_may_be_traced_through_a_whole_run():
       lambda turn: weight / 2 * regularizers.r1(turn.critic, turn.real)
     )
     game = gan(
-      mlp.generator((2,), widths=()),
-      mlp.discriminator(widths=(8,)),
-      losses.non_saturating,
-      priors.normal(2),
-      only('r1', term),
+      *PYRAMID, losses.non_saturating, priors.normal(2), only('r1', term)
     )
-    optimizers = Pair(optax.adam(learning_rate), optax.adam(learning_rate))
+    optimizers = Pair(optax.sgd(learning_rate), optax.adam(learning_rate))
     return steps.run(
       steps.alternating(game, optimizers),
       steps.init(game, optimizers, KEY),
-      lambda key, step: jax.random.normal(
-        jax.random.fold_in(key, step), (8, 2)
-      ),
+      lambda key, step: jnp.ones((6, 4, 4, 1)),
       5,
     )
 

@@ -12,9 +12,9 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from ganjax.networks import linen
-from ganjax.networks.layers import BatchNorm, Conv, ConvTranspose
+from ganjax.networks.layers import BatchNorm, Conv, ConvTranspose, normal
 
-_WEIGHTS = nn.initializers.normal(0.02)
+_WEIGHTS = normal(0.02)
 
 
 def _scales(key, shape):

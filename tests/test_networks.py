@@ -1,0 +1,241 @@
+"""Networks against parameter counts, shapes, and numpy's batch statistics."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ganjax.networks import dcgan, mlp
+from ganjax.networks.layers import BatchNorm
+
+KEY = jax.random.key(0)
+LATENTS = jnp.zeros((4, 100))
+
+
+def shapes(network, examples):
+  """The shapes of a network's params and buffers; nothing is computed."""
+  return jax.eval_shape(lambda: network.init(KEY, examples))
+
+
+def count(params):
+  return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
+
+
+def test_dcgan_has_as_many_parameters_as_pytorchs_example():
+  generator, _ = shapes(dcgan.generator(64), LATENTS)
+  discriminator, _ = shapes(dcgan.discriminator(64), jnp.zeros((4, 64, 64, 3)))
+  assert count(generator) == 3_576_704
+  assert count(discriminator) == 2_765_568
+
+
+@pytest.mark.parametrize(
+  ('resolution', 'channels'), [(16, 1), (32, 3), (64, 4), (128, 2)]
+)
+def test_dcgan_shapes(resolution, channels):
+  generator = dcgan.generator(resolution, channels)
+  discriminator = dcgan.discriminator(resolution, channels)
+
+  def play():
+    params, buffers = generator.init(KEY, LATENTS)
+    images, _ = generator.synthesis(params, buffers, LATENTS, None, True)
+    params, buffers = discriminator.init(KEY, images)
+    return images, *discriminator.apply(params, buffers, images, None, True)
+
+  images, logits, _ = jax.eval_shape(play)
+  assert images.shape == (4, resolution, resolution, channels)
+  assert logits.shape == (4,)
+  assert images.dtype == logits.dtype == jnp.float32
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'sentence'),
+  [
+    ((48,), 'DCGAN makes images of 16, 32, 64 or 128 pixels, not 48; set'),
+    ((256,), 'not 256; set the resolution of the data to one of these.'),
+    ((32, 5), 'DCGAN makes images of 1 to 4 channels, not 5.'),
+    ((32, 0), 'DCGAN makes images of 1 to 4 channels, not 0.'),
+  ],
+)
+@pytest.mark.parametrize('network', [dcgan.generator, dcgan.discriminator])
+def test_dcgan_refuses(network, arguments, sentence):
+  with pytest.raises(ValueError, match=sentence):
+    network(*arguments)
+
+
+@pytest.fixture(scope='module')
+def small():
+  """DCGAN's generator at 16 pixels in bfloat16: params, buffers and images."""
+  network = dcgan.generator(16, channels=1, width=32, dtype=jnp.bfloat16)
+
+  @jax.jit
+  def make(latents):
+    params, buffers = network.init(KEY, latents)
+    louder = jax.tree.map(lambda leaf: 10 * leaf, params)
+    return params, network.synthesis(louder, buffers, latents, None, True)
+
+  params, (images, buffers) = make(jax.random.normal(KEY, (8, 128)))
+  return params, buffers, images
+
+
+def test_dcgan_images_lie_within_their_bounds(small):
+  *_, images = small
+  assert np.abs(images).max() <= 1
+  assert images.min() < -0.9
+  assert images.max() > 0.9
+
+
+def test_bfloat16_keeps_parameters_and_statistics_in_float32(small):
+  assert {leaf.dtype for leaf in jax.tree.leaves(small)} == {jnp.dtype('f4')}
+
+
+def test_dcgan_begins_with_weights_of_deviation_002(small):
+  params, *_ = small
+  for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+    kind, error = path[-1].key, 4 / math.sqrt(leaf.size)
+    if kind == 'bias':
+      np.testing.assert_array_equal(leaf, 0)
+    else:
+      np.testing.assert_allclose(leaf.std(), 0.02, rtol=error)
+      assert abs(leaf.mean() - (kind == 'scale')) < 0.02 * error
+
+
+def test_dense_generator_has_its_parameters():
+  widths = 256, 512, 1024
+  network = mlp.generator((28, 28, 1), widths)
+  params, buffers = shapes(network, LATENTS)
+  assert count(params) == (
+    101 * 256 + 257 * 512 + 513 * 1024 + 1025 * 784  # 1 for the bias
+  )
+  assert buffers == {}
+  # The scales and biases of the normalisations.
+  params, _ = shapes(
+    mlp.generator((28, 28, 1), widths, norm=BatchNorm), LATENTS
+  )
+  assert count(params) == 1_489_936
+  images, _ = jax.eval_shape(
+    lambda params: network.synthesis(params, {}, LATENTS, None, True),
+    shapes(network, LATENTS)[0],
+  )
+  assert images.shape == (4, 28, 28, 1)
+
+
+def test_dense_discriminator_takes_any_shape():
+  network = mlp.discriminator(widths=(8, 4))
+  for shape in ((2,), (28, 28, 1)):
+    examples = jnp.zeros((3, *shape))
+    params, _ = shapes(network, examples)
+    assert count(params) == (math.prod(shape) + 1) * 8 + 9 * 4 + 5
+    logits, _ = jax.eval_shape(
+      lambda params, examples=examples: network.apply(
+        params, {}, examples, None, True
+      ),
+      params,
+    )
+    assert logits.shape == (3,)
+
+
+IMAGES = np.random.default_rng(0).normal(3, 2, (8, 2, 2, 3)).astype('f4')
+SCALE, BIAS = np.float32([1, 2, -1]), np.float32([0, 1, 5])
+VARIABLES = {
+  'params': {'scale': SCALE, 'bias': BIAS},
+  'batch_stats': {
+    'mean': np.float32([1, 2, 3]),
+    'variance': np.float32([4, 1, 9]),
+  },
+}
+
+
+def normalize(images):
+  """Images normalised by their own statistics, as numpy does it."""
+  axes = tuple(range(images.ndim - 1))
+  mean, variance = images.mean(axes), images.var(axes)
+  return SCALE * (images - mean) / np.sqrt(variance + 1e-5) + BIAS
+
+
+def train(norm, images):
+  return norm.apply(VARIABLES, images, True, mutable=['batch_stats'])
+
+
+def test_batch_norm_trains_on_the_batch_and_remembers_it():
+  outputs, changed = train(BatchNorm(momentum=0.75), IMAGES)
+  np.testing.assert_allclose(outputs, normalize(IMAGES), atol=1e-4)
+  for name, batch in (
+    ('mean', IMAGES.mean((0, 1, 2))),
+    ('variance', IMAGES.var((0, 1, 2))),
+  ):
+    expected = 0.75 * VARIABLES['batch_stats'][name] + 0.25 * batch
+    np.testing.assert_allclose(
+      changed['batch_stats'][name], expected, rtol=1e-5
+    )
+
+
+def test_batch_norm_evaluates_by_what_it_remembers():
+  outputs = BatchNorm().apply(VARIABLES, IMAGES, False)
+  mean, variance = VARIABLES['batch_stats'].values()
+  np.testing.assert_allclose(
+    outputs,
+    SCALE * (IMAGES - mean) / np.sqrt(variance + 1e-5) + BIAS,
+    atol=1e-4,
+  )
+
+
+def test_ghost_batches_are_normalised_apart():
+  outputs, changed = train(BatchNorm(groups=2), IMAGES)
+  np.testing.assert_allclose(
+    outputs,
+    np.concatenate([normalize(IMAGES[:4]), normalize(IMAGES[4:])]),
+    atol=1e-4,
+  )
+  # What is remembered is the mean of the groups' variances, not the whole's.
+  parts = np.mean([IMAGES[:4].var((0, 1, 2)), IMAGES[4:].var((0, 1, 2))], 0)
+  np.testing.assert_allclose(
+    changed['batch_stats']['variance'],
+    0.9 * VARIABLES['batch_stats']['variance'] + 0.1 * parts,
+    rtol=1e-5,
+  )
+
+
+def test_ghost_batches_must_divide_the_batch():
+  with pytest.raises(ValueError, match='A batch of 8 cannot be .* in 3 equal'):
+    train(BatchNorm(groups=3), IMAGES)
+
+
+def test_a_named_axis_shares_the_statistics_of_the_whole_batch():
+  whole, remembered = train(BatchNorm(), IMAGES)
+  parts, apart = jax.vmap(
+    lambda images: train(BatchNorm(axis_name='devices'), images),
+    axis_name='devices',
+  )(IMAGES.reshape(4, 2, 2, 2, 3))
+  np.testing.assert_allclose(parts.reshape(whole.shape), whole, atol=1e-5)
+  for one, other in zip(
+    jax.tree.leaves(apart), jax.tree.leaves(remembered), strict=True
+  ):
+    np.testing.assert_allclose(one, np.stack([other] * 4), rtol=1e-5)
+
+
+def test_batch_norm_in_bfloat16_has_float32_statistics():
+  images = jnp.asarray(IMAGES, jnp.bfloat16)
+  outputs, changed = train(BatchNorm(dtype=jnp.bfloat16), images)
+  assert outputs.dtype == jnp.bfloat16
+  np.testing.assert_allclose(
+    changed['batch_stats']['mean'],
+    0.9 * VARIABLES['batch_stats']['mean']
+    + 0.1 * np.asarray(images, 'f4').mean((0, 1, 2)),
+    rtol=1e-5,
+  )
+
+
+def test_batch_norm_of_a_constant_channel_is_finite():
+  # E x^2 - (E x)^2 may round to less than nothing, and far below -epsilon.
+  images = np.full((7, 3, 3, 3), 1000.1, np.float32)
+  outputs, changed = train(BatchNorm(), images)
+  assert np.isfinite(outputs).all()
+  assert (changed['batch_stats']['variance'] >= 0).all()
+
+
+def test_batch_norm_leaves_the_buffers_that_it_is_given_alone():
+  before = jax.tree.map(np.copy, VARIABLES)
+  train(BatchNorm(), IMAGES)
+  jax.tree.map(np.testing.assert_array_equal, VARIABLES, before)

@@ -1,0 +1,451 @@
+"""Update rules against theory: the bilinear game, the Dirac-GAN, and by hand.
+
+The Dirac-GAN is that of Mescheder, Geiger and Nowozin, "Which Training Methods
+for GANs do actually Converge?", 2018, arXiv:1801.04406: the reals lie at 0, the
+fakes at theta, and the critic is x -> psi x.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from ganjax import losses, priors, regularizers, remedies, steps
+from ganjax.game import Game, gan, lazily, stateless
+from ganjax.networks import mlp
+from ganjax.networks.layers import BatchNorm
+from ganjax.players import Discriminator, Generator, Pair
+
+KEY = jax.random.key(0)
+
+
+@pytest.fixture
+def x64():
+  with jax.enable_x64(True):
+    yield
+
+
+def of_values(generator, discriminator):
+  """The game of two functions `(theta, phi, batch, key) -> value`."""
+
+  def objective(player, value):
+    def turn(params, buffers, batch, key):
+      own = value(*params, batch, key)
+      return own, (buffers, {f'loss/{player}': own})
+
+    return turn
+
+  return Game(
+    init=lambda key: (Pair(jnp.ones(()), jnp.ones(())), Pair({}, {})),
+    generator=objective('generator', generator),
+    discriminator=objective('discriminator', discriminator),
+    prior=lambda key, number: jax.random.normal(key, (number, 1)),
+    sample=lambda params, buffers, latents, key: params * latents,
+  )
+
+
+BILINEAR = of_values(
+  lambda theta, phi, batch, key: theta * phi,
+  lambda theta, phi, batch, key: -theta * phi,
+)
+QUADRATIC = of_values(
+  lambda theta, phi, batch, key: theta * (phi + batch.mean()),
+  lambda theta, phi, batch, key: jnp.mean((phi - theta - batch) ** 2) / 2,
+)
+DRIFTING = of_values(
+  lambda theta, phi, batch, key: theta * jax.random.normal(key),
+  lambda theta, phi, batch, key: phi * jax.random.normal(key),
+)
+
+
+def sgd(h):
+  return Pair(optax.sgd(h), optax.sgd(h))
+
+
+def dirac(loss, *weighted):
+  """The Dirac-GAN, whose discriminator has pairs of a weight and a penalty."""
+  return gan(
+    Generator(
+      init=lambda key, latents: (jnp.ones(()), {}),
+      mapping=lambda params, buffers, latents, key, train: (latents, buffers),
+      synthesis=lambda params, buffers, styles, key, train: (
+        params * jnp.ones_like(styles),
+        buffers,
+      ),
+    ),
+    Discriminator(
+      init=lambda key, images: (-jnp.ones(()), {}),
+      apply=lambda params, buffers, images, key, train: (
+        params * images[:, 0],
+        buffers,
+      ),
+    ),
+    loss,
+    lambda key, number: jnp.zeros((number, 1)),
+    Pair(
+      {},
+      {
+        str(number): stateless(
+          lambda turn, weight=weight, penalty=penalty: weight * penalty(turn)
+        )
+        for number, (weight, penalty) in enumerate(weighted)
+      },
+    ),
+  )
+
+
+def at_reals(turn):
+  return regularizers.r1(turn.critic, turn.real)
+
+
+def at_fakes(turn):
+  return regularizers.r2(turn.critic, turn.fake)
+
+
+def trajectory(rule, game, h, number):
+  """Both players' parameters before each step: theta and phi, `[number]`."""
+  step = rule(game, sgd(h))
+  _, params = jax.lax.scan(
+    lambda state, _: (step(state, jnp.zeros((1, 1)))[0], state.params),
+    steps.init(game, sgd(h), KEY),
+    length=number,
+  )
+  return params
+
+
+def multipliers(rule, game, h):
+  """The eigenvalues of one step of the Dirac-GAN at its equilibrium."""
+  step, state = rule(game, sgd(h)), steps.init(game, sgd(h), KEY)
+  jacobian = jax.jit(
+    jax.jacobian(
+      lambda params: (
+        step(state.replace(params=params), jnp.zeros((1, 1)))[0].params
+      )
+    )
+  )(Pair(jnp.zeros(()), jnp.zeros(())))
+  return np.linalg.eigvals(np.array(jacobian))
+
+
+def assert_same(one, other, **tolerances):
+  one, other = np.sort_complex(one), np.sort_complex(other)
+  np.testing.assert_allclose(one, other, **tolerances)
+
+
+@pytest.mark.parametrize(
+  ('rule', 'factor'),
+  [
+    (steps.simultaneous, lambda h: np.sqrt(1 + h**2)),
+    (steps.extragradient, lambda h: abs(1 + 1j * h - h**2)),
+  ],
+)
+def test_bilinear_game_turns_by_a_constant_factor(x64, rule, factor):
+  h = 0.2
+  radius = np.hypot(*trajectory(rule, BILINEAR, h, 200))
+  np.testing.assert_allclose(
+    radius, np.sqrt(2) * factor(h) ** np.arange(200), rtol=1e-12
+  )
+
+
+def test_extragradient_moves_momentum_at_both_gradients(x64):
+  h, keep, here = 0.2, 0.9, np.array([1.0, 1.0])
+  field = np.array([[0, 1], [-1, 0]])  # theta descends theta phi, phi ascends
+  momentum = field @ here
+  momentum = keep * momentum + field @ (here - h * momentum)
+  optimizers = Pair(*[optax.sgd(h, momentum=keep)] * 2)
+  state = steps.init(BILINEAR, optimizers, KEY)
+  step = jax.jit(steps.extragradient(BILINEAR, optimizers))
+  after, _ = step(state, jnp.zeros(1))
+  np.testing.assert_allclose(after.params, here - h * momentum, rtol=1e-12)
+
+
+def test_bilinear_game_in_turns_stays_on_an_ellipse(x64):
+  h = 0.2
+  theta, phi = trajectory(steps.alternating, BILINEAR, h, 500)
+  # The sign is that of the discriminator moving first.
+  conserved = theta**2 + phi**2 + h * theta * phi
+  np.testing.assert_allclose(conserved, 2 + h, rtol=1e-12)
+
+
+def test_dirac_minimax_spirals_out_by_the_recursion(x64):
+  h = 0.2
+  theta, psi = trajectory(steps.simultaneous, dirac(losses.minimax), h, 501)
+  square = theta**2 + psi**2
+  slope = 1 / (1 + np.exp(-theta * psi))
+  np.testing.assert_allclose(
+    square[1:], square[:-1] * (1 + (h * slope[:-1]) ** 2), rtol=1e-12
+  )
+  np.testing.assert_allclose(np.sqrt(square[-1]), 3.09695, rtol=2e-6)
+
+
+@pytest.mark.parametrize(
+  ('rule', 'expected'),
+  [
+    # At once, it ends on a cycle; in turns, it converges like 8 / (h n).
+    (steps.simultaneous, lambda h, n: 2 * h),
+    (steps.alternating, lambda h, n: 1 / (1 / 2 + n * h / 8)),
+  ],
+)
+def test_dirac_non_saturating(x64, rule, expected):
+  h, number = 0.1, 10_000
+  theta, psi = trajectory(rule, dirac(losses.non_saturating), h, number)
+  # The last two turns or so around the equilibrium.
+  square = (theta**2 + psi**2)[-250:].mean()
+  np.testing.assert_allclose(square, expected(h, number), rtol=0.03)
+
+
+def test_dirac_converges_at_the_critical_r1(x64):
+  game = dirac(losses.minimax, (1 / 2, at_reals))
+  radius = np.hypot(*trajectory(steps.simultaneous, game, 0.2, 400))
+  # A double eigenvalue -1 / 2: linear growth times (1 - h / 2) ** n.
+  assert radius[-1] < 400 * 0.9**400
+
+
+def eigenvalues(slope, damping):
+  """The roots of x (x + 2 damping) + slope^2: the flow at the equilibrium."""
+  root = np.emath.sqrt(damping**2 - slope**2)
+  return np.array([root - damping, -root - damping])
+
+
+# The loss, gamma / 2 of R1 and of R2, f'(0), and the damping by the theory.
+DIRAC = {
+  'minimax': (losses.minimax, 0, 0, 0.5, 0),
+  'non-saturating': (losses.non_saturating, 0, 0, 0.5, 0),
+  'relativistic': (losses.relativistic, 0, 0, 0.5, 0),
+  'wasserstein': (losses.wasserstein, 0, 0, 1, 0),
+  'hinge': (losses.hinge, 0, 0, 1, 0),
+  'R1, under-damped': (losses.non_saturating, 0.15, 0, 0.5, 0.15),
+  'R1, over-damped': (losses.minimax, 0.75, 0, 0.5, 0.75),
+  'R2': (losses.non_saturating, 0, 0.15, 0.5, 0.15),
+  'R1 and R2': (losses.relativistic, 0.2, 0.2, 0.5, 0.4),
+  'R1 and Wasserstein': (losses.wasserstein, 0.25, 0, 1, 0.25),
+}
+
+
+@pytest.mark.parametrize('name', DIRAC)
+def test_dirac_eigenvalues(x64, name):
+  loss, reals, fakes, slope, damping = DIRAC[name]
+  game, h = dirac(loss, (reals, at_reals), (fakes, at_fakes)), 0.3
+  moves = h * eigenvalues(slope, damping)
+  assert_same(
+    multipliers(steps.simultaneous, game, h), 1 + moves, rtol=1e-12, atol=1e-12
+  )
+
+
+def test_dirac_eigenvalues_of_extragradient_and_of_turns(x64):
+  h, (loss, gamma, _, slope, damping) = 0.3, DIRAC['R1, under-damped']
+  game = dirac(loss, (gamma, at_reals))
+  moves = h * eigenvalues(slope, damping)
+  assert_same(
+    multipliers(steps.extragradient, game, h), 1 + moves + moves**2, rtol=1e-12
+  )
+  # psi first: its damping times the identity, then a shear by each player.
+  damped, shear = 1 - 2 * h * damping, h * slope
+  trace = 1 + damped - shear**2
+  assert_same(
+    multipliers(steps.alternating, game, h),
+    np.roots([1, -trace, damped]),
+    rtol=1e-12,
+  )
+
+
+@pytest.mark.parametrize('gamma', [0.05, 0.3])
+def test_r1_is_stable_up_to_four_gamma(x64, gamma):
+  game = dirac(losses.minimax, (gamma / 2, at_reals))
+  radii = [
+    np.abs(multipliers(steps.simultaneous, game, 4 * gamma * share)).max()
+    for share in (0.975, 1.025)
+  ]
+  assert radii[0] < 1 < radii[1]
+
+
+@pytest.mark.parametrize('critic_steps', [1, 3])
+def test_critic_steps_are_moves_on_strided_shares(x64, critic_steps):
+  h, theta, phi = 0.1, 1.0, 1.0
+  batch = np.random.default_rng(0).normal(size=2 * critic_steps)
+  shares = [batch[turn::critic_steps] for turn in range(critic_steps)]
+  for share in shares:
+    phi -= h * (phi - theta - share.mean())
+  theta -= h * (phi + shares[-1].mean())
+  step = steps.alternating(QUADRATIC, sgd(h), critic_steps=critic_steps)
+  state, _ = jax.jit(step)(steps.init(QUADRATIC, sgd(h), KEY), batch)
+  np.testing.assert_allclose(state.params, (theta, phi), rtol=1e-12)
+
+
+def test_skip_below_stops_exactly_under_the_threshold():
+  game = of_values(
+    lambda theta, phi, batch, key: theta, lambda theta, phi, batch, key: phi
+  )
+  optimizers = Pair(optax.sgd(0.5), optax.sgd(0.5, momentum=0.9))
+  state = steps.init(game, optimizers, KEY)
+
+  def move(threshold):
+    step = steps.alternating(
+      game, optimizers, critic_steps=2, skip_below=threshold
+    )
+    return step(state, jnp.zeros(2))
+
+  # The losses are 1 and then, if it moved, 1 / 2.
+  after, metrics = jax.jit(jax.vmap(move))(jnp.array([0.5, 0.75, 1.0, 1.001]))
+  np.testing.assert_allclose(after.params.discriminator, [-0.45, 0.5, 0.5, 1])
+  np.testing.assert_array_equal(metrics['skipped'], [0, 1, 1, 1])
+  momentum = jax.tree.leaves(after.opt_state.discriminator)[0]
+  np.testing.assert_allclose(momentum, [1.9, 1, 1, 0])
+  np.testing.assert_array_equal(after.params.generator, 0.5)
+
+
+def test_moving_average_warms_up(x64):
+  decay, number = 0.9, 120
+  game = of_values(
+    lambda theta, phi, batch, key: theta, lambda theta, phi, batch, key: 0 * phi
+  )
+  state, _ = steps.run(
+    steps.alternating(game, sgd(0.1), ema_decay=decay),
+    steps.init(game, sgd(0.1), KEY),
+    lambda key, step: jnp.zeros(1),
+    number,
+  )
+  average = 1.0
+  for t in range(number):
+    keep = min(decay, (1 + t) / (10 + t))
+    average = keep * average + (1 - keep) * (1 - 0.1 * (t + 1))
+  np.testing.assert_allclose(state.ema_params, average, rtol=1e-12)
+  assert state.step == number
+
+
+def test_the_same_state_makes_the_same_step_and_the_next_another():
+  step = jax.jit(steps.alternating(DRIFTING, sgd(1.0), critic_steps=2))
+  state = steps.init(DRIFTING, sgd(1.0), KEY)
+  batch = jnp.zeros(2)
+  once, twice = step(state, batch)[0], step(state, batch)[0]
+  np.testing.assert_array_equal(once.params, twice.params)
+  moves = np.subtract(step(once, batch)[0].params, once.params)
+  assert np.abs(moves - np.subtract(once.params, state.params)).min() > 1e-3
+
+
+def test_run_is_a_loop_of_steps(x64):
+  step = jax.jit(steps.alternating(QUADRATIC, sgd(0.1)))
+  state = start = steps.init(QUADRATIC, sgd(0.1), KEY)
+
+  def batches(key, step):
+    return jax.random.normal(jax.random.fold_in(key, step), (4,))
+
+  values = []
+  for _ in range(3):
+    batch = batches(steps.data_key(state), state.step)
+    state, metrics = step(state, batch)
+    values.append(metrics['loss/discriminator'])
+  after, metrics = steps.run(step, start, batches, 3)
+  np.testing.assert_allclose(after.params, state.params, rtol=1e-12)
+  np.testing.assert_allclose(metrics['loss/discriminator'], values, rtol=1e-12)
+
+
+def test_view_shows_the_average_on_the_same_latents():
+  state = steps.init(BILINEAR, sgd(0.1), KEY)
+  images = steps.view(BILINEAR)
+  before = images(state, 5)
+  state = state.replace(
+    step=jnp.int32(9), ema_params=3 * state.ema_params, params=None
+  )
+  np.testing.assert_allclose(images(state, 5), 3 * before, rtol=1e-6)
+  assert np.unique(before).size == 5
+
+
+@pytest.mark.parametrize(('b1', 'b2'), [(0.0, 0.99), (0.5, 0.999)])
+def test_restart_tames_the_first_move_of_idle_parameters(x64, b1, b2):
+  game = of_values(
+    lambda theta, phi, batch, key: theta * batch.mean(),
+    lambda theta, phi, batch, key: 0 * phi,
+  )
+  adam = optax.adam(0.1, b1=b1, b2=b2)
+  optimizers = Pair(adam, adam)
+  step = jax.jit(steps.alternating(game, optimizers))
+  idle, _ = steps.run(
+    step,
+    steps.init(game, optimizers, KEY),
+    lambda key, step: jnp.zeros(1),
+    20_000,
+  )
+  assert idle.params.generator == 1
+
+  def first_move(state):
+    return 1 - step(state, jnp.ones(1))[0].params.generator
+
+  np.testing.assert_allclose(
+    first_move(idle), 0.1 * (1 - b1) / np.sqrt(1 - b2), rtol=1e-6
+  )
+  fresh = steps.restart(optimizers, idle)
+  np.testing.assert_allclose(first_move(fresh), 0.1, rtol=1e-6)
+  assert fresh.step == idle.step
+
+
+@pytest.mark.parametrize(
+  'rule', [steps.alternating, steps.simultaneous, steps.extragradient]
+)
+def test_a_named_axis_averages_gradients(x64, rule):
+  state = steps.init(QUADRATIC, sgd(0.1), KEY)
+  batch = jnp.array([1.0, 2.0, -5.0, 3.0])
+  whole, metrics = jax.jit(rule(QUADRATIC, sgd(0.1)))(state, batch)
+  parts, apart = jax.jit(
+    jax.vmap(
+      rule(QUADRATIC, sgd(0.1), axis_name='devices'),
+      in_axes=(None, 0),
+      axis_name='devices',
+    )
+  )(state, batch.reshape(2, 2))
+  for row in range(2):
+    np.testing.assert_allclose(
+      [leaf[row] for leaf in parts.params], whole.params, rtol=1e-12
+    )
+    np.testing.assert_allclose(
+      apart['loss/discriminator'][row], metrics['loss/discriminator']
+    )
+
+
+def test_a_named_axis_draws_for_each_device():
+  # The average of the devices' draws is none of one device's.
+  state = steps.init(DRIFTING, sgd(1.0), KEY)
+  parts, _ = jax.jit(
+    jax.vmap(
+      steps.simultaneous(DRIFTING, sgd(1.0), axis_name='devices'),
+      in_axes=(None, 0),
+      axis_name='devices',
+    )
+  )(state, jnp.zeros((2, 1)))
+  alone, _ = jax.jit(steps.simultaneous(DRIFTING, sgd(1.0)))(
+    state, jnp.zeros(1)
+  )
+  assert parts.params.generator[0] == parts.params.generator[1]
+  assert parts.params.generator[0] != alone.params.generator
+
+
+def test_the_first_state_may_be_donated():
+  step = jax.jit(steps.alternating(BILINEAR, sgd(0.1)), donate_argnums=0)
+  state, _ = step(steps.init(BILINEAR, sgd(0.1), KEY), jnp.zeros(1))
+  assert state.params.generator != state.ema_params
+
+
+def test_a_state_keeps_its_type_and_is_traced_once():
+  game = gan(
+    mlp.generator((2,), widths=(8,), norm=BatchNorm),
+    remedies.spectral(mlp.discriminator(widths=(8,))),
+    losses.non_saturating,
+    priors.normal(2),
+    Pair({}, {'r1': lazily(stateless(at_reals), 2)}),
+  )
+  optimizers = Pair(optax.adam(1e-3), optax.adam(1e-3))
+  traces = []
+
+  def traced(state, batch):
+    traces.append(state)
+    return steps.alternating(game, optimizers)(state, batch)
+
+  step = jax.jit(traced, donate_argnums=0)
+  state = jax.jit(lambda key: steps.init(game, optimizers, key))(KEY)
+  types = jax.tree.map(jax.typeof, state)
+  for _ in range(5):
+    state, metrics = step(state, jnp.ones((4, 2)))
+    assert jax.tree.map(jax.typeof, state) == types
+  assert len(traces) == 1
+  assert state.step == 5
+  assert all(np.isfinite(value) for value in metrics.values())
