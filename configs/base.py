@@ -8,7 +8,7 @@ def get_config():
   """A config without networks, not yet locked."""
   config = ConfigDict()
   config.seed = 0
-  config.images = 150_000  # shown to the discriminator in all
+  config.images = 60_000  # shown to the discriminator in all
   config.batch_size = 64  # of one move of the discriminator
   config.data = dict(
     name='digits',  # folder, or a data set prepared by TFDS
@@ -45,6 +45,6 @@ def get_config():
   config.mesh = dict(data=-1)  # devices that share a batch; -1 takes all
   # All three in images shown.
   config.log = dict(every=2_000)
-  config.samples = dict(every=15_000)
-  config.checkpoint = dict(every=30_000, keep=3)
+  config.samples = dict(every=6_000)
+  config.checkpoint = dict(every=15_000, keep=3)
   return config

@@ -48,6 +48,8 @@ def _parse(argv):
       error = error.args[0]
     name, *hint = f'{error.args[0]}'.splitlines()
     _fail(f'The config has no field {name}. {" ".join(hint)}', 2)
+  except OSError as error:  # in search of the config's file
+    _fail(' '.join(f'{error}'.split()), 2)
   except (flags.Error, TypeError, ValueError) as error:
     _fail(f'{error}', 2)
 

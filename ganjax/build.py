@@ -132,10 +132,10 @@ def choose(kind, table, name):
   if name in table:
     return table[name]
   near = difflib.get_close_matches(name, table, 1)
+  hint = ''.join(f' did you mean {other!r}?' for other in near)
   raise ValueError(
-    f'There is no {kind} {name!r}; '
-    + f'did you mean {near[0]!r}? ' * bool(near)
-    + f'Choose from {", ".join(sorted(table))}.'
+    f'There is no {kind} {name!r};{hint} choose from '
+    f'{", ".join(sorted(table))}.'
   )
 
 

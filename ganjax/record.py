@@ -1,12 +1,16 @@
 """What a run writes about itself: lines of JSON, and TensorBoard's events."""
 
+import contextlib
 import json
 import os
 import pathlib
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tensorboardX import SummaryWriter
+from tensorboardX import summary
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 
 class Record(NamedTuple):
@@ -49,21 +53,45 @@ def start(workdir, shown):
   unfinished.write_text(''.join(kept))
   os.replace(unfinished, path)
   file = path.open('a', buffering=1)
-  # TensorBoard hides what was written at the step to purge, too.
-  board = SummaryWriter(
-    str(pathlib.Path(workdir) / 'tensorboard'), purge_step=shown + 1
-  )
+  folder = pathlib.Path(workdir) / 'tensorboard'
+  folder.mkdir(exist_ok=True)
+  # Not SummaryWriter: its thread ends when the disk is full, and whoever feeds
+  # that thread then waits for ever.
+  board = EventsWriter(f'{folder}/events', f'.{shown}')
+
+  def add(images, **content):
+    board.write_event(Event(wall_time=time.time(), step=images, **content))
+
+  # TensorBoard hides what earlier starts wrote at this step or later.
+  add(shown + 1, session_log=SessionLog(status=SessionLog.START))
 
   def scalars(images, values):
-    file.write(json.dumps({'images': images, **values}) + '\n')
-    for name, value in values.items():
-      board.add_scalar(name, value, images)
+    with _writing(workdir):
+      file.write(json.dumps({'images': images, **values}) + '\n')
+      for name, value in values.items():
+        add(images, summary=summary.scalar(name, value))
+      board.flush()
 
   def picture(images, name, pixels):
-    board.add_image(name, pixels, images, dataformats='HWC')
+    with _writing(workdir):
+      content = summary.image(name, pixels, dataformats='HWC')
+      add(images, summary=content)
+      board.flush()
 
   def close():
-    file.close()
-    board.close()
+    with _writing(workdir):
+      file.close()
+      board.close()
 
   return Record(scalars, picture, close)
+
+
+@contextlib.contextmanager
+def _writing(workdir):
+  try:
+    yield
+  except OSError as error:
+    raise OSError(
+      f'measurements could not be written to {workdir} ({error}); free space '
+      'there, then run the same command again'
+    ) from error

@@ -133,6 +133,9 @@ def alternating(
     axis_name: of the devices under `jax.pmap`: gradients, buffers and metrics
       are averaged over it, and each device draws its own randomness. Batch
       statistics need the name as well.
+
+  Raises:
+    ValueError: when traced with a batch that `critic_steps` does not divide.
   """
   at = schedule(game)
 
@@ -226,9 +229,16 @@ def _step_key(state, axis_name):
 
 def _share(batch, turn, turns):
   """Rows `turn, turn + turns, ...`: a stride keeps a sharded batch in place."""
-  return jax.tree.map(
-    lambda leaf: leaf.reshape(-1, turns, *leaf.shape[1:])[:, turn], batch
-  )
+
+  def part(leaf):
+    if leaf.shape[0] % turns:
+      raise ValueError(
+        f'A batch of {leaf.shape[0]} rows cannot be divided among {turns} '
+        'critic_steps; each of them needs as many rows as the others.'
+      )
+    return leaf.reshape(-1, turns, *leaf.shape[1:])[:, turn]
+
+  return jax.tree.map(part, batch)
 
 
 def _mean(tree, axis_name):

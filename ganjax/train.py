@@ -158,8 +158,8 @@ def _means(pending, step, phases):
     names = sorted(name for name, index in broken.items() if index == first)
     raise FloatingPointError(
       f'At step {at}, after {shown(phases, at)} images, {", ".join(names)} '
-      'became infinite or undefined, and training stopped. The last checkpoint '
-      'is from before that. Lower a learning rate or the weight of a penalty '
+      'became infinite or undefined, and training stopped. The checkpoints '
+      'are from before that. Lower a learning rate or the weight of a penalty '
       'and start in a new workdir.'
     )
   return {name: float(values.mean()) for name, values in series.items()}

@@ -8,7 +8,6 @@ import pytest
 from absl import app, flags
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # for configs and experiments, not installed
 
 
 def pytest_configure(config):

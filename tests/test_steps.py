@@ -449,3 +449,8 @@ def test_a_state_keeps_its_type_and_is_traced_once():
   assert len(traces) == 1
   assert state.step == 5
   assert all(np.isfinite(value) for value in metrics.values())
+
+
+def test_a_batch_that_the_critic_steps_do_not_divide_is_refused():
+  with pytest.raises(ValueError, match='7 rows cannot be divided among 2'):
+    steps._share(jnp.zeros((7, 3)), 0, 2)

@@ -1,0 +1,296 @@
+"""The laws of the design, held by reading the source or running a little."""
+
+import ast
+import importlib
+import os
+import pathlib
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import optax
+import pytest
+
+from ganjax import build, game, losses, parallel, priors, steps
+from ganjax.networks import mlp
+from ganjax.players import Pair
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+# Every module of ganjax/, or the folder it is in, from the ground up; a set in
+# a layer is a column, and columns of the same layer do not import one another.
+LAYERS = (
+  ({'players'},),
+  (
+    {'losses', 'regularizers', 'priors', 'advice', 'pictures'},
+    {'metrics'},
+    {'networks'},
+    {'data'},
+  ),
+  ({'game'},),
+  ({'steps', 'remedies'},),
+  ({'dispatch', 'train', 'checkpoint', 'parallel', 'record', 'classifier'},),
+  ({'build'},),
+)
+
+# Which modules alone may import a library, at the top or in a function.
+CONFINED = {
+  'flax.linen': {'networks'},
+  'optax': {'steps', 'build', 'classifier'},
+  'orbax': {'checkpoint'},
+  'tensorflow_datasets': {'data'},
+  'grain': {'data'},
+  'ml_collections': {'build'},
+  'absl': {},
+  'tensorboardX': {'record'},
+}
+ONLY_IN_FUNCTIONS = {'tensorflow_datasets', 'grain'}
+
+# The library up to the update rules leaves these to its callers, except:
+IMPURE = {'jax.jit', 'jax.random.key', 'jax.random.PRNGKey', 'print'}
+ALLOWED = {
+  # A call that XLA must not inline has to be a compiled one.
+  ('networks/winograd.py', 'jax.jit'),
+  # A loop over batches on the host, around what the caller passed.
+  ('networks/features.py', 'jax.jit'),
+  # The order of the data, computed where no step has to be waited for.
+  ('data/roads.py', 'jax.jit'),
+}
+
+FILES = sorted((ROOT / 'ganjax').rglob('*.py'))
+CONFIGS = sorted(
+  path.stem
+  for path in (ROOT / 'configs').glob('[!_]*.py')
+  if path.stem != 'base'
+)
+
+
+def unit(path):
+  """The name by which the tables know a file: of its module or its folder."""
+  first = path.relative_to(ROOT / 'ganjax').parts[0]
+  return first.removesuffix('.py')
+
+
+def place(name):
+  """The layer and the column of a module of ganjax."""
+  for layer, columns in enumerate(LAYERS):
+    for number, column in enumerate(columns):
+      if name in column:
+        return layer, number
+  raise AssertionError(
+    f'ganjax/{name} stands in no layer: put its name into LAYERS of '
+    'tests/test_laws.py, as low as its imports allow.'
+  )
+
+
+def imports(tree):
+  """The dotted names that a syntax tree imports."""
+  for node in ast.walk(tree):
+    if isinstance(node, ast.Import):
+      yield from (alias.name for alias in node.names)
+    if isinstance(node, ast.ImportFrom):
+      assert not node.level, 'relative imports hide what is imported'
+      yield from (f'{node.module}.{alias.name}' for alias in node.names)
+
+
+def at_the_top(tree):
+  """The syntax tree without the bodies of its functions."""
+
+  class Strip(ast.NodeTransformer):
+    def visit_FunctionDef(self, node):  # noqa: N802
+      return None
+
+  return Strip().visit(tree)
+
+
+def within(name, library):
+  return f'{name}.'.startswith(f'{library}.')
+
+
+def parsed(path):
+  return ast.parse(path.read_text())
+
+
+def named(path):
+  return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize('path', FILES, ids=named)
+def test_imports_go_down_only(path):
+  if path == ROOT / 'ganjax' / '__init__.py':
+    # The door: what it may lead to is said by the test of the core below.
+    return
+  layer, column = place(unit(path))
+  for name in imports(parsed(path)):
+    package, *inner = name.split('.')
+    assert package not in ('configs', 'experiments', 'tests'), name
+    if package != 'ganjax':
+      continue
+    assert inner, f'{named(path)} imports all of ganjax'
+    below, other = place(inner[0])
+    assert below <= layer, f'{named(path)} imports {name}, which is above it'
+    assert below < layer or other == column, (
+      f'{named(path)} imports {name}, of another column of its layer'
+    )
+
+
+@pytest.mark.parametrize('library', CONFINED)
+def test_libraries_stay_where_they_belong(library):
+  for path in FILES:
+    tree = parsed(path)
+    if unit(path) not in CONFINED[library]:
+      found = [name for name in imports(tree) if within(name, library)]
+      assert not found, f'{named(path)} imports {found[0]}'
+    if library in ONLY_IN_FUNCTIONS:
+      found = [n for n in imports(at_the_top(tree)) if within(n, library)]
+      assert not found, f'{named(path)} imports {found[0]} outside a function'
+
+
+def test_configs_are_data_only():
+  for path in (ROOT / 'configs').rglob('*.py'):
+    for name in imports(parsed(path)):
+      assert name.split('.')[0] in ('configs', 'ml_collections'), named(path)
+
+
+@pytest.mark.parametrize('path', FILES, ids=named)
+def test_the_library_neither_jits_nor_prints_nor_seeds(path):
+  relative = path.relative_to(ROOT / 'ganjax').as_posix()
+  if relative == '__init__.py' or place(unit(path))[0] > 3:
+    return
+  tree = parsed(path)
+  # By any road: jax.jit, random.key, or from jax import jit.
+  short = {name.rsplit('.', 1)[1]: name for name in IMPURE if '.' in name}
+  found = {name for name in imports(tree) if name in IMPURE}
+  for node in ast.walk(tree):
+    if isinstance(node, ast.Name) and node.id == 'print':
+      found.add('print')
+    if isinstance(node, ast.Attribute) and node.attr in short:
+      owner = ast.unparse(node.value)
+      whole = short[node.attr]
+      if f'.{whole}'.endswith(f'.{owner}.{node.attr}'):
+        found.add(whole)
+  found -= {name for file, name in ALLOWED if file == relative}
+  assert not found, f'ganjax/{relative} uses {found}; callers decide on that'
+
+
+def test_files_are_short_and_named_after_ideas():
+  for path in FILES:
+    lines = len(path.read_text().splitlines())
+    assert lines <= 400, f'{named(path)} has {lines} lines: it is two ideas'
+    assert path.stem not in ('utils', 'util', 'helpers', 'common', 'misc')
+
+
+def test_many_steps_are_traced_once():
+  traces = []
+
+  def prior(key, number):
+    traces.append(number)
+    return priors.normal(2)(key, number)
+
+  played = game.gan(
+    mlp.generator((2,), (4,)),
+    mlp.discriminator((4,)),
+    losses.non_saturating,
+    prior,
+  )
+  optimizers = Pair(optax.adam(1e-3), optax.adam(1e-3))
+  mesh = parallel.mesh(1)
+  state = jax.jit(
+    lambda: steps.init(played, optimizers, jax.random.key(0)),
+    out_shardings=parallel.whole(mesh),
+  )()
+  step = parallel.over_mesh(steps.alternating(played, optimizers), mesh)
+  traces.clear()
+  for number in range(5):
+    state, _ = step(state, jnp.full((8, 2), number, jnp.float32))
+    # Once for each player's turn.
+    assert traces == [8, 8]
+  assert state.step == 5
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+def test_every_config_builds_and_takes_a_step(name, tiny):
+  config = tiny(importlib.import_module(f'configs.{name}').get_config())
+  assert config.is_locked
+  shape = (16, 16, 1)
+  [phase, *_] = build.phases(config, shape)
+  batch = jnp.zeros((phase.rows, *shape))
+
+  def one():
+    return phase.step(build.start(config, shape)(), batch)
+
+  state, metrics = jax.jit(one)()
+  assert state.step == 1
+  for metric, value in metrics.items():
+    assert jnp.isfinite(value), metric
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+def test_every_sweep_changes_fields_that_there_are(name):
+  module = importlib.import_module(f'configs.{name}')
+  added = []
+  module.sweep(added.append)
+  assert len(added) > 1
+  assert len({str(changes) for changes in added}) == len(added)
+  shape = (module.get_config().data.resolution,) * 2 + (1,)
+  for changes in added:
+    config = module.get_config()
+    # Locked and typed: an unknown field or another type raises.
+    config.update_from_flattened_dict(changes)
+    build.phases(config, shape)
+
+
+def test_the_core_needs_no_data_checkpoint_or_log_library():
+  heavy = [
+    'tensorflow_datasets',
+    'grain',
+    'ml_collections',
+    'tensorboardX',
+    'orbax',
+    'tqdm',
+    'sklearn',
+    'absl.flags',
+  ]
+  script = f"""
+import importlib, pkgutil, sys
+
+class Refuse:
+  def find_spec(self, name, path=None, target=None):
+    if any(f'{{name}}.'.startswith(f'{{heavy}}.') for heavy in {heavy}):
+      raise ImportError(f'{{name}} was imported')
+
+# What flax itself imports is its own affair.
+import flax, flax.linen, optax
+for name in [n for n in sys.modules if n.split('.')[0] in {heavy}]:
+  del sys.modules[name]
+sys.meta_path.insert(0, Refuse())
+import ganjax, ganjax.networks, ganjax.metrics
+for package in ganjax.networks, ganjax.metrics:
+  for found in pkgutil.iter_modules(package.__path__):
+    importlib.import_module(f'{{package.__name__}}.{{found.name}}')
+
+# Something of each kind, beyond what importing runs.
+import jax, optax
+import ganjax as gx
+played = gx.gan(
+  gx.mlp.generator((2,), (4,)), gx.mlp.discriminator((4,)),
+  gx.losses.hinge, gx.priors.normal(2),
+)
+pair = gx.Pair(optax.sgd(.1), optax.sgd(.1))
+state = jax.jit(lambda: gx.steps.init(played, pair, jax.random.key(0)))()
+step = gx.steps.simultaneous(played, pair)
+jax.eval_shape(step, state, jax.numpy.ones((4, 2)))
+print(*sorted(name for name in sys.modules if name.startswith('ganjax')))
+"""
+  done = subprocess.run(
+    [sys.executable, '-c', script],
+    cwd=ROOT,
+    env=os.environ | {'JAX_PLATFORMS': 'cpu'},
+    capture_output=True,
+    text=True,
+  )
+  assert done.returncode == 0, done.stderr
+  loaded = set(done.stdout.split())
+  assert {'ganjax.steps', 'ganjax.networks.dcgan'} <= loaded
+  assert not {'ganjax.build', 'ganjax.train', 'ganjax.checkpoint'} & loaded

@@ -1,0 +1,317 @@
+"""Many devices, and many processes, give what one gives."""
+
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def environment(devices):
+  """The environment of a process that takes this CPU for several devices."""
+  flags = os.environ.get('XLA_FLAGS', '').split()
+  flags.append(f'--xla_force_host_platform_device_count={devices}')
+  return os.environ | {'JAX_PLATFORMS': 'cpu', 'XLA_FLAGS': ' '.join(flags)}
+
+
+# One process for all that eight devices are needed for; it writes JSON.
+SCRIPT = """
+import json, sys
+import jax, jax.numpy as jnp, numpy as np, optax
+from ganjax import build, game, losses, parallel, priors, steps
+from ganjax.data import images
+from ganjax.networks import dcgan
+from ganjax.players import Pair
+
+found = {'devices': len(jax.devices())}
+shape, rows = (16, 16, 1), 16
+prior = priors.normal(6)
+
+
+def played(axis_name):
+  return game.gan(
+    dcgan.generator(16, 1, 4, axis_name=axis_name),
+    dcgan.discriminator(16, 1, 4, axis_name=axis_name),
+    losses.non_saturating,
+    prior,
+  )
+
+
+# Plain descent: Adam makes large moves of gradients that are 0 but for
+# rounding, such as those of what a batch normalisation takes away again.
+optimizers = Pair(optax.sgd(0.05), optax.sgd(0.05))
+
+def plain(state):
+  return jax.device_get(state.replace(key=0))
+
+
+start = plain(
+  jax.jit(lambda: steps.init(played(None), optimizers, jax.random.key(0)))()
+)
+batches = np.random.default_rng(0).uniform(-1, 1, (3, rows, *shape))
+
+
+def trained(step, state):
+  state, metrics = state.replace(key=jax.random.key(1)), []
+  for batch in batches:
+    state, measured = step(state, batch)
+    metrics.append(jax.device_get(measured))
+  return plain(state), metrics
+
+
+def difference(left, right):
+  return max(
+    float(np.max(np.abs(np.asarray(a, float) - np.asarray(b, float))))
+    for a, b in zip(
+      jax.tree.leaves(left), jax.tree.leaves(right), strict=True
+    )
+  )
+
+
+step = steps.alternating(played(None), optimizers)
+alone = trained(parallel.over_mesh(step, parallel.mesh(1)), start)
+whole = trained(parallel.over_mesh(step, parallel.mesh(8)), start)
+found['mesh'] = [difference(*pair) for pair in zip(alone, whole)]
+found['moved'] = difference(start.params, alone[0].params)
+
+# By pmap each device draws its own latents, so that only a game that draws
+# none can equal one device's: here each device takes its part of given ones.
+given = np.linspace(-1, 1, rows * 6).reshape(rows, 6)
+
+
+def told(axis_name):
+  def latents(key, number):
+    if axis_name is None:
+      return jnp.asarray(given[:number])
+    first = jax.lax.axis_index(axis_name) * number
+    return jax.lax.dynamic_slice_in_dim(jnp.asarray(given), first, number)
+
+  return latents
+
+
+def fixed(axis_name):
+  return steps.alternating(
+    game.gan(
+      dcgan.generator(16, 1, 4, axis_name=axis_name),
+      dcgan.discriminator(16, 1, 4, axis_name=axis_name),
+      losses.non_saturating,
+      told(axis_name),
+    ),
+    optimizers,
+    axis_name=axis_name,
+  )
+
+one = trained(jax.jit(fixed(None)), start)
+mapped = parallel.over_pmap(fixed('data'))
+eight = trained(mapped, start)
+found['pmap'] = [difference(*pair) for pair in zip(one, eight)]
+state, _ = mapped(start.replace(key=jax.random.key(1)), batches[0])
+copies = [
+  [np.asarray(shard.data) for shard in leaf.addressable_shards]
+  for leaf in jax.tree.leaves(state.replace(key=0, step=0))
+  if hasattr(leaf, 'addressable_shards')
+]
+found['copies'] = [len(each) for each in copies]
+found['copies differ'] = max(
+  float(np.max(np.abs(copy - each[0]))) for each in copies for copy in each
+)
+
+# What each device draws, seen through a game whose metrics tell it.
+def drawing(axis_name):
+  def draws(params, buffers, batch, key):
+    latents = prior(key, batch.shape[0])
+    drawn = jnp.zeros((8, 6))
+    if axis_name is not None:
+      drawn = drawn.at[jax.lax.axis_index(axis_name)].set(latents[0])
+    return params.generator * 0.0, (buffers, {'drawn': drawn})
+  return game.Game(
+    lambda key: (Pair(jnp.ones(()), jnp.ones(())), Pair({}, {})),
+    draws,
+    lambda params, buffers, batch, key: (
+      params.discriminator * 0.0, (buffers, {})
+    ),
+    prior,
+    None,
+  )
+
+told_by_devices = drawing('data')
+state = steps.init(told_by_devices, optimizers, jax.random.key(0))
+_, metrics = parallel.over_pmap(
+  steps.alternating(told_by_devices, optimizers, axis_name='data')
+)(state, batches[0])
+# Each device filled its own row; the mean over devices divided it by 8.
+found['drawn'] = np.asarray(8 * metrics['drawn']).tolist()
+
+def complaint(call):
+  try:
+    call()
+  except ValueError as error:
+    return str(error)
+
+from configs import dense
+
+config = dense.get_config()
+config.batch_size = 12
+data = images.Dataset(np.zeros((20, 28, 28, 1), np.uint8), None, 'zeros')
+found['indivisible'] = complaint(
+  lambda: build.run(config, data, parallel.mesh(8))
+)
+found['too many'] = complaint(lambda: parallel.mesh(9))
+found['none'] = complaint(lambda: parallel.mesh(0))
+found['some'] = parallel.mesh(3).size
+with open(sys.argv[1], 'w') as file:
+  json.dump(found, file)
+"""
+
+
+@pytest.fixture(scope='module')
+def found(tmp_path_factory):
+  path = tmp_path_factory.mktemp('devices') / 'found.json'
+  done = subprocess.run(
+    [sys.executable, '-c', SCRIPT, str(path)],
+    cwd=ROOT,
+    env=environment(8),
+    capture_output=True,
+    text=True,
+    timeout=300,
+  )
+  assert done.returncode == 0, done.stderr
+  return json.loads(path.read_text())
+
+
+def test_a_mesh_of_eight_computes_what_one_device_does(found):
+  assert found['devices'] == 8
+  state, metrics = found['mesh']
+  assert state < 1e-5
+  assert metrics < 1e-5
+  assert found['moved'] > 1e-2
+
+
+def test_pmap_shares_statistics_gradients_and_metrics(found):
+  state, metrics = found['pmap']
+  assert state < 1e-5
+  assert metrics < 1e-5
+
+
+def test_under_pmap_all_devices_hold_the_same_state(found):
+  assert found['copies'] and set(found['copies']) == {8}
+  assert found['copies differ'] == 0
+
+
+def test_under_pmap_each_device_draws_its_own_latents(found):
+  drawn = np.asarray(found['drawn'])
+  assert len(np.unique(drawn.round(4), axis=0)) == 8
+  assert (np.abs(drawn).max(axis=1) > 0.1).all()
+
+
+def test_what_devices_cannot_share_is_said_in_a_sentence(found):
+  assert found['indivisible'] == (
+    'A batch of 12 cannot be divided among 8 devices; set batch_size to a '
+    'multiple of 8, or mesh.data to a number that divides it.'
+  )
+  for number, name in ((9, 'too many'), (0, 'none')):
+    assert found[name] == (
+      f'A mesh over {number} devices was asked for, but there are 8; give a '
+      'number up to that, or -1 for all.'
+    )
+  assert found['some'] == 3
+
+
+def started(folder, road, devices, *flags):
+  command = [
+    sys.executable,
+    '-m',
+    'experiments.train',
+    '--config=configs/dense.py',
+    '--config.generator.widths=(8,)',
+    '--config.discriminator.widths=(8,)',
+    '--config.optimizers.generator.name=sgd',
+    '--config.optimizers.discriminator.name=sgd',
+    '--config.data.resolution=16',
+    f'--config.data.road={road}',
+    '--config.batch_size=8',
+    '--config.images=48',
+    '--config.steps_together=2',
+    '--config.log.every=16',
+    '--config.samples.every=32',
+    '--config.checkpoint.every=32',
+    f'--workdir={folder}',
+    *flags,
+  ]
+  return subprocess.Popen(
+    command,
+    cwd=ROOT,
+    env=environment(devices),
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+  )
+
+
+def finished(workers):
+  """The workers' outputs, once all of them ended well; none is left behind."""
+  try:
+    outputs = [worker.communicate(timeout=200) for worker in workers]
+  finally:
+    for worker in workers:
+      worker.kill()
+      worker.wait()
+  for worker, (_, err) in zip(workers, outputs, strict=True):
+    assert worker.returncode == 0, err
+  return [out for out, _ in outputs]
+
+
+@pytest.fixture(scope='module')
+def one(tmp_path_factory):
+  folder = tmp_path_factory.mktemp('one')
+  finished([started(folder, 'device', 4)])
+  return folder
+
+
+@pytest.mark.parametrize(
+  'road', [pytest.param('device', marks=pytest.mark.slow), 'host']
+)
+def test_two_processes_train_as_one_does(road, one, tmp_path):
+  with socket.socket() as free:
+    free.bind(('127.0.0.1', 0))
+    port = free.getsockname()[1]
+  first, second = finished(
+    [
+      started(
+        tmp_path,
+        road,
+        2,
+        f'--coordinator=127.0.0.1:{port}',
+        '--num_processes=2',
+        f'--process_id={number}',
+      )
+      for number in range(2)
+    ]
+  )
+  assert 'Done after 48 images.' in first
+  assert 'Done' not in second  # one of them speaks
+  measured = [
+    [
+      json.loads(line)
+      for line in (folder / 'metrics.jsonl').read_text().splitlines()
+    ]
+    for folder in (one, tmp_path)
+  ]
+  assert len(measured[0]) == 3
+  for left, right in zip(*measured, strict=True):
+    assert left.keys() == right.keys()
+    for name in left.keys() - {'images_per_second'}:
+      expected = pytest.approx(left[name], rel=1e-5, abs=1e-5)
+      assert right[name] == expected, name
+  for pattern in ('samples/*.png', 'samples.png', 'checkpoints/[0-9]*'):
+    names = [
+      sorted(path.name for path in folder.glob(pattern))
+      for folder in (one, tmp_path)
+    ]
+    assert names[0] == names[1] != []
