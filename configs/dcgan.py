@@ -11,6 +11,8 @@ from configs import base
 def get_config():
   """The config, locked."""
   config = base.get_config()
+  config.images = 80_000
+  config.batch_size = 32  # the paper's is 128; few images want many steps
   config.network = 'dcgan'
   config.generator = dict(width=32, groups=1)
   config.discriminator = dict(width=32, groups=1)

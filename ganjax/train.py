@@ -97,7 +97,7 @@ def fit(run, state, workdir, manager, config, announce=tqdm.write):
   progress = dispatches(
     run.phases, state, run.road, run.mesh, run.together, announce
   )
-  pending, known = [], set()
+  pending, alarms, told = [], {}, set()
   logged, clock = done, time.monotonic()
   with contextlib.closing(journal), bar, _signals() as arrived:
     for phase, state, metrics, step in progress:
@@ -124,14 +124,15 @@ def fit(run, state, workdir, manager, config, announce=tqdm.write):
       bar.set_postfix_str(words)
       if bar.disable:
         announce(f'{done}/{total} images, {pace:.0f} a second, {words}')
-      alarms = {advice.on_balance(means)}
+      checks = {'balance': advice.on_balance(means)}
       if sample:
-        spread = look(phase)
-        if done > total / 10:
-          alarms.add(advice.on_diversity(spread, real_spread))
-      for alarm in alarms - known - {None}:
-        announce(f'Warning after {done} images: {alarm}')
-      known |= alarms
+        checks['diversity'] = advice.on_diversity(look(phase), real_spread)
+      for name, alarm in checks.items():
+        # What holds at one look may be gone at the next.
+        if alarm and alarms.get(name) and name not in told:
+          announce(f'Warning after {done} images: {alarm}')
+          told.add(name)
+      alarms |= checks
       if save or leave:
         checkpoint.save(manager, step, state, config)
       if leave:
