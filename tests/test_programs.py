@@ -143,3 +143,19 @@ def test_train_says_where_things_are(program, run):
   for name in ('config.json', 'run.json', 'metrics.jsonl', 'samples.png'):
     assert (pathlib.Path(run) / name).stat().st_size
   assert list((run / 'tensorboard').iterdir())
+
+
+@pytest.mark.slow
+def test_benchmark_times_a_step(program, tmp_path):
+  path = tmp_path / 'new' / 'benchmark.json'
+  code, out, err = program(
+    'benchmark', '--rounds=2', '--match=R1', f'--output={path}'
+  )
+  assert code == 0, err
+  (row,) = json.loads(path.read_text())['rows']
+  assert row['case'] == 'DCGAN-32, width 32, R1'
+  assert len(row['seconds']['ganjax']) == 2
+  # The median of two is their mean.
+  pace = row['batch'] / np.mean(row['seconds']['ganjax'])
+  assert row['images_per_second']['ganjax'] == pytest.approx(pace)
+  assert row['case'] in out
