@@ -174,7 +174,7 @@ def penalties(section):
     arguments = dict(arguments)
     weight, every = arguments.pop('weight'), arguments.pop('every')
     term = choose('regularizer', _regularizers, name)
-    if isinstance(weight, float) and weight == 0:
+    if _off(weight):
       continue
     built[name] = game.stateless(
       functools.partial(_weighted, term, weight, arguments)
@@ -182,6 +182,10 @@ def penalties(section):
     if every > 1:
       built[name] = game.lazily(built[name], every)
   return built
+
+
+def _off(number):
+  return isinstance(number, float | int) and number == 0
 
 
 def _weighted(term, weight, arguments, turn):
@@ -193,10 +197,16 @@ def objective(config, shape):
   generator, discriminator = networks(config, shape)
   prior = dict(config.prior)
   loss = choose('loss', _losses, config.loss)
+  smoothing = config.label_smoothing
+  if 'relativistic' in config.loss and not _off(smoothing):
+    raise ValueError(
+      f'The loss {config.loss!r} compares reals with fakes and has no label to '
+      f'smooth, but label_smoothing is {smoothing}; set it to 0.'
+    )
   return game.gan(
     generator,
     discriminator,
-    losses.label_smoothing(loss, config.label_smoothing),
+    losses.label_smoothing(loss, smoothing),
     choose('prior', _priors, prior.pop('name'))(**prior),
     Pair(
       penalties(config.regularizers.generator),

@@ -64,7 +64,7 @@ def test_tables_hold_what_is_public(section):
 @pytest.mark.parametrize('name', build._losses)
 def test_every_loss_makes_a_step(name, config):
   config.loss = name
-  config.label_smoothing = 0.1
+  config.label_smoothing = 0.0 if 'relativistic' in name else 0.1
   stepped(config)
 
 
@@ -241,3 +241,10 @@ def test_small_data_lie_on_the_device_and_large_on_the_host(
     roads.append(next(with_feed).shape)
     with_feed.close()
   assert roads == [(20, *SHAPE), (2, 4, *SHAPE)]
+
+
+@pytest.mark.parametrize('loss', ['relativistic', 'relativistic_average'])
+def test_losses_without_labels_take_no_smoothing(config, loss):
+  config.loss, config.label_smoothing = loss, 0.1
+  with pytest.raises(ValueError, match='label_smoothing is 0.1; set it to 0'):
+    build.objective(config, SHAPE)
