@@ -98,7 +98,7 @@ def trained(workdir):
     )
   config = ConfigDict(json.loads((workdir / 'config.json').read_text()))
   shape = tuple(json.loads((workdir / 'run.json').read_text())['shape'])
-  manager = checkpoint.manager(workdir / 'checkpoints', config.checkpoint.keep)
+  manager = checkpoint.reader(workdir / 'checkpoints')
   state = restore(manager, build.start(config, shape), parallel.mesh(1))
   checkpoint.close(manager)
   if state is None:

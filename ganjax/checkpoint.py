@@ -42,12 +42,20 @@ def manager(directory, keep=3):
   """
   if keep < 1:
     raise ValueError(f'keep is {keep}, but at least 1 checkpoint must be held')
-  _hush()
-  options = ocp.CheckpointManagerOptions(
-    preservation_policy=LatestN(keep), cleanup_tmp_directories=True
+  return _open(
+    directory, preservation_policy=LatestN(keep), cleanup_tmp_directories=True
   )
-  directory = epath.Path().resolve() / epath.Path(directory)
-  return ocp.CheckpointManager(directory, options=options)
+
+
+def reader(directory):
+  """Returns an `ocp.CheckpointManager` to restore from while a run goes on.
+
+  It leaves alone what that run is about to write, and cannot save.
+
+  Args:
+    directory: of another manager.
+  """
+  return _open(directory, read_only=True)
 
 
 def save(manager, step, state, config):
@@ -193,6 +201,13 @@ def close(manager):
     wait(manager)
   finally:
     manager.close()
+
+
+def _open(directory, **options):
+  _hush()
+  directory = epath.Path().resolve() / epath.Path(directory)
+  options = ocp.CheckpointManagerOptions(**options)
+  return ocp.CheckpointManager(directory, options=options)
 
 
 def _by_path(tree):

@@ -408,3 +408,14 @@ def test_survives_being_killed(tmp_path):
     # A save returns when the one before it is on the disk.
     assert begun[0] > newest
     newest = begun[-2]
+
+
+def test_a_reader_restores_and_leaves_half_written_steps_alone(
+  two_steps, tmp_path
+):
+  unfinished = tmp_path / '3.orbax-checkpoint-tmp'
+  unfinished.mkdir()
+  manager = checkpoint.reader(tmp_path)
+  same(checkpoint.restore(manager, abstract(every_kind())), every_kind(2))
+  checkpoint.close(manager)
+  assert unfinished.is_dir()
