@@ -101,16 +101,12 @@ def main():
 
 def _samples(run):
   """Samples as uint8, as pictures are stored, `[N, H, W, C]`."""
-  params = {'ema': run.state.ema_params, 'raw': run.state.params.generator}
+  draw = workdir.generator(run, _WEIGHTS.value)
   key, noise_key = jax.random.split(jax.random.key(_SEED.value))
-  draw = lambda latents: images.quantize(  # noqa: E731
-    pictures.finest(
-      run.game.sample(
-        params[_WEIGHTS.value], run.state.buffers, latents, noise_key
-      )
-    )
+  return features.in_batches(
+    lambda latents: images.quantize(draw(latents, noise_key)),
+    run.game.prior(key, _SAMPLES.value),
   )
-  return features.in_batches(draw, run.game.prior(key, _SAMPLES.value))
 
 
 def _features(config, data):

@@ -43,15 +43,8 @@ def main():
     raise ValueError('--interpolate is 1; a way has at least 2 steps.')
   rows, columns = map(int, size.groups())
   run = workdir.trained(_WORKDIR.value)
-  params = {'ema': run.state.ema_params, 'raw': run.state.params.generator}
   keys = jax.random.split(jax.random.key(_SEED.value), 3)
-  draw = jax.jit(
-    lambda latents: pictures.finest(
-      run.game.sample(
-        params[_WEIGHTS.value], run.state.buffers, latents, keys[2]
-      )
-    )
-  )
+  draw = jax.jit(workdir.generator(run, _WEIGHTS.value))
 
   def write(path, images, columns):
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,13 +58,13 @@ def main():
     _OUTPUT.value or pathlib.Path(_WORKDIR.value) / 'grid.png'
   )
   starts = run.game.prior(keys[0], rows * columns)
-  write(path, draw(starts), columns)
+  write(path, draw(starts, keys[2]), columns)
   if _INTERPOLATE.value:
     ends = run.game.prior(keys[1], rows)
     way = pictures.interpolate(starts[:rows], ends, _INTERPOLATE.value)
     latents = way.swapaxes(0, 1).reshape(-1, way.shape[-1])
     path = path.with_stem(f'{path.stem}-interpolation')
-    write(path, draw(latents), _INTERPOLATE.value)
+    write(path, draw(latents, keys[2]), _INTERPOLATE.value)
   return 0
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax
 from ml_collections import ConfigDict
 
-from ganjax import build, checkpoint, parallel, steps
+from ganjax import build, checkpoint, parallel, pictures, steps
 from ganjax.game import Game
 from ganjax.steps import TrainState
 
@@ -108,6 +108,20 @@ def trained(workdir):
     )
   game = steps.schedule(build.objective(config, shape))(state.step)
   return Trained(config, shape, game, state)
+
+
+def generator(run, weights):
+  """The function `(latents, key) -> images [N, H, W, C]` of a `Trained`.
+
+  Args:
+    run: a `Trained`.
+    weights: 'ema', the moving average, or 'raw', as they were trained.
+  """
+  params = {'ema': run.state.ema_params, 'raw': run.state.params.generator}
+  own, buffers = params[weights], run.state.buffers
+  return lambda latents, key: pictures.finest(
+    run.game.sample(own, buffers, latents, key)
+  )
 
 
 def restore(manager, start, mesh):
