@@ -17,7 +17,7 @@ from absl import flags
 from tqdm import tqdm
 
 from experiments import launch, workdir
-from ganjax import build, classifier, pictures
+from ganjax import build, classifier
 from ganjax.data import images
 from ganjax.metrics import diversity, frechet
 from ganjax.networks import features
