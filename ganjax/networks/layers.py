@@ -37,9 +37,13 @@ class Conv(nn.Module):
   @nn.compact
   def __call__(self, images):
     """Images with `features` channels, half as high and half as wide."""
-    shape = self.size, self.size, images.shape[-1], self.features
+    channels = images.shape[-1], self.features
+    return self._through(convolution.convolution, images, channels)
+
+  def _through(self, face, images, channels):
+    shape = self.size, self.size, *channels
     kernel = self.param('kernel', self.kernel_init, shape)
-    return convolution.convolution(
+    return face(
       images.astype(self.dtype),
       kernel.astype(self.dtype),
       self.stride,
@@ -53,14 +57,8 @@ class ConvTranspose(Conv):
   @nn.compact
   def __call__(self, images):
     """Images with `features` channels, twice as high and twice as wide."""
-    shape = self.size, self.size, self.features, images.shape[-1]
-    kernel = self.param('kernel', self.kernel_init, shape)
-    return convolution.transposed(
-      images.astype(self.dtype),
-      kernel.astype(self.dtype),
-      self.stride,
-      self.padding,
-    )
+    channels = self.features, images.shape[-1]
+    return self._through(convolution.transposed, images, channels)
 
 
 class BatchNorm(nn.Module):
