@@ -20,25 +20,44 @@ def get_config():
     road='auto',  # device, host, stream (decodes as it goes)
   )
   config.dtype = 'float32'  # of the computation; bfloat16 on accelerators
+  # Remedies, each off: of the discriminator,
   config.spectral = dict(generator=False, discriminator=False)
+  config.pack = 1  # images that it judges together (PacGAN)
+  # std falls to 0, on a line, over so many steps; 0: it stays.
+  config.instance_noise = dict(std=0.0, steps=0)
+  # of the game,
+  config.consensus = 0.0  # weight of half the squared gradients of both
+  config.historical_averaging = 0.0  # of the squared way from one's average
+  # and of the generator: the share of the fakes that it learns from, which
+  # falls from 1 to this, on a line, over so many steps.
+  config.top_k = dict(share=1.0, steps=0)
   config.prior = dict(name='normal', size=100)
   config.loss = 'non_saturating'
   config.label_smoothing = 0.0
   # Weights are factors of the bare terms: gamma / 2 for R1 and R2, lambda for
   # the others. A penalty of weight 0 is left out.
   config.regularizers = dict(
-    generator=dict(),
+    generator=dict(
+      mode_seeking=dict(weight=0.0, every=1),
+      feature_matching=dict(weight=0.0, every=1),  # with loss features_only
+    ),
     discriminator=dict(
       r1=dict(weight=0.0, every=1),
       r2=dict(weight=0.0, every=1),
       wgan_gp=dict(weight=0.0, every=1, target=1.0),
       dragan=dict(weight=0.0, every=1, spread=0.5, target=1.0),
+      jensen_shannon=dict(weight=0.0, every=1),
+      lecam=dict(weight=0.0, every=1, decay=0.99),
     ),
   )
   adam = dict(name='adam', learning_rate=2e-4, b1=0.5, b2=0.999)
   config.optimizers = dict(generator=dict(adam), discriminator=dict(adam))
+  # optimistic_adam, rmsprop, sgd are others; these come on top of any.
+  config.clip = 0.0  # bound of the discriminator's parameters (WGAN); 0: none
+  config.lookahead = dict(every=0, rate=0.5)  # steps; 0: none
   config.rule = 'alternating'  # simultaneous, extragradient
   config.critic_steps = 1  # moves of the discriminator for one of the generator
+  config.unroll = 0  # moves of the discriminator that the generator foresees
   config.skip_below = placeholder(float)  # D rests while its loss is under this
   config.ema_decay = 0.999
   config.steps_together = 0  # in one dispatch; 0 chooses by backend and network

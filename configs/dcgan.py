@@ -17,7 +17,11 @@ def get_config():
   config.batch_size = 32  # the paper's is 128; few images want many steps
   config.network = 'dcgan'
   config.generator = dict(width=32, groups=1)
-  config.discriminator = dict(width=32, groups=1)
+  config.discriminator = dict(
+    width=32,
+    groups=1,
+    statistics=dict(name='none'),  # stddev, discrimination
+  )
   return config.lock()
 
 

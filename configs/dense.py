@@ -16,7 +16,10 @@ def get_config():
   config.data.resolution = 28
   config.network = 'mlp'
   config.generator = dict(widths=(256, 512, 1024), norm='batch')
-  config.discriminator = dict(widths=(512, 256))
+  config.discriminator = dict(
+    widths=(512, 256),
+    statistics=dict(name='none'),  # stddev, discrimination
+  )
   return config.lock()
 
 

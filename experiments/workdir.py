@@ -106,7 +106,7 @@ def trained(workdir):
       f'{workdir} holds no checkpoint yet; train longer, or set '
       'checkpoint.every to fewer images.'
     )
-  game = steps.schedule(build.objective(config, shape))(state.step)
+  game = build.objective(config, shape)(state.step)
   return Trained(config, shape, game, state)
 
 

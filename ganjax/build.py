@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import optax
 
 from ganjax import (
+  descents,
   dispatch,
   game,
   losses,
@@ -27,7 +28,7 @@ from ganjax import (
   train,
 )
 from ganjax.data import images, roads
-from ganjax.networks import dcgan, layers, mlp
+from ganjax.networks import dcgan, layers, mlp, stacked, toy
 from ganjax.players import Pair
 
 _losses = {
@@ -41,19 +42,44 @@ _priors = {
 }
 
 _regularizers = {
-  'r1': lambda turn: regularizers.r1(turn.critic, turn.real),
-  'r2': lambda turn: regularizers.r2(turn.critic, turn.fake),
-  'wgan_gp': lambda turn, **arguments: regularizers.wgan_gp(
-    turn.critic, turn.real, turn.fake, turn.key, **arguments
+  'r1': lambda: lambda turn: regularizers.r1(turn.critic, turn.real),
+  'r2': lambda: lambda turn: regularizers.r2(turn.critic, turn.fake),
+  'wgan_gp': lambda **arguments: (
+    lambda turn: regularizers.wgan_gp(
+      turn.critic, turn.real, turn.fake, turn.key, **arguments
+    )
   ),
-  'dragan': lambda turn, **arguments: regularizers.dragan(
-    turn.critic, turn.real, turn.key, **arguments
+  'dragan': lambda **arguments: (
+    lambda turn: regularizers.dragan(
+      turn.critic, turn.real, turn.key, **arguments
+    )
+  ),
+  'jensen_shannon': lambda: (
+    lambda turn: regularizers.jensen_shannon(turn.critic, turn.real, turn.fake)
+  ),
+  'mode_seeking': lambda: (
+    lambda turn: regularizers.mode_seeking(turn.fake, turn.latents)
+  ),
+  'feature_matching': lambda: (
+    lambda turn: regularizers.feature_matching(
+      turn.features, turn.real, turn.fake
+    )
+  ),
+  'lecam': lambda **arguments: game.Regularizer(
+    lambda turn, memory: regularizers.lecam(
+      turn.real_logits, turn.fake_logits, memory, **arguments
+    ),
+    regularizers.lecam_memory,
   ),
 }
 
 # b1 is the decay of the gradient's mean, b2 that of its square.
 _optimizers = {
-  'adam': optax.adam,
+  # Unrolling differentiates the root of what may be 0.
+  'adam': functools.partial(optax.adam, eps_root=1e-16),
+  'optimistic_adam': functools.partial(
+    optax.optimistic_adam_v2, nesterov=False
+  ),
   'rmsprop': lambda learning_rate, b1, b2: optax.rmsprop(
     learning_rate, decay=b2, momentum=b1
   ),
@@ -65,9 +91,14 @@ _rules = {
     steps.alternating,
     critic_steps=config.critic_steps,
     skip_below=config.skip_below,
+    unroll=config.unroll,
   ),
-  'simultaneous': lambda config: _at_once(steps.simultaneous, config),
-  'extragradient': lambda config: _at_once(steps.extragradient, config),
+  'simultaneous': lambda config: functools.partial(
+    _at_once(steps.simultaneous, config), unroll=config.unroll
+  ),
+  'extragradient': lambda config: _at_once(
+    steps.extragradient, config, 'unroll'
+  ),
 }
 
 _COUNTS = (
@@ -84,13 +115,32 @@ _norms = {
   'batch': functools.partial(layers.BatchNorm, momentum=0.8),
 }
 
+# What a discriminator may see of the whole batch, before its last layer.
+_statistics = {
+  'none': lambda: None,
+  'stddev': lambda **arguments: functools.partial(
+    layers.MinibatchStd, **arguments
+  ),
+  'discrimination': lambda **arguments: functools.partial(
+    layers.MinibatchDiscrimination, **arguments
+  ),
+}
+
+
+def _judging(section):
+  """The arguments of a discriminator, its statistics as a module factory."""
+  arguments = dict(section)
+  statistics = dict(arguments.pop('statistics'))
+  make = choose('statistics', _statistics, statistics.pop('name'))
+  return arguments | {'statistics': make(**statistics)}
+
 
 def _dcgan(config, shape, dtype):
   resolution, _, channels = shape
   return Pair(
     dcgan.generator(resolution, channels, dtype=dtype, **config.generator),
     dcgan.discriminator(
-      resolution, channels, dtype=dtype, **config.discriminator
+      resolution, channels, dtype=dtype, **_judging(config.discriminator)
     ),
   )
 
@@ -108,12 +158,31 @@ def _mlp(config, shape, dtype):
       **arguments,
     ),
     mlp.discriminator(
-      activation=mlp.leaky_relu, dtype=dtype, **config.discriminator
+      activation=mlp.leaky_relu,
+      dtype=dtype,
+      **_judging(config.discriminator),
     ),
   )
 
 
-_networks = {'dcgan': _dcgan, 'mlp': _mlp}
+def _published(pair):
+  """A pair as its paper has it: the generator's section is all of its own."""
+  return lambda config, shape, dtype: pair(
+    **config.generator, **_judging(config.discriminator)
+  )
+
+
+_networks = {
+  'dcgan': _dcgan,
+  'mlp': _mlp,
+  'pacgan_toy': _published(toy.pacgan),
+  'unrolled_toy': _published(toy.unrolled),
+  'unrolled_demo_toy': _published(toy.unrolled_demo),
+  'wgan_gp_toy': _published(toy.wgan_gp),
+  'unrolled_stacked': _published(stacked.unrolled),
+  'pacgan_stacked': _published(stacked.pacgan),
+  'residual_stacked': _published(stacked.residual),
+}
 
 _dtypes = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
 
@@ -139,8 +208,14 @@ def choose(kind, table, name):
   )
 
 
-def networks(config, shape):
-  """The `Pair` of networks of a config, for examples of a shape."""
+def networks(config, shape, step=0):
+  """The `Pair` of networks of a config, for examples of a shape.
+
+  Args:
+    config: of an adversarial training.
+    shape: of one example.
+    step: at which the annealed remedies are taken; may be traced.
+  """
   network = choose('network', _networks, config.network)
   dtype = choose('dtype', _dtypes, config.dtype)
   try:
@@ -151,16 +226,27 @@ def networks(config, shape):
       f'generator and discriminator of this config hold ({error}); start from '
       'a config that is made for it.'
     ) from error
-  return Pair(
-    *(
-      remedies.spectral(network) if normalized else network
-      for network, normalized in zip(
-        pair,
-        (config.spectral.generator, config.spectral.discriminator),
-        strict=True,
-      )
+  generator, discriminator = (
+    remedies.spectral(network) if normalized else network
+    for network, normalized in zip(
+      pair,
+      (config.spectral.generator, config.spectral.discriminator),
+      strict=True,
     )
   )
+  noise = config.instance_noise
+  if config.pack > 1:
+    discriminator = remedies.pack(discriminator, config.pack)
+  if not _off(noise.std):
+    std = _annealed(noise.std, 0.0, noise.steps, step)
+    discriminator = remedies.instance_noise(discriminator, std)
+  return Pair(generator, discriminator)
+
+
+def _annealed(start, end, over, step):
+  """From start to end, on a line, over so many steps; 0 stays at the start."""
+  share = jnp.clip(step / over, 0.0, 1.0) if over else 0.0
+  return start + share * (end - start)
 
 
 def penalties(section):
@@ -173,29 +259,37 @@ def penalties(section):
   for name, arguments in section.items():
     arguments = dict(arguments)
     weight, every = arguments.pop('weight'), arguments.pop('every')
-    term = choose('regularizer', _regularizers, name)
+    term = choose('regularizer', _regularizers, name)(**arguments)
     if _off(weight):
       continue
-    built[name] = game.stateless(
-      functools.partial(_weighted, term, weight, arguments)
-    )
+    if not isinstance(term, game.Regularizer):
+      term = game.stateless(term)
+    built[name] = _weighted(term, weight)
     if every > 1:
       built[name] = game.lazily(built[name], every)
   return built
+
+
+def _weighted(term, weight):
+  def apply(turn, memory):
+    values, memory = term.apply(turn, memory)
+    return weight * values, memory
+
+  return term._replace(apply=apply)
 
 
 def _off(number):
   return isinstance(number, float | int) and number == 0
 
 
-def _weighted(term, weight, arguments, turn):
-  return weight * term(turn, **arguments)
-
-
 def objective(config, shape):
-  """The `Game` of a config, for examples of a shape."""
-  generator, discriminator = networks(config, shape)
+  """The game of a config, for examples of a shape: a function `step -> Game`.
+
+  Raises:
+    ValueError: if the config names what there is not, or what does not fit.
+  """
   prior = dict(config.prior)
+  draw = choose('prior', _priors, prior.pop('name'))(**prior)
   loss = choose('loss', _losses, config.loss)
   smoothing = config.label_smoothing
   if 'relativistic' in config.loss and not _off(smoothing):
@@ -203,28 +297,49 @@ def objective(config, shape):
       f'The loss {config.loss!r} compares reals with fakes and has no label to '
       f'smooth, but label_smoothing is {smoothing}; set it to 0.'
     )
-  return game.gan(
-    generator,
-    discriminator,
-    losses.label_smoothing(loss, smoothing),
-    choose('prior', _priors, prior.pop('name'))(**prior),
-    Pair(
-      penalties(config.regularizers.generator),
-      penalties(config.regularizers.discriminator),
-    ),
+  loss = losses.label_smoothing(loss, smoothing)
+  terms = Pair(
+    penalties(config.regularizers.generator),
+    penalties(config.regularizers.discriminator),
   )
+
+  def at(step):
+    top = config.top_k
+    selected = loss
+    if not (isinstance(top.share, float) and top.share == 1):
+      share = (
+        _annealed(1.0, top.share, top.steps, step) if top.steps else (top.share)
+      )
+      selected = losses.top_k(loss, share)
+    played = game.gan(*networks(config, shape, step), selected, draw, terms)
+    if not _off(config.consensus):
+      played = remedies.consensus(played, config.consensus)
+    if not _off(config.historical_averaging):
+      weight = config.historical_averaging
+      played = remedies.historical_averaging(played, weight)
+    return played
+
+  return at
 
 
 def optimizers(config):
   """The `Pair` of optax transformations of a config: a rate for each player."""
   pair = (config.optimizers.generator, config.optimizers.discriminator)
   sections = [dict(section) for section in pair]
-  return Pair(
-    *(
-      choose('optimizer', _optimizers, section.pop('name'))(**section)
-      for section in sections
-    )
-  )
+  built = [
+    choose('optimizer', _optimizers, section.pop('name'))(**section)
+    for section in sections
+  ]
+  if not _off(config.clip):
+    built[1] = descents.clipped(built[1], config.clip)
+  if config.lookahead.every:
+    every, rate = config.lookahead.every, config.lookahead.rate
+    moves = (every, every * config.critic_steps)
+    built = [
+      descents.lookahead(optimizer, number, rate)
+      for optimizer, number in zip(built, moves, strict=True)
+    ]
+  return Pair(*built)
 
 
 def rule(config, played):
@@ -234,13 +349,15 @@ def rule(config, played):
   )
 
 
-def _at_once(rule, config):
-  if config.critic_steps != 1 or config.skip_below is not None:
-    raise ValueError(
-      f'The rule {config.rule!r} moves both players once a step; it takes no '
-      f'critic_steps ({config.critic_steps}) and no skip_below '
-      f'({config.skip_below}). Leave them at 1 and None, or use alternating.'
-    )
+def _at_once(rule, config, *more):
+  usual = {'critic_steps': 1, 'skip_below': None, 'unroll': 0}
+  for name in ('critic_steps', 'skip_below', *more):
+    if config[name] != usual[name]:
+      raise ValueError(
+        f'The rule {config.rule!r} moves both players once a step; it takes no '
+        f'{name} ({config[name]}). Leave it at {usual[name]}, or use '
+        'alternating.'
+      )
   return rule
 
 
@@ -311,7 +428,9 @@ def run(config, data, mesh):
       'a number that divides it.'
     )
   shape = data.images.shape[1:]
-  params = jax.eval_shape(objective(config, shape).init, jax.random.key(0))[0]
+  params = jax.eval_shape(objective(config, shape)(0).init, jax.random.key(0))[
+    0
+  ]
   fits = data.images.nbytes <= _memory() // 4
   built = {
     'device': lambda: dispatch.resident(data.images, mesh),

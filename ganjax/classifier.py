@@ -131,6 +131,24 @@ def outputs(params, images):
     return network.apply({'params': params}, images)
 
 
+def by_channel(params, images):
+  """Logits [N, C, classes] of each channel alone; traceable.
+
+  What Stacked MNIST is measured by, with a classifier of single digits.
+
+  Args:
+    params: as `train` returns for images of one channel.
+    images: [N, H, W, C] float32 in [-1, 1], H and W as trained on. Images in
+      [0, 1] are 2 images - 1 here, and padded ones are to be cropped first.
+
+  Raises:
+    ValueError: as `outputs`.
+  """
+  alone = jnp.moveaxis(images, -1, 1)
+  logits, _ = outputs(params, alone.reshape(-1, *images.shape[1:3], 1))
+  return logits.reshape(*alone.shape[:2], -1)
+
+
 def accuracy(params, images, labels) -> float:
   """Fraction of the images whose largest logit is their label's.
 
@@ -144,14 +162,23 @@ def accuracy(params, images, labels) -> float:
 
 
 def trained_for(
-  images, labels, cache_directory, name, *, epochs=5, seed=0, report=None
+  images,
+  labels,
+  cache_directory,
+  name,
+  *,
+  epochs=5,
+  seed=0,
+  test=None,
+  report=None,
 ) -> Trained:
   """A classifier of the images, trained at the first call and loaded after.
 
   A tenth of the images, drawn by the seed, is held out for the accuracy in
   the name, which reads like 'classifier-128 (mnist/train, 99.2 % held out,
-  sha 1a2b3c4d)'; the hash is of the weights. The file's name holds a hash of
-  the images, labels and settings: other data never meet an old file.
+  sha 1a2b3c4d)'; the hash is of the weights. With `test`, all images are
+  trained on, and the name says '99.46 % on mnist/test'. The file's name holds
+  a hash of the images, labels and settings: other data never meet an old file.
 
   Args:
     images: [M, H, W, C] uint8, M >= 10.
@@ -160,6 +187,9 @@ def trained_for(
     name: of the data, with the split.
     epochs: as in `train`.
     seed: draws the held-out images and all that `train` draws.
+    test: (name, images, labels) to measure the accuracy on, or None. On two
+      cores, 8 epochs of MNIST's 60,000 training digits at 28 px take about
+      three minutes, and 99.4 % of its test digits are right.
     report: as in `train`.
 
   Raises:
@@ -172,36 +202,38 @@ def trained_for(
       f'A tenth of {len(images)} images cannot be held out; pass at least ten.'
     )
   data = hashlib.sha256(f'{images.shape} {epochs} {seed}'.encode())
-  data.update(np.ascontiguousarray(images))
-  data.update(np.ascontiguousarray(labels))
+  for array in (images, labels) + (test[1:] if test else ()):
+    data.update(np.ascontiguousarray(array))
   slug = re.sub(r'[^\w.]+', '-', name)
   path = pathlib.Path(cache_directory)
   path = path / f'classifier-{slug}-{data.hexdigest()[:12]}.npz'
 
   if not path.exists():
     key_held, key_train = jax.random.split(jax.random.key(seed))
-    order = np.asarray(jax.random.permutation(key_held, len(images)))
-    held, kept = np.split(order, [len(images) // 10])
+    if test is not None:
+      learned, measured = (images, labels), test[1:]
+    else:
+      order = np.asarray(jax.random.permutation(key_held, len(images)))
+      held, kept = np.split(order, [len(images) // 10])
+      measured = images[held], labels[held]
+      learned = images[kept], labels[kept]
     params = train(
-      images[kept],
-      labels[kept],
-      int(labels.max()) + 1,
-      key_train,
-      epochs,
-      report=report,
+      *learned, int(labels.max()) + 1, key_train, epochs, report=report
     )
-    fraction = accuracy(params, images[held], labels[held])
+    fraction = accuracy(params, *measured)
     _write(path, _flat(params) | {'accuracy': np.float64(fraction)})
 
   with np.load(path) as file:
     arrays = dict(file)
   percent = 100 * float(arrays.pop('accuracy'))
+  right = (
+    f'{percent:.2f} % on {test[0]}' if test else f'{percent:.1f} % held out'
+  )
   weights = hashlib.sha256()
   for entry in sorted(arrays):
     weights.update(entry.encode() + arrays[entry].tobytes())
   return Trained(
-    f'classifier-128 ({name}, {percent:.1f} % held out, '
-    f'sha {weights.hexdigest()[:8]})',
+    f'classifier-128 ({name}, {right}, sha {weights.hexdigest()[:8]})',
     traverse_util.unflatten_dict(arrays, sep='/'),
   )
 
@@ -216,7 +248,7 @@ def features_for(
     labels: [M] integers.
     cache_directory: where the weights are kept.
     name: of the data, with the split.
-    **settings: `epochs`, `seed` and `report` of `trained_for`.
+    **settings: `epochs`, `seed`, `test` and `report` of `trained_for`.
   """
   trained = trained_for(images, labels, cache_directory, name, **settings)
   return features.Features(

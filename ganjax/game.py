@@ -29,9 +29,10 @@ class Game(NamedTuple):
       player's own buffers are changed.
     discriminator: likewise.
     prior: `(key, number) -> latents [number, Z]`.
-    sample: `(params, buffers, latents, key=None) -> images`, in evaluation
-      mode: params of a generator (raw, or their moving average), buffers the
-      `Pair`, and a key for networks that draw noise.
+    sample: `(params, buffers, latents, key=None, train=False) -> images`:
+      params of a generator (raw, or their moving average), buffers the `Pair`,
+      and a key for networks that draw noise. `train` is a Python bool: batch
+      statistics of these very latents, or running ones.
   """
 
   init: Callable
@@ -47,9 +48,12 @@ class Turn(NamedTuple):
   Attributes:
     real: the reals as the discriminator is shown them.
     fake: the generator's images, a function of its parameters.
+    real_logits: `[M]`, those of the reals in the loss; M is N but for packs.
+    fake_logits: `[M]`, those of the fakes.
     latents: `[N, Z]`, where the fakes come from.
     styles: the same after the mapping.
-    critic: images -> logits `[N]`, parameters bound.
+    critic: images -> logits `[M]`, parameters bound.
+    features: images -> the critic's last activations `[M, D]`, likewise.
     generate: latents -> images, parameters bound.
     synthesis: styles -> images, parameters bound.
     key: for the regulariser's own draws.
@@ -57,9 +61,12 @@ class Turn(NamedTuple):
 
   real: Any
   fake: Any
+  real_logits: jax.Array
+  fake_logits: jax.Array
   latents: jax.Array
   styles: Any
   critic: Callable
+  features: Callable
   generate: Callable
   synthesis: Callable
   key: jax.Array
@@ -175,6 +182,11 @@ def gan(generator, discriminator, loss, prior, regularizers=None):
         params.discriminator, judged, fake, keys['fake'], True
       )
 
+      def judge(function):
+        return lambda images: function(
+          params.discriminator, judged, images, keys['fake'], True
+        )
+
       def synthesis(styles):
         return generator.synthesis(
           params.generator, drawn, styles, keys['synthesis'], True
@@ -183,11 +195,12 @@ def gan(generator, discriminator, loss, prior, regularizers=None):
       turn = Turn(
         real=real,
         fake=fake,
+        real_logits=real_logits,
+        fake_logits=fake_logits,
         latents=latents,
         styles=styles,
-        critic=lambda images: discriminator.apply(
-          params.discriminator, judged, images, keys['fake'], True
-        )[0],
+        critic=lambda images: judge(discriminator.apply)(images)[0],
+        features=judge(discriminator.features),
         generate=lambda latents: synthesis(
           generator.mapping(
             params.generator, drawn, latents, keys['mapping'], True
@@ -220,10 +233,10 @@ def gan(generator, discriminator, loss, prior, regularizers=None):
 
     return value
 
-  def sample(params, buffers, latents, key=None):
+  def sample(params, buffers, latents, key=None, train=False):
     network = buffers.generator['network']
-    styles, _ = generator.mapping(params, network, latents, key, False)
-    images, _ = generator.synthesis(params, network, styles, key, False)
+    styles, _ = generator.mapping(params, network, latents, key, train)
+    images, _ = generator.synthesis(params, network, styles, key, train)
     return images
 
   return Game(init, *map(objective, PLAYERS), prior, sample)

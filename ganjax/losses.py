@@ -83,6 +83,40 @@ that of the batch which the function is given.
 """
 
 
+features_only = Pair(lambda real, fake: jnp.zeros_like(fake), _cross_entropy)
+"""The generator is left to its regularisers, as feature matching has it.
+
+Salimans et al., "Improved Techniques for Training GANs", 2016,
+arXiv:1606.03498, section 3.1.
+"""
+
+
+def top_k(loss, share):
+  """The loss whose generator learns from its most convincing fakes only.
+
+  Sinha et al., "Top-k Training of GANs: Improving GAN Performance by Throwing
+  Away Bad Samples", 2020, arXiv:2002.06224. The k fakes with the largest logits
+  have the weight N / k and the others 0, so that the mean over the batch is the
+  mean over the k. To anneal it, let a schedule
+  `step -> Game` compute `share`.
+
+  Args:
+    loss: any `Pair`.
+    share: k / N, in (0, 1]; may be traced. k is rounded, and at least 1.
+
+  Returns:
+    A `Pair`; the discriminator's part is unchanged.
+  """
+
+  def generator(real, fake):
+    number = jnp.clip(jnp.round(share * fake.size), 1, fake.size)
+    rank = jnp.argsort(jnp.argsort(-fake))
+    weights = jnp.where(rank < number, fake.size / number, 0)
+    return weights * loss.generator(real, fake)
+
+  return loss._replace(generator=generator)
+
+
 def label_smoothing(loss, amount):
   """The loss with a share `amount` of the reals labelled as fakes: one-sided.
 

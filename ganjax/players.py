@@ -34,17 +34,28 @@ class Generator(NamedTuple):
   synthesis: Callable
 
 
+def _no_features(params, buffers, images, key, train):
+  raise ValueError(
+    'This discriminator shows no features, which feature matching compares; '
+    'give its record the field `features`.'
+  )
+
+
 class Discriminator(NamedTuple):
   """A discriminator as pure functions: images -> logits, before any sigmoid.
 
   Attributes:
     init: `(key, images) -> (params, buffers)`; images as the generator makes
       them give the shapes only, so it fits whatever generator it meets.
-    apply: `(params, buffers, images, key, train) -> (logits [N], buffers)`.
+    apply: `(params, buffers, images, key, train) -> (logits [M], buffers)`,
+      with M = N, unless a logit is that of a pack of N / M consecutive images.
     view: `images -> images`, how a real image is shown to it: resized, faded,
       or as a pyramid. The generator's images are shown as they are.
+    features: `(params, buffers, images, key, train) -> [M, D]`, the activations
+      before the last layer.
   """
 
   init: Callable
   apply: Callable
   view: Callable = lambda images: images
+  features: Callable = _no_features

@@ -2,7 +2,9 @@
 
 A critic is a discriminator with its parameters bound: images -> logits `[N]`.
 Images are an array `[N, ...]` or any tree of such arrays (a pyramid); weights
-are left to the caller, so that each function is its paper's formula.
+are left to the caller, so that each function is its paper's formula. A critic
+of packs gives `[M]` logits, where M divides N, and has `[M]` values: its
+example is a pack of N / M consecutive images.
 """
 
 import jax
@@ -10,21 +12,33 @@ import jax.numpy as jnp
 
 
 def _squares(critic, images):
-  """The squared norm of the gradient at each leaf of images: `[N]` each."""
-  slopes = jax.grad(lambda images: critic(images).sum())(images)
+  """The squared norm of the gradient at each leaf of images: `[M]` each."""
+
+  def total(images):
+    logits = critic(images)
+    return logits.sum(), logits
+
+  slopes, logits = jax.grad(total, has_aux=True)(images)
   return jax.tree.map(
-    lambda slope: jnp.sum(slope**2, axis=tuple(range(1, slope.ndim))), slopes
+    lambda slope: jnp.sum(slope.reshape(len(logits), -1) ** 2, 1), slopes
   )
 
 
 def _distances(critic, images, target):
-  """The squared distance of gradient norms from target, `[N]`, over leaves."""
+  """The squared distance of gradient norms from target, `[M]`, over leaves."""
   penalties = [
     # The norm has no derivative at 0, where a dead critic would make it NaN.
     (jnp.sqrt(square + 1e-12) - target) ** 2
     for square in jax.tree.leaves(_squares(critic, images))
   ]
   return sum(penalties) / len(penalties)
+
+
+def _uniform(key, critic, images):
+  """Draws from U[0, 1), one for each logit, at all of its images: `[N]`."""
+  (logits,) = jax.eval_shape(critic, images).shape
+  rows = len(jax.tree.leaves(images)[0])
+  return jnp.repeat(jax.random.uniform(key, (logits,)), rows // logits)
 
 
 def _per_example(draws, like):
@@ -82,7 +96,7 @@ def wgan_gp(critic, real, fake, key, target=1.0):
     `[N]`.
   """
   fake = jax.lax.stop_gradient(fake)
-  mix = jax.random.uniform(key, jax.tree.leaves(real)[0].shape[:1])
+  mix = _uniform(key, critic, real)
   between = jax.tree.map(
     lambda real, fake: fake + _per_example(mix, real) * (real - fake),
     real,
@@ -111,7 +125,7 @@ def dragan(critic, real, key, spread=0.5, target=1.0):
   """
   share_key, noise_key = jax.random.split(key)
   leaves, structure = jax.tree.flatten(real)
-  share = jax.random.uniform(share_key, leaves[0].shape[:1])
+  share = _uniform(share_key, critic, real)
   around = [
     leaf
     + _per_example(share, leaf)
@@ -121,3 +135,105 @@ def dragan(critic, real, key, spread=0.5, target=1.0):
     )
   ]
   return _distances(critic, jax.tree.unflatten(structure, around), target)
+
+
+def jensen_shannon(critic, real, fake):
+  """Squared gradients at reals and fakes, the less the surer D is, `[M]`.
+
+  Roth et al., "Stabilizing Training of Generative Adversarial Networks through
+  Regularization", 2017, arXiv:1705.09367, without gamma / 2: (1 - D)^2 times R1
+  and D^2 times R2, where D is the logit's sigmoid.
+
+  Args:
+    critic: images -> logits `[M]`, differentiable twice.
+    real: images `[N, ...]`, or a tree of them; the sum runs over the tree.
+    fake: images `[N, ...]`, or a tree of them; they are held constant.
+
+  Returns:
+    `[M]`, in squared logits per squared unit of the images.
+  """
+  fake = jax.lax.stop_gradient(fake)
+  at_real = jax.nn.sigmoid(-critic(real)) ** 2 * r1(critic, real)
+  at_fake = jax.nn.sigmoid(critic(fake)) ** 2 * r1(critic, fake)
+  return at_real + at_fake
+
+
+def feature_matching(features, real, fake):
+  """Squared distance of the features' means at reals and fakes, for each `[M]`.
+
+  Salimans et al., "Improved Techniques for Training GANs", 2016,
+  arXiv:1606.03498, section 3.1 (its code has absolute values instead). It is a
+  term of the generator, in place of a loss (`losses.features_only`) or
+  beside one.
+
+  Args:
+    features: images -> activations of the discriminator `[M, D]`.
+    real: images `[N, ...]`, or a tree of them.
+    fake: images of the same shapes.
+
+  Returns:
+    `[M]` times the same number, which is one of the batch as a whole.
+  """
+  reals, fakes = features(real), features(fake)
+  return jnp.full(len(fakes), ((reals.mean(0) - fakes.mean(0)) ** 2).sum())
+
+
+def mode_seeking(fake, latents):
+  """Distance of latents by that of their images, for each of the `[N]`.
+
+  Mao et al., "Mode Seeking Generative Adversarial Networks for Diverse Image
+  Synthesis", 2019, arXiv:1903.05628, as its code turns it into a term to be
+  minimised: 1 / (ratio + 1e-5), where the ratio is that of the mean absolute
+  differences. Each example is compared with its neighbour in the batch, so no
+  further pass of the generator is needed.
+
+  Args:
+    fake: images `[N, ...]` of the latents, or a tree of them; N is at least 2.
+    latents: `[N, Z]`.
+
+  Returns:
+    `[N]` times the same number, averaged over the leaves of the tree.
+  """
+
+  def distance(rows):
+    return jnp.abs(rows - jnp.roll(rows, 1, 0)).mean()
+
+  terms = [
+    1 / (distance(leaf) / distance(latents) + 1e-5)
+    for leaf in jax.tree.leaves(fake)
+  ]
+  return jnp.full(len(latents), sum(terms) / len(terms))
+
+
+def lecam_memory():
+  """What `lecam` remembers before its first turn: a count and two means."""
+  return jnp.int32(0), jnp.float32(0), jnp.float32(0)
+
+
+def lecam(real, fake, memory, decay=0.99):
+  """Squared logits beyond the other kind's usual ones, `[M]`, and the memory.
+
+  Tseng et al., "Regularizing Generative Adversarial Networks under Limited
+  Data", 2021, arXiv:2104.03310, without lambda, and one-sided as in its code:
+  relu(r - usual fake)^2 + relu(usual real - f)^2. The usual logits are moving
+  averages of the batches' means, this batch included.
+
+  Args:
+    real: logits of the reals, `[M]`.
+    fake: logits of the fakes, `[M]`.
+    memory: as returned before, or `lecam_memory()`.
+    decay: of the moving averages, which start out as plain ones; may be traced.
+
+  Returns:
+    `[M]`, in squared logits, and the memory for the next turn.
+  """
+  turns, *usual = memory
+  keep = jnp.minimum(decay, turns / (turns + 1))
+  usual_real, usual_fake = (
+    keep * old + (1 - keep) * jax.lax.stop_gradient(logits).mean()
+    for old, logits in zip(usual, (real, fake), strict=True)
+  )
+  values = (
+    jax.nn.relu(real - usual_fake) ** 2 + jax.nn.relu(usual_real - fake) ** 2
+  )
+  return values, (turns + 1, usual_real, usual_fake)

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from ganjax.players import Discriminator
+from ganjax.players import PLAYERS, Discriminator, Pair
 
 
 def spectral(network):
@@ -33,38 +33,223 @@ def spectral(network):
     }
     return params, {'network': buffers, 'spectral': vectors}
 
+  def divided(params, buffers, train):
+    vectors = dict(buffers['spectral'])
+
+    def divide(path, leaf):
+      name = jax.tree_util.keystr(path)
+      if name not in vectors:
+        return leaf
+      matrix = leaf.reshape(-1, leaf.shape[-1])
+      value, vector = _largest(matrix, vectors[name])
+      if train:
+        vectors[name] = vector
+      return leaf / value
+
+    return jax.tree_util.tree_map_with_path(divide, params), vectors
+
   def normalized(apply):
     def apply_normalized(params, buffers, inputs, key, train):
-      vectors = dict(buffers['spectral'])
-
-      def divide(path, leaf):
-        name = jax.tree_util.keystr(path)
-        if name not in vectors:
-          return leaf
-        matrix = leaf.reshape(-1, leaf.shape[-1])
-        value, vector = _largest(matrix, vectors[name])
-        if train:
-          vectors[name] = vector
-        return leaf / value
-
-      outputs, inner = apply(
-        jax.tree_util.tree_map_with_path(divide, params),
-        buffers['network'],
-        inputs,
-        key,
-        train,
-      )
+      params, vectors = divided(params, buffers, train)
+      outputs, inner = apply(params, buffers['network'], inputs, key, train)
       return outputs, {'network': inner, 'spectral': vectors}
 
     return apply_normalized
 
+  def features(params, buffers, images, key, train):
+    params, _ = divided(params, buffers, train)
+    return network.features(params, buffers['network'], images, key, train)
+
   if isinstance(network, Discriminator):
-    return network._replace(init=init, apply=normalized(network.apply))
+    return network._replace(
+      init=init, apply=normalized(network.apply), features=features
+    )
   return network._replace(
     init=init,
     mapping=normalized(network.mapping),
     synthesis=normalized(network.synthesis),
   )
+
+
+def pack(discriminator, m):
+  """The `Discriminator` of packs: images `[N, ...]` -> logits `[N / m]`.
+
+  Lin, Khetan, Fanti and Oh, "PacGAN: The power of two samples in generative
+  adversarial networks", 2018, arXiv:1712.04086. A pack is m consecutive images,
+  all real or all fake, concatenated on their last axis; nothing else changes.
+  The paper's batches count packs, and ours count images.
+
+  Args:
+    discriminator: a `Discriminator`, whose first layer comes to fit the packs.
+    m: images in a pack, at least 1, a Python int; it must divide the batch.
+
+  Raises:
+    ValueError: when traced with images that m does not divide.
+  """
+
+  def packed(images):
+    if images.shape[0] % m:
+      raise ValueError(
+        f'{images.shape[0]} images cannot be put into packs of {m}; choose a '
+        f'batch size that is a multiple of {m}.'
+      )
+    packs = images.reshape(-1, m, *images.shape[1:])
+    packs = jnp.moveaxis(packs, 1, -2)
+    return packs.reshape(*packs.shape[:-2], -1)
+
+  def init(key, images):
+    # They give the shapes only, so each may fill a pack of its own.
+    copies = jax.tree.map(lambda leaf: jnp.repeat(leaf, m, 0), images)
+    return discriminator.init(key, jax.tree.map(packed, copies))
+
+  def shown(function):
+    return lambda params, buffers, images, key, train: function(
+      params, buffers, jax.tree.map(packed, images), key, train
+    )
+
+  return discriminator._replace(
+    init=init,
+    apply=shown(discriminator.apply),
+    features=shown(discriminator.features),
+  )
+
+
+def instance_noise(discriminator, std):
+  """The `Discriminator` that sees Gaussian noise on all images, in training.
+
+  Arjovsky and Bottou, "Towards Principled Methods for Training Generative
+  Adversarial Networks", 2017, arXiv:1701.04862, section 3; Sonderby et al.,
+  "Amortised MAP Inference for Image Super-resolution", 2017, arXiv:1610.04490.
+  To anneal it, let a schedule `step -> Game` compute `std`.
+
+  Args:
+    discriminator: a `Discriminator`.
+    std: of the noise, in units of the images; may be traced.
+  """
+
+  def noisy(function):
+    def run(params, buffers, images, key, train):
+      if train:
+        key, noise_key = jax.random.split(key)
+        leaves, structure = jax.tree.flatten(images)
+        keys = jax.random.split(noise_key, len(leaves))
+        images = jax.tree.unflatten(
+          structure,
+          [
+            leaf + std * jax.random.normal(key, leaf.shape)
+            for leaf, key in zip(leaves, keys, strict=True)
+          ],
+        )
+      return function(params, buffers, images, key, train)
+
+    return run
+
+  return discriminator._replace(
+    apply=noisy(discriminator.apply), features=noisy(discriminator.features)
+  )
+
+
+def consensus(game, weight):
+  """The `Game` whose players also seek a place where both gradients are small.
+
+  Mescheder, Nowozin and Geiger, "The Numerics of GANs", 2017,
+  arXiv:1705.10461: to each player's value it adds weight / 2 |v|^2, where v is
+  both players' gradients in the game that it is given, of the same batch and
+  key.
+
+  Args:
+    game: a `Game`, whose values are differentiable twice.
+    weight: the paper's gamma; may be traced.
+  """
+
+  def objective(player):
+    def value(params, buffers, batch, key):
+      def slopes(mover):
+        def own(mine):
+          there = params._replace(**{mover: mine})
+          return getattr(game, mover)(there, buffers, batch, key)
+
+        return jax.value_and_grad(own, has_aux=True)(getattr(params, mover))
+
+      turns = Pair(*map(slopes, PLAYERS))
+      (total, (after, metrics)), _ = getattr(turns, player)
+      term = weight / 2 * _square([slope for _, slope in turns])
+      return total + term, (after, metrics | {'regularizer/consensus': term})
+
+    return value
+
+  return game._replace(**{player: objective(player) for player in PLAYERS})
+
+
+def historical_averaging(game, weight):
+  """The `Game` whose players also stay near the average of their own past.
+
+  Salimans et al., "Improved Techniques for Training GANs", 2016,
+  arXiv:1606.03498, section 3.3: to each player's value it adds weight times
+  the squared distance of its parameters from their mean over its turns so far,
+  this one included, which is held constant.
+
+  Args:
+    game: a `Game`.
+    weight: of the squared distance; may be traced.
+
+  Returns:
+    A `Game`, whose buffers also hold each player's count of turns and mean.
+  """
+
+  def inner(buffers):
+    return Pair(*(buffer['game'] for buffer in buffers))
+
+  def init(key):
+    params, buffers = game.init(key)
+    return params, Pair(
+      *(
+        {
+          'game': buffer,
+          'turns': jnp.int32(0),
+          'mean': jax.tree.map(jnp.zeros_like, own),
+        }
+        for own, buffer in zip(params, buffers, strict=True)
+      )
+    )
+
+  def objective(player):
+    def value(params, buffers, batch, key):
+      total, (after, metrics) = getattr(game, player)(
+        params, inner(buffers), batch, key
+      )
+      own, past = getattr(params, player), getattr(buffers, player)
+      turns = past['turns'] + 1
+      mean = jax.tree.map(
+        lambda old, new: old + (jax.lax.stop_gradient(new) - old) / turns,
+        past['mean'],
+        own,
+      )
+      term = weight * _square(jax.tree.map(jnp.subtract, own, mean))
+      remembered = {
+        'game': getattr(after, player),
+        'turns': turns,
+        'mean': mean,
+      }
+      return total + term, (
+        buffers._replace(**{player: remembered}),
+        metrics | {'regularizer/historical_averaging': term},
+      )
+
+    return value
+
+  def sample(params, buffers, latents, key=None, train=False):
+    return game.sample(params, inner(buffers), latents, key, train)
+
+  return game._replace(
+    init=init,
+    sample=sample,
+    **{player: objective(player) for player in PLAYERS},
+  )
+
+
+def _square(tree):
+  return sum(jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(tree))
 
 
 def _largest(matrix, right):

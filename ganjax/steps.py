@@ -114,6 +114,7 @@ def alternating(
   critic_steps=1,
   ema_decay=0.999,
   skip_below=None,
+  unroll=0,
   axis_name=None,
 ):
   """The rule of two phases: the discriminator moves, then the generator.
@@ -130,6 +131,11 @@ def alternating(
     ema_decay: of the generator's moving average, which starts out faster.
     skip_below: the discriminator stands still while its adversarial loss is
       under this; None lets it always move. May be traced.
+    unroll: moves of the discriminator, on the batch at hand and with its own
+      optimizer, that the generator foresees: its gradient goes through them
+      (Metz et al., "Unrolled Generative Adversarial Networks", 2017,
+      arXiv:1611.02163, equation 7). The discriminator itself makes none of
+      them. Adam needs an `eps_root` above 0 to be differentiated.
     axis_name: of the devices under `jax.pmap`: gradients, buffers and metrics
       are averaged over it, and each device draws its own randomness. Batch
       statistics need the name as well.
@@ -154,28 +160,30 @@ def alternating(
         moves = critic_metrics['loss/discriminator'] >= skip_below
         state = _where(moves, state, before)
         critic_metrics['skipped'] = 1.0 - moves
+    foreseen = _foresight(game, optimizers, share, key, axis_name, unroll)
     state, metrics = _move(
-      game, optimizers, 'generator', state, share, key, axis_name
+      game, optimizers, 'generator', state, share, key, axis_name, foreseen
     )
     return _finish(state, ema_decay), critic_metrics | metrics
 
   return step
 
 
-def simultaneous(game, optimizers, ema_decay=0.999, axis_name=None):
+def simultaneous(game, optimizers, ema_decay=0.999, unroll=0, axis_name=None):
   """The rule in which both players move at once, with the same latents.
 
   Args:
     game: a `Game`, or `step -> Game`.
     optimizers: a `Pair` of optax transformations.
     ema_decay: of the generator's moving average.
+    unroll: as in `alternating`.
     axis_name: as in `alternating`.
   """
   at = schedule(game)
 
   def step(state, batch):
     state, metrics = _move_both(
-      at(state.step), optimizers, state, state.params, batch, axis_name
+      at(state.step), optimizers, state, state.params, batch, axis_name, unroll
     )
     return _finish(state, ema_decay), metrics
 
@@ -265,21 +273,39 @@ def _where(condition, yes, no):
   )
 
 
-def _gradient(game, player, params, buffers, batch, key, axis_name):
+def _gradient(game, player, state, batch, key, axis_name, foreseen):
   """One player's gradient, and its buffers and metrics after the turn."""
 
   def value(own):
-    both = params._replace(**{player: own})
-    return getattr(game, player)(both, buffers, batch, key)
+    params = state.params._replace(**{player: own})
+    then = foreseen(state.replace(params=params))
+    return getattr(game, player)(then.params, then.buffers, batch, key)
 
   gradient, (buffers, metrics) = jax.grad(value, has_aux=True)(
-    getattr(params, player)
+    getattr(state.params, player)
   )
   gradient, own, metrics = _mean(
     (gradient, getattr(buffers, player), metrics), axis_name
   )
   metrics[f'gradient/{player}'] = optax.tree.norm(gradient)
   return gradient, own, metrics
+
+
+def _here(state):
+  return state
+
+
+def _foresight(game, optimizers, batch, key, axis_name, moves):
+  """The function `state -> state` after so many moves of the discriminator."""
+  if moves == 0:
+    return _here
+
+  def move(state, _):
+    return _move(
+      game, optimizers, 'discriminator', state, batch, key, axis_name
+    )[0], None
+
+  return lambda state: jax.lax.scan(move, state, length=moves)[0]
 
 
 def _descend(optimizers, player, gradient, own_buffers, state, origin):
@@ -296,9 +322,11 @@ def _descend(optimizers, player, gradient, own_buffers, state, origin):
   )
 
 
-def _move(game, optimizers, player, state, batch, key, axis_name):
+def _move(
+  game, optimizers, player, state, batch, key, axis_name, foreseen=_here
+):
   gradient, own_buffers, metrics = _gradient(
-    game, player, state.params, state.buffers, batch, key, axis_name
+    game, player, state, batch, key, axis_name, foreseen
   )
   state = _descend(
     optimizers, player, gradient, own_buffers, state, state.params
@@ -306,12 +334,15 @@ def _move(game, optimizers, player, state, batch, key, axis_name):
   return state, metrics
 
 
-def _move_both(game, optimizers, state, origin, batch, axis_name):
+def _move_both(game, optimizers, state, origin, batch, axis_name, unroll=0):
   """Both players' moves away from `origin`, by the gradients at `state`."""
   key, moved, metrics = _step_key(state, axis_name), state, {}
+  foreseen = Pair(
+    _foresight(game, optimizers, batch, key, axis_name, unroll), _here
+  )
   for player in PLAYERS:
     gradient, own_buffers, own_metrics = _gradient(
-      game, player, state.params, state.buffers, batch, key, axis_name
+      game, player, state, batch, key, axis_name, getattr(foreseen, player)
     )
     moved = _descend(optimizers, player, gradient, own_buffers, moved, origin)
     metrics |= own_metrics

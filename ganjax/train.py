@@ -99,7 +99,7 @@ def fit(run, state, workdir, manager, config, announce=tqdm.write):
   )
   pending, alarms, told = [], {}, set()
   logged, clock = done, time.monotonic()
-  with contextlib.closing(journal), bar, _signals() as arrived:
+  with contextlib.closing(journal), bar, signals() as arrived:
     for phase, state, metrics, step in progress:
       pending.append(metrics)
       before, done = done, shown(run.phases, step)
@@ -167,7 +167,7 @@ def _means(pending, step, phases):
 
 
 @contextlib.contextmanager
-def _signals():
+def signals():
   """An event that SIGTERM or Ctrl-C sets; the second of them acts as usual."""
   arrived, previous = threading.Event(), {}
 

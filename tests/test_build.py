@@ -71,7 +71,7 @@ def test_every_loss_makes_a_step(name, config):
 @pytest.mark.parametrize('name', build._priors)
 def test_every_prior_is_drawn_from(name, config):
   config.prior.name = name
-  latents = build.objective(config, SHAPE).prior(jax.random.key(0), 5)
+  latents = build.objective(config, SHAPE)(0).prior(jax.random.key(0), 5)
   assert latents.shape == (5, 3)
 
 
@@ -103,7 +103,7 @@ def test_a_weight_is_a_factor_of_the_bare_term(config):
   values = []
   for weight in 1.0, 3.0:
     r1.weight = weight
-    played = build.objective(config, SHAPE)
+    played = build.objective(config, SHAPE)(0)
     params, buffers = played.init(jax.random.key(0))
     reals = jnp.ones((4, *SHAPE))
     key = jax.random.key(1)
@@ -119,7 +119,7 @@ def test_no_weight_leaves_a_penalty_out_unless_it_is_traced(config):
     changed = config.copy_and_resolve_references()
     with changed.ignore_type():
       changed.regularizers.discriminator.r1.weight = weight
-    played = build.objective(changed, SHAPE)
+    played = build.objective(changed, SHAPE)(0)
     params, buffers = played.init(jax.random.key(0))
     return played.discriminator(params, buffers, reals, key)[1][1]
 

@@ -47,6 +47,8 @@ def played():
       ),
       game.sample(params.generator, buffers, latents),
       game.sample(params.generator, buffers, latents.at[1:].set(0)),
+      game.sample(params.generator, buffers, latents, train=True),
+      game.sample(params.generator, buffers, 2 * latents, train=True),
     )
 
   return play(KEY)
@@ -106,11 +108,68 @@ def test_players_of_one_key_meet_the_same_fakes(played):
 
 
 def test_samples_are_made_in_evaluation_mode(played):
-  *_, images, others = played
+  _, _, images, others, *_ = played
   assert images.shape == (4, 2)
   # In training mode an image would depend on the others of its batch.
   np.testing.assert_allclose(images[0], others[0], rtol=1e-5)
   assert np.abs(images[1:] - others[1:]).min() > 0
+
+
+def test_samples_may_be_normalised_by_their_own_batch(played):
+  # By their own statistics, the biases being 0, the double is the same.
+  *_, images, doubled = played
+  np.testing.assert_allclose(images, doubled, atol=1e-2)
+  assert np.abs(images - played[2]).max() > 0.1
+
+
+def test_a_regulariser_sees_the_logits_and_the_features_of_its_turn():
+  seen = {}
+
+  def look(turn):
+    seen.update(
+      logits=jnp.stack([turn.real_logits, turn.fake_logits]),
+      critic=jnp.stack([turn.critic(turn.real), turn.critic(turn.fake)]),
+      features=turn.features(turn.fake),
+      images=turn.fake,
+    )
+    return turn.real_logits
+
+  discriminator = Discriminator(
+    init=lambda key, images: (jnp.arange(1.0, 5), {}),
+    apply=lambda params, buffers, images, key, train: (
+      images @ params,
+      buffers,
+    ),
+    features=lambda params, buffers, images, key, train: images * params,
+  )
+  game = gan(
+    mlp.generator((2,), widths=(8,)),
+    remedies.pack(discriminator, 2),
+    losses.non_saturating,
+    priors.normal(2),
+    only('look', stateless(look)),
+  )
+
+  @jax.jit
+  def play(key):
+    params, buffers = game.init(key)
+    value, _ = game.discriminator(params, buffers, jnp.ones((6, 2)), key)
+    return value, dict(seen)
+
+  _, found = play(KEY)
+  assert found['logits'].shape == (2, 3)
+  np.testing.assert_allclose(found['logits'], found['critic'], rtol=1e-6)
+  np.testing.assert_allclose(found['logits'][0], [10, 10, 10])
+  np.testing.assert_allclose(
+    found['features'],
+    np.reshape(found['images'], (3, 4)) * np.arange(1, 5),
+    rtol=1e-6,
+  )
+
+
+def test_a_discriminator_without_features_says_so_when_it_is_asked():
+  with pytest.raises(ValueError, match='shows no features, which feature'):
+    PYRAMID[1].features({}, {}, None, None, True)
 
 
 def test_lazily_is_every_times_as_strong_at_every_kth_turn():

@@ -149,6 +149,47 @@ def test_label_smoothing_moves_the_best_discriminator():
   np.testing.assert_allclose(sum(slopes(loss, [best], [best])), 0, atol=1e-6)
 
 
+def test_features_only_leaves_the_generator_to_its_regularisers():
+  loss = losses.features_only
+  np.testing.assert_array_equal(loss.generator(REAL, FAKE), np.zeros(4))
+  np.testing.assert_array_equal(slopes(loss.generator), np.zeros((2, 4)))
+  assert loss.discriminator is losses.non_saturating.discriminator
+
+
+# k of four, with the fakes 1 > 0.25 > 0 > -3 in the order of their logits.
+KEPT = {
+  0.01: (1, [4, 0, 0, 0]),
+  0.25: (1, [4, 0, 0, 0]),
+  0.6: (2, [2, 0, 0, 2]),
+  0.75: (3, [4 / 3, 4 / 3, 0, 4 / 3]),
+  1.0: (4, [1, 1, 1, 1]),
+}
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_top_k_is_the_mean_over_the_largest_logits(name):
+  loss = getattr(losses, name)
+  real, fake = jnp.float32(REAL), jnp.float32(FAKE)
+
+  @jax.jit
+  @jax.vmap
+  def values(share):
+    return losses.top_k(loss, share).generator(real, fake)
+
+  found, plain = values(jnp.array(list(KEPT))), loss.generator(real, fake)
+  for value, (number, weights) in zip(found, KEPT.values(), strict=True):
+    np.testing.assert_allclose(value, np.multiply(weights, plain), rtol=1e-6)
+    best = np.argsort(-FAKE)[:number]
+    np.testing.assert_allclose(value.mean(), plain[best].mean(), rtol=1e-5)
+  assert losses.top_k(loss, 0.5).discriminator is loss.discriminator
+
+
+def test_top_k_of_equal_logits_keeps_k_of_them():
+  loss = losses.top_k(losses.hinge, 0.5)
+  values = loss.generator(jnp.zeros(4), jnp.ones(4))
+  np.testing.assert_array_equal(np.sort(values), [-2, -2, 0, 0])
+
+
 def test_label_smoothing_takes_a_tracer():
   def value(amount):
     loss = losses.label_smoothing(losses.hinge, amount)

@@ -6,9 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
 
-from ganjax.networks import dcgan, mlp
-from ganjax.networks.layers import BatchNorm
+from ganjax.networks import dcgan, linen, mlp
+from ganjax.networks.layers import (
+  BatchNorm,
+  MinibatchDiscrimination,
+  MinibatchStd,
+)
 
 KEY = jax.random.key(0)
 LATENTS = jnp.zeros((4, 100))
@@ -239,3 +244,159 @@ def test_batch_norm_leaves_the_buffers_that_it_is_given_alone():
   before = jax.tree.map(np.copy, VARIABLES)
   train(BatchNorm(), IMAGES)
   jax.tree.map(np.testing.assert_array_equal, VARIABLES, before)
+
+
+def deviation(group):
+  """What MinibatchStd appends to each of a group's examples, by numpy."""
+  return np.sqrt(group.var(0) + 1e-8).mean()
+
+
+@pytest.mark.parametrize('shape', [(8, 12), (8, 2, 2, 3)])
+@pytest.mark.parametrize(('group', 'size'), [(4, 4), (2, 2), (None, 8), (9, 8)])
+def test_minibatch_std_is_the_mean_deviation_of_the_group(shape, group, size):
+  features = IMAGES.reshape(shape)
+  outputs = MinibatchStd(group).apply({}, features)
+  np.testing.assert_array_equal(outputs[..., :-1], features)
+  for start in range(0, 8, size):
+    rows = slice(start, start + size)
+    np.testing.assert_allclose(
+      outputs[rows, ..., -1],
+      np.full((size, *shape[1:-1]), deviation(features[rows])),
+      rtol=1e-5,
+    )
+
+
+def test_minibatch_std_of_a_collapsed_batch_has_finite_derivatives():
+  def extra(features):
+    return MinibatchStd().apply({}, features)[:, -1].sum()
+
+  np.testing.assert_allclose(extra(jnp.ones((4, 3))), 4e-4, rtol=1e-5)
+  slopes = jax.grad(lambda x: (jax.grad(extra)(x) ** 2).sum())(jnp.ones((4, 3)))
+  assert np.isfinite(slopes).all()
+
+
+def test_minibatch_std_refuses_a_group_that_does_not_divide_the_batch():
+  with pytest.raises(ValueError, match='A batch of 8 cannot be .* groups of 3'):
+    MinibatchStd(3).apply({}, IMAGES)
+
+
+def closeness(features, kernel):
+  """The sums over the other examples of minibatch discrimination, by numpy."""
+  rows, (kernels, size) = len(features), (4, 3)
+  compared = np.einsum('nf,fk->nk', features, kernel)
+  compared = compared.reshape(rows, kernels, size)
+  sums = np.zeros((rows, kernels))
+  for i in range(rows):
+    for j in set(range(rows)) - {i}:
+      sums[i] += np.exp(-np.abs(compared[i] - compared[j]).sum(-1))
+  return sums
+
+
+def test_minibatch_discrimination_sums_over_the_other_examples():
+  layer = MinibatchDiscrimination(kernels=4, size=3)
+  features = IMAGES.reshape(8, 12) / 8
+  kernel = np.random.default_rng(1).normal(size=(12, 12)).astype('f4') / 2
+  (drawn,) = jax.tree.leaves(layer.init(KEY, features))
+  assert drawn.shape == kernel.shape
+  variables = {'params': {'Dense_0': {'kernel': kernel}}}
+
+  @jax.jit
+  def both(features):
+    outputs = layer.apply(variables, features)
+    return outputs, jax.grad(
+      lambda features: layer.apply(variables, features)[:, 12:].sum()
+    )(features)
+
+  outputs, slopes = both(features)
+  np.testing.assert_array_equal(outputs[:, :12], features)
+  np.testing.assert_allclose(
+    outputs[:, 12:], closeness(features, kernel), rtol=1e-4
+  )
+  h = 1e-5
+  for i, j in ((0, 0), (3, 7)):
+    there = np.zeros((8, 12))
+    there[i, j] = h
+    ends = (closeness(features + s * there, kernel).sum() for s in (1, -1))
+    np.testing.assert_allclose(
+      slopes[i, j], np.subtract(*ends) / (2 * h), rtol=1e-3
+    )
+
+
+def test_minibatch_discrimination_begins_with_columns_of_norm_1():
+  params = MinibatchDiscrimination().init(KEY, jnp.zeros((2, 400)))
+  (kernel,) = jax.tree.leaves(params)
+  assert kernel.shape == (400, 500)
+  norms = np.linalg.norm(kernel, axis=0)
+  np.testing.assert_allclose(norms, 1, atol=0.2)
+
+
+def test_minibatch_discrimination_does_not_hold_all_pairs_at_once():
+  layer = MinibatchDiscrimination()
+  features = jax.ShapeDtypeStruct((512, 128), jnp.float32)
+  params = jax.eval_shape(layer.init, KEY, features)
+  slopes = jax.grad(lambda *both: layer.apply(*both).sum(), (0, 1))
+  memory = jax.jit(slopes).lower(params, features).compile().memory_analysis()
+  # Of all kernels, the differences alone would be 524 MB.
+  assert memory.temp_size_in_bytes < 60e6
+
+
+@pytest.mark.parametrize(
+  ('statistics', 'more'),
+  [(MinibatchStd, 1), (MinibatchDiscrimination, 100 + 512 * 500)],
+)
+def test_dcgan_appends_statistics_before_the_last_layer(statistics, more):
+  images = jnp.zeros((6, 16, 16, 1))
+  plain = dcgan.discriminator(16, channels=1, width=16)
+  judging = dcgan.discriminator(16, channels=1, width=16, statistics=statistics)
+  params, buffers = shapes(judging, images)
+  assert count(params) == count(shapes(plain, images)[0]) + more
+  logits, _ = jax.eval_shape(
+    lambda *both: judging.apply(*both, images[:4], None, True), params, buffers
+  )
+  assert logits.shape == (4,)
+
+
+class Affine(nn.Module):
+  """Logits, the first of two activations, with or without showing them."""
+
+  shows: bool
+
+  @nn.compact
+  def __call__(self, images, train):
+    del train
+    activations = images * self.param('scale', nn.initializers.ones, (2,))
+    if self.shows:
+      self.sow('features', 'last', activations[:, None])
+    return activations[:, 0]
+
+
+def test_features_are_what_the_module_sows_and_no_buffers():
+  network, images = linen.discriminator(Affine(True)), jnp.ones((3, 2))
+  params, buffers = network.init(KEY, images)
+  assert buffers == {}
+  _, buffers = network.apply(params, buffers, images, None, True)
+  assert buffers == {}
+  features = network.features({'scale': jnp.arange(2)}, {}, images, None, True)
+  np.testing.assert_array_equal(features, [[0, 1]] * 3)
+
+
+def test_a_module_that_sows_nothing_says_so_when_it_is_asked():
+  network, images = linen.discriminator(Affine(False)), jnp.ones((3, 2))
+  with pytest.raises(ValueError, match='Affine sows no features, .* self.sow'):
+    network.features(*network.init(KEY, images), images, None, True)
+
+
+def test_dcgan_shows_the_activations_that_make_its_logits():
+  images = jax.random.normal(KEY, (4, 16, 16, 1))
+  network = dcgan.discriminator(16, channels=1, width=4)
+
+  @jax.jit
+  def judge(images):
+    params, buffers = network.init(KEY, images)
+    logits, _ = network.apply(params, buffers, images, None, True)
+    features = network.features(params, buffers, images, None, True)
+    return params['Dense_0']['kernel'], features, logits
+
+  kernel, features, logits = judge(images)
+  assert features.shape == (4, 4 * 4 * 8)
+  np.testing.assert_allclose((features @ kernel)[:, 0], logits, rtol=1e-4)

@@ -5,7 +5,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ganjax.regularizers import dragan, r1, r2, wgan_gp
+from ganjax.regularizers import (
+  dragan,
+  feature_matching,
+  jensen_shannon,
+  lecam,
+  lecam_memory,
+  mode_seeking,
+  r1,
+  r2,
+  wgan_gp,
+)
 
 KEY = jax.random.key(0)
 REAL, FAKE = jax.random.normal(jax.random.key(1), (2, 5, 2, 2, 3))
@@ -166,3 +176,152 @@ def test_weights_may_be_traced():
     weights[:, None, None, None] * SLOPE,
     rtol=1e-5,
   )
+
+
+def packs(slope):
+  """A linear critic of packs of two, whose slope is that of a pack."""
+  return lambda images: jnp.tensordot(
+    images.reshape(-1, *slope.shape), slope, slope.ndim
+  )
+
+
+def test_a_pack_has_one_gradient_over_all_its_images():
+  slope = jax.random.normal(KEY, (2, 2, 2, 3))
+  norm = np.linalg.norm(np.ravel(slope))
+  real, fake = REAL[:4], FAKE[:4]
+  values = jax.jit(
+    lambda slope: [
+      r1(packs(slope), real),
+      r2(packs(slope), fake),
+      wgan_gp(packs(slope), real, fake, KEY),
+      dragan(packs(slope), real, KEY),
+    ]
+  )(slope)
+  distance = (norm - 1) ** 2
+  for value, expected in zip(
+    values, (norm**2, norm**2, distance, distance), strict=True
+  ):
+    np.testing.assert_allclose(value, [expected] * 2, rtol=1e-5)
+
+
+def test_packs_do_not_mix():
+  values = r1(lambda images: square(images).reshape(2, 2).sum(1), REAL[:4])
+  squares = np.sum(np.square(REAL[:4]), (1, 2, 3))
+  np.testing.assert_allclose(values, squares.reshape(2, 2).sum(1), rtol=1e-5)
+
+
+def test_one_epsilon_for_a_whole_pack():
+  # From zeros to ones, the gradient of `square` is epsilon at each pixel.
+  real, fake = jnp.ones((16, 3)), jnp.zeros((16, 3))
+  first, second = (
+    jnp.sqrt(
+      wgan_gp(
+        lambda images, member=member: square(images[member::2]),
+        real,
+        fake,
+        KEY,
+        target=0,
+      )
+    )
+    for member in (0, 1)
+  )
+  np.testing.assert_array_equal(first, second)
+  assert len(np.unique(first)) == 8
+
+
+def test_jensen_shannon_weighs_each_gradient_by_the_doubt():
+  slope = SLOPE / 4
+  values = jax.jit(lambda a: jensen_shannon(linear(a), REAL, FAKE))(slope)
+  real, fake = (
+    1 / (1 + np.exp(-np.tensordot(images, slope, 3))) for images in (REAL, FAKE)
+  )
+  np.testing.assert_allclose(
+    values, ((1 - real) ** 2 + fake**2) * NORM**2 / 16, rtol=1e-5
+  )
+
+
+def test_jensen_shannon_holds_the_fakes_and_moves_the_weights():
+  def value(slope, fake):
+    return jensen_shannon(lambda x: slope * x[:, 0], jnp.ones((1, 1)), fake)[0]
+
+  slopes = jax.grad(value, (0, 1))(jnp.float32(0.3), jnp.full((1, 1), 2.0))
+
+  def form(a):
+    doubt = 1 / (1 + np.exp(a)), 1 / (1 + np.exp(-2 * a))
+    return (doubt[0] ** 2 + doubt[1] ** 2) * a**2
+
+  h = 1e-5
+  expected = (form(0.3 + h) - form(0.3 - h)) / (2 * h)
+  np.testing.assert_allclose(slopes[0], expected, rtol=1e-4)
+  np.testing.assert_array_equal(slopes[1], 0)
+
+
+def test_feature_matching_is_the_squared_distance_of_means():
+  matrix = np.random.default_rng(0).normal(size=(12, 4))
+
+  def features(images):
+    return jnp.square(images.reshape(5, 12) @ matrix)
+
+  values = feature_matching(features, REAL, FAKE)
+  means = [features(images).mean(0) for images in (REAL, FAKE)]
+  np.testing.assert_allclose(
+    values, [np.square(np.subtract(*means)).sum()] * 5, rtol=1e-5
+  )
+  # With plain images for features, each fake moves by 2 (E x - E y) / N.
+  slopes = jax.grad(
+    lambda fake: feature_matching(lambda x: x.reshape(5, -1), REAL, fake).mean()
+  )(FAKE)
+  np.testing.assert_allclose(
+    slopes[0], 2 * (FAKE.mean(0) - REAL.mean(0)) / 5, rtol=1e-5, atol=1e-6
+  )
+
+
+def test_mode_seeking_is_the_ratio_of_neighbours_distances():
+  latents = np.random.default_rng(0).normal(size=(5, 7)).astype('f4')
+  values = mode_seeking(FAKE, latents)
+  apart, between = (
+    np.mean([np.abs(rows[i] - rows[i - 1]).mean() for i in range(5)])
+    for rows in (np.asarray(FAKE), latents)
+  )
+  ratio = apart / between
+  np.testing.assert_allclose(values, [1 / (ratio + 1e-5)] * 5, rtol=1e-5)
+  np.testing.assert_allclose(
+    mode_seeking((FAKE, FAKE / 2), latents)[0], 1.5 / ratio, rtol=1e-4
+  )
+
+
+def test_mode_seeking_of_a_collapsed_generator_is_finite():
+  latents = jax.random.normal(KEY, (5, 7))
+  value, slopes = jax.value_and_grad(
+    lambda fake: mode_seeking(fake, latents).mean()
+  )(jnp.ones((5, 2)))
+  np.testing.assert_allclose(value, 1e5, rtol=1e-6)
+  assert np.isfinite(slopes).all()
+
+
+def test_lecam_compares_logits_with_the_others_moving_average():
+  logits = np.random.default_rng(0).normal(size=(6, 2, 4)).astype('f4')
+  turn, decay = jax.jit(lecam), 0.75
+  memory, usual = lecam_memory(), np.zeros(2)
+  for turns, (real, fake) in enumerate(logits):
+    keep = min(decay, turns / (turns + 1))
+    usual = keep * usual + (1 - keep) * np.array([real.mean(), fake.mean()])
+    values, memory = turn(real, fake, memory, decay)
+    np.testing.assert_allclose(
+      values,
+      np.maximum(real - usual[1], 0) ** 2 + np.maximum(usual[0] - fake, 0) ** 2,
+      rtol=1e-4,
+      atol=1e-6,
+    )
+  # A plain mean while that is the shorter one: of the first 4 turns here.
+  assert memory[0] == 6
+  np.testing.assert_allclose(memory[1:], usual, rtol=1e-4)
+
+
+def test_lecam_holds_its_averages_constant():
+  real, fake = jnp.array([2.0, -1.0]), jnp.array([0.5, -1.5])
+  slopes = jax.grad(
+    lambda *logits: lecam(*logits, lecam_memory())[0].sum(), (0, 1)
+  )(real, fake)
+  # The means are 0.5 and -0.5: 2 relu(r + 0.5) and -2 relu(0.5 - f).
+  np.testing.assert_allclose(slopes, [[5, 0], [0, -4]])

@@ -1,4 +1,9 @@
-"""Spectral normalisation against numpy's singular values and their gradient."""
+"""Remedies against numpy, and on games whose gradients are known by hand.
+
+The Dirac-GAN is that of Mescheder, Geiger and Nowozin, "Which Training Methods
+for GANs do actually Converge?", 2018, arXiv:1801.04406: the reals lie at 0, the
+fakes at theta, and the critic is x -> psi x.
+"""
 
 from types import SimpleNamespace
 
@@ -7,8 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ganjax import remedies
+from ganjax import losses, priors, remedies
+from ganjax.game import Game, gan
 from ganjax.networks import dcgan, mlp
+from ganjax.networks.layers import BatchNorm
+from ganjax.players import PLAYERS, Discriminator, Generator, Pair
 
 KEY = jax.random.key(0)
 
@@ -150,3 +158,312 @@ def test_the_network_runs_with_the_divided_kernels(settled):
     ]
   )(settled.examples)
   np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_features_are_those_of_the_divided_kernels():
+  network, images = (
+    mlp.discriminator(widths=(6,)),
+    jax.random.normal(KEY, (4, 5)),
+  )
+  wrapped = remedies.spectral(
+    network._replace(features=lambda params, *_: params)
+  )
+
+  @jax.jit
+  def both(key):
+    params, buffers = wrapped.init(key, images)
+    features = wrapped.features(params, buffers, images, None, True)
+    apply = remedies.spectral(
+      network._replace(apply=lambda params, buffers, *_: (params, buffers))
+    ).apply
+    return features, apply(params, buffers, images, None, True)[0]
+
+  jax.tree.map(np.testing.assert_array_equal, *both(KEY))
+
+
+# A discriminator that shows what it is shown: the logits are the images' sums.
+ECHO = Discriminator(
+  init=lambda key, images: (images, {}),
+  apply=lambda params, buffers, images, key, train: (
+    sum(leaf.sum(range(1, leaf.ndim)) for leaf in jax.tree.leaves(images)),
+    buffers,
+  ),
+  features=lambda params, buffers, images, key, train: images,
+)
+
+
+@pytest.mark.parametrize('m', [1, 2, 3])
+@pytest.mark.parametrize('shape', [(5,), (2, 3, 5)])
+def test_a_pack_is_consecutive_images_side_by_side(m, shape):
+  images = np.random.default_rng(0).normal(size=(6, *shape)).astype('f4')
+  packed = remedies.pack(ECHO, m)
+  packs = packed.features({}, {}, images, None, True)
+  assert packs.shape == (6 // m, *shape[:-1], 5 * m)
+  for number, pack in enumerate(packs):
+    whole = np.concatenate(images[number * m : (number + 1) * m], -1)
+    np.testing.assert_array_equal(pack, whole)
+  logits, _ = packed.apply({}, {}, images, None, True)
+  sums = images.reshape(6 // m, -1).sum(1)
+  np.testing.assert_allclose(logits, sums, rtol=1e-5)
+
+
+def test_a_pack_is_initialised_by_as_many_examples_whatever_its_size():
+  examples = {'low': jnp.zeros((12, 2, 2, 3)), 'high': jnp.zeros((12, 4, 4, 3))}
+  params, _ = remedies.pack(ECHO, 5).init(KEY, examples)
+  assert params['low'].shape == (12, 2, 2, 15)
+  assert params['high'].shape == (12, 4, 4, 15)
+
+
+def test_a_batch_that_the_pack_does_not_divide_is_refused():
+  with pytest.raises(
+    ValueError, match='8 images cannot be put into packs of 3'
+  ):
+    remedies.pack(ECHO, 3).apply({}, {}, jnp.zeros((8, 2)), None, True)
+
+
+def test_instance_noise_has_its_deviation_and_only_in_training():
+  images = {'low': jnp.ones((64, 8)), 'high': jnp.zeros((64, 32))}
+
+  @jax.jit
+  def noise(std):
+    see = remedies.instance_noise(ECHO, std).features
+    return [
+      jax.tree.map(jnp.subtract, see({}, {}, images, key, True), images)
+      for key in jax.random.split(KEY)
+    ]
+
+  one, other = noise(0.3)
+  for leaf, again in zip(*map(jax.tree.leaves, (one, other)), strict=True):
+    np.testing.assert_allclose(leaf.std(), 0.3, rtol=0.1)
+    assert abs(leaf.mean()) < 0.05
+    assert abs(np.mean(leaf * again)) < 0.02
+  assert abs(np.mean(one['low'] * one['high'][:, :8])) < 0.02
+  for leaf in jax.tree.leaves(noise(0.0)):
+    np.testing.assert_array_equal(leaf, 0)
+  seen = remedies.instance_noise(ECHO, 0.3).features(
+    {}, {}, images, None, False
+  )
+  assert seen is images
+
+
+def test_instance_noise_passes_what_is_left_of_the_key_on():
+  seen = []
+  network = ECHO._replace(
+    apply=lambda params, buffers, images, key, train: seen.append(key)
+  )
+  remedies.instance_noise(network, 0.0).apply({}, {}, jnp.ones(2), KEY, True)
+  assert jnp.all(jax.random.key_data(seen[0]) != jax.random.key_data(KEY))
+
+
+@pytest.fixture
+def x64():
+  with jax.enable_x64(True):
+    yield
+
+
+def dirac(m):
+  """The Dirac-GAN whose critic sees packs of m."""
+  discriminator = Discriminator(
+    init=lambda key, images: (jnp.zeros(images.shape[1]), {}),
+    apply=lambda params, buffers, images, key, train: (
+      images @ params,
+      buffers,
+    ),
+  )
+  return gan(
+    Generator(
+      init=lambda key, latents: (jnp.zeros(()), {}),
+      mapping=lambda params, buffers, latents, key, train: (latents, buffers),
+      synthesis=lambda params, buffers, styles, key, train: (
+        params * jnp.ones_like(styles),
+        buffers,
+      ),
+    ),
+    remedies.pack(discriminator, m),
+    losses.minimax,
+    lambda key, number: jnp.zeros((number, 1)),
+  )
+
+
+def eigenvalues(game):
+  """Of the flow by both players' gradients, at the parameters 0."""
+
+  def field(params):
+    _, buffers = game.init(KEY)
+    return Pair(
+      *(
+        jax.tree.map(
+          jnp.negative,
+          jax.grad(
+            lambda own, player=player: getattr(game, player)(
+              params._replace(**{player: own}), buffers, jnp.zeros((12, 1)), KEY
+            )[0]
+          )(getattr(params, player)),
+        )
+        for player in PLAYERS
+      )
+    )
+
+  params, _ = game.init(KEY)
+  jacobian = jax.jit(jax.jacobian(field))(params)
+  return np.linalg.eigvals(
+    np.block(
+      [
+        [np.reshape(leaf, (own.size, -1)) for leaf in row]
+        for own, row in zip(params, jacobian, strict=True)
+      ]
+    )
+  )
+
+
+@pytest.mark.parametrize('m', [1, 2, 3])
+def test_packing_turns_the_dirac_gan_faster_and_damps_nothing(x64, m):
+  found = eigenvalues(dirac(m))
+  expected = [1j * np.sqrt(m) / 2, -1j * np.sqrt(m) / 2] + [0] * (m - 1)
+  np.testing.assert_allclose(
+    np.sort_complex(found), np.sort_complex(expected), atol=1e-7
+  )
+
+
+@pytest.mark.parametrize('weight', [0.0, 0.4, 2.0])
+def test_consensus_damps_the_dirac_gan(x64, weight):
+  found = eigenvalues(remedies.consensus(dirac(1), weight))
+  expected = np.array([-0.5j, 0.5j]) - weight / 4
+  np.testing.assert_allclose(np.sort_complex(found), expected, atol=1e-12)
+
+
+def of_values(generator, discriminator):
+  """The game of two functions `(params, batch) -> value`; buffers count."""
+
+  def objective(player, value):
+    def turn(params, buffers, batch, key):
+      own = value(params, batch)
+      after = buffers._replace(**{player: getattr(buffers, player) + 1})
+      return own, (after, {f'loss/{player}': own})
+
+    return turn
+
+  return Game(
+    init=lambda key: (Pair(jnp.ones(2), jnp.ones(2)), Pair(0, 10)),
+    generator=objective('generator', generator),
+    discriminator=objective('discriminator', discriminator),
+    prior=priors.normal(2),
+    sample=lambda params, buffers, latents, key=None, train=False: (
+      params * latents + buffers.generator
+    ),
+  )
+
+
+CUBIC = of_values(
+  lambda params, batch: batch * jnp.vdot(params.generator**3, params[1]),
+  lambda params, batch: jnp.vdot(params.generator, params[1] ** 2),
+)
+
+
+@pytest.mark.parametrize('player', PLAYERS)
+def test_consensus_is_half_the_squared_field_of_both_players(player):
+  game = remedies.consensus(CUBIC, 0.5)
+  x, y, batch = np.float32([0.5, -1]), np.float32([2, 0.3]), 1.5
+
+  def value(own):
+    params = Pair(x, y)._replace(**{player: own})
+    return getattr(game, player)(params, Pair(3, 4), batch, KEY)
+
+  start = getattr(Pair(x, y), player)
+  (total, (buffers, metrics)), slope = jax.jit(
+    jax.value_and_grad(value, has_aux=True)
+  )(start)
+  # The field is (3 b x^2 y, 2 x y), by hand.
+  term = 0.25 * np.sum(9 * batch**2 * x**4 * y**2 + 4 * x**2 * y**2)
+  plain = Pair(batch * np.dot(x**3, y), np.dot(x, y**2))
+  np.testing.assert_allclose(total, getattr(plain, player) + term, rtol=1e-5)
+  np.testing.assert_allclose(metrics['regularizer/consensus'], term, rtol=1e-5)
+  np.testing.assert_allclose(
+    metrics[f'loss/{player}'], getattr(plain, player), rtol=1e-5
+  )
+  by_x = 3 * batch * x**2 * y + 9 * batch**2 * x**3 * y**2 + 2 * x * y**2
+  by_y = 2 * x * y + 4.5 * batch**2 * x**4 * y + 2 * x**2 * y
+  np.testing.assert_allclose(
+    slope, getattr(Pair(by_x, by_y), player), rtol=1e-5
+  )
+  assert buffers == Pair(3, 4)._replace(**{player: getattr(Pair(4, 5), player)})
+
+
+@pytest.mark.parametrize(
+  ('player', 'other'), [PLAYERS, PLAYERS[::-1]], ids=PLAYERS
+)
+def test_historical_averaging_pulls_towards_the_mean_of_the_own_past(
+  player, other
+):
+  game = remedies.historical_averaging(CUBIC, 0.7)
+  path = np.random.default_rng(0).normal(size=(5, 2)).astype('f4')
+
+  @jax.jit
+  def turn(own, buffers):
+    params = Pair(jnp.ones(2), jnp.ones(2))
+
+    def value(own, game, buffers):
+      there = params._replace(**{player: own})
+      return getattr(game, player)(there, buffers, 1.5, KEY)
+
+    slopes = jax.value_and_grad(value, has_aux=True)
+    return slopes(own, game, buffers), slopes(own, CUBIC, Pair(0, 10))
+
+  _, buffers = start = game.init(KEY)
+  for number, own in enumerate(path, 1):
+    ((total, (buffers, metrics)), slope), ((plain, _), force) = turn(
+      own, buffers
+    )
+    away = own - path[:number].mean(0)
+    np.testing.assert_allclose(
+      total - plain, 0.7 * np.sum(away**2), rtol=1e-4, atol=1e-5
+    )
+    np.testing.assert_allclose(
+      metrics['regularizer/historical_averaging'], total - plain, atol=1e-5
+    )
+    np.testing.assert_allclose(slope - force, 1.4 * away, rtol=1e-4, atol=1e-5)
+  # The inner buffers of the player moved at its own turns, and no others.
+  inner = Pair(*(buffer['game'] for buffer in buffers))
+  assert getattr(inner, player) == getattr(Pair(5, 15), player)
+  jax.tree.map(
+    np.testing.assert_array_equal,
+    getattr(buffers, other),
+    getattr(start[1], other),
+  )
+  images = game.sample(jnp.ones(2), buffers, jnp.zeros((3, 2)))
+  np.testing.assert_array_equal(images, np.full((3, 2), inner.generator))
+
+
+def test_remedies_stack_on_a_game_with_every_kind_of_buffer():
+  discriminator = remedies.instance_noise(
+    remedies.pack(remedies.spectral(mlp.discriminator(widths=(4,))), 2), 0.1
+  )
+
+  @jax.jit
+  def play(weight, key):
+    game = remedies.historical_averaging(
+      remedies.consensus(
+        gan(
+          mlp.generator((2,), (4,), norm=BatchNorm),
+          discriminator,
+          losses.top_k(losses.non_saturating, weight),
+          priors.normal(2),
+        ),
+        weight,
+      ),
+      weight,
+    )
+    params, buffers = game.init(key)
+    for player in PLAYERS:
+      value, (after, _) = getattr(game, player)(
+        params, buffers, jnp.ones((8, 2)), key
+      )
+      assert jax.tree.structure(after) == jax.tree.structure(buffers)
+      buffers = after
+    images = game.sample(params.generator, buffers, jnp.ones((3, 2)))
+    return value, buffers, images
+
+  value, buffers, images = play(0.5, KEY)
+  assert np.isfinite(value)
+  assert images.shape == (3, 2)
+  assert [buffer['turns'] for buffer in buffers] == [1, 1]

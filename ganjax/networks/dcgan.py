@@ -6,6 +6,7 @@ PyTorch's example: 4x4 kernels, no biases beside batch normalisation, weights
 N(0, .02), scales N(1, .02).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
@@ -60,6 +61,7 @@ class DCGANDiscriminator(nn.Module):
   """Images `[N, R, R, C]` -> logits `[N]`."""
 
   width: int
+  statistics: Callable | None
   groups: int
   axis_name: str | None
   dtype: Any
@@ -78,9 +80,13 @@ class DCGANDiscriminator(nn.Module):
         dtype=self.dtype,
       )(Conv(width, dtype=self.dtype)(images), train)
       images = nn.leaky_relu(images, 0.2)
+    features = images.reshape(images.shape[0], -1)
+    self.sow('features', 'last', features)
+    if self.statistics is not None:
+      features = self.statistics()(features)
     logits = nn.Dense(
       1, use_bias=False, kernel_init=_WEIGHTS, dtype=self.dtype
-    )(images.reshape(images.shape[0], -1))
+    )(features)
     return logits[:, 0].astype(jnp.float32)
 
 
@@ -119,14 +125,17 @@ def discriminator(
   groups=1,
   axis_name=None,
   dtype=jnp.float32,
+  statistics=None,
 ):
   """The `Discriminator` of DCGAN; for the arguments, see `generator`.
 
-  `width` is that of the first layer's output.
+  `width` is that of the first layer's output. `statistics` is a module
+  factory, such as `layers.MinibatchStd`, whose module appends statistics of the
+  batch to the features `[N, F]` before the last layer; None appends none.
   """
   _check(resolution, channels)
   return linen.discriminator(
-    DCGANDiscriminator(width, groups, axis_name, dtype)
+    DCGANDiscriminator(width, statistics, groups, axis_name, dtype)
   )
 
 

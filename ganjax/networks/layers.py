@@ -1,5 +1,6 @@
 """Layers that several architectures share."""
 
+import functools
 import math
 from typing import Any
 
@@ -52,13 +53,23 @@ class Conv(nn.Module):
 
 
 class ConvTranspose(Conv):
-  """The transpose of `Conv`: `[N, H, W, C]` -> `[N, 2H, 2W, features]`."""
+  """The transpose of `Conv`: `[N, H, W, C]` -> `[N, 2H, 2W, features]`.
+
+  Attributes:
+    target: (height, width) that comes out, where a stride over odd kernels
+      leaves the choice; None is the smallest.
+  """
+
+  target: tuple[int, int] | None = None
 
   @nn.compact
   def __call__(self, images):
     """Images with `features` channels, twice as high and twice as wide."""
     channels = self.features, images.shape[-1]
-    return self._through(convolution.transposed, images, channels)
+    return self._through(self._grow, images, channels)
+
+  def _grow(self, images, kernel, stride, padding):
+    return convolution.transposed(images, kernel, stride, padding, self.target)
 
 
 class BatchNorm(nn.Module):
@@ -122,3 +133,87 @@ class BatchNorm(nn.Module):
     slope = scale * jax.lax.rsqrt(variance + self.epsilon)
     outputs = grouped * slope + (bias - mean * slope)
     return outputs.reshape(inputs.shape).astype(self.dtype)
+
+
+class MinibatchStd(nn.Module):
+  """Features with one more: how much they vary within a group of examples.
+
+  Karras et al., "Progressive Growing of GANs for Improved Quality, Stability,
+  and Variation", 2018, arXiv:1710.10196, section 3; `[N, ..., C]` ->
+  `[N, ..., C + 1]`. The standard deviation over the group, averaged over all
+  features, is the same number for each example of the group. Groups are
+  consecutive examples, so that a batch spread over devices stays in place; the
+  original strides, which is the same in law.
+
+  Attributes:
+    group: examples in a group; it must divide the batch, and a smaller batch
+      is one group. None takes the whole batch.
+    epsilon: added to the variance.
+  """
+
+  group: int | None = 4
+  epsilon: float = 1e-8
+
+  @nn.compact
+  def __call__(self, features):
+    """Features, with their deviation as the last channel."""
+    rows = features.shape[0]
+    # Initialising looks at shapes only, with a batch of its own.
+    whole = self.group is None or self.is_initializing()
+    group = rows if whole else min(self.group, rows)
+    if rows % group:
+      raise ValueError(
+        f'A batch of {rows} cannot be divided into groups of {group}; choose a '
+        'group that divides it, or None for the whole batch.'
+      )
+    grouped = features.astype(jnp.float32).reshape(rows // group, group, -1)
+    deviation = jnp.sqrt(grouped.var(1) + self.epsilon).mean(1)
+    extra = jnp.broadcast_to(
+      jnp.repeat(deviation, group).reshape(-1, *[1] * (features.ndim - 1)),
+      (*features.shape[:-1], 1),
+    )
+    return jnp.concatenate([features, extra.astype(features.dtype)], -1)
+
+
+class MinibatchDiscrimination(nn.Module):
+  """Features `[N, F]` with `kernels` more: how close the other examples are.
+
+  Salimans et al., "Improved Techniques for Training GANs", 2016,
+  arXiv:1606.03498, section 3.2: with M the linear map of the features to
+  `[N, kernels, size]`, kernel b of example i is the sum over the others j of
+  exp(-|M_ib - M_jb|_1). Two deviations from its code: the map is a plain
+  matrix, drawn with columns of norm 1 or so, without weight normalisation or
+  an initialisation by data; and the sums have no bias.
+
+  Attributes:
+    kernels: the paper's B.
+    size: numbers that a kernel compares, the paper's C.
+  """
+
+  kernels: int = 100
+  size: int = 5
+
+  @nn.compact
+  def __call__(self, features):
+    """Features, with the kernels' sums as the last channels."""
+    rows = features.shape[0]
+    compared = nn.Dense(self.kernels * self.size, use_bias=False)(
+      features.astype(jnp.float32)
+    ).T.reshape(self.kernels, self.size, rows)
+    others, one = 1 - jnp.eye(rows), jnp.ones(rows)
+    product = functools.partial(jnp.matmul, precision='highest')
+
+    # One kernel at a time, and again in the backward pass: together they
+    # would hold N^2 kernels size numbers, half a gigabyte for 512 examples.
+    @jax.checkpoint
+    def closeness(compared):
+      # x_i - x_j as a product, whose derivatives are products too: sums over
+      # the pairs are ten times slower in XLA on a CPU.
+      distances = sum(
+        jnp.abs(product(jnp.stack([x, -one], 1), jnp.stack([one, x])))
+        for x in compared
+      )
+      return product(jnp.exp(-distances) * others, one)
+
+    extra = jax.lax.map(closeness, compared).T
+    return jnp.concatenate([features, extra.astype(features.dtype)], -1)

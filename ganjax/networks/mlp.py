@@ -15,6 +15,17 @@ from ganjax.networks import linen
 
 leaky_relu = functools.partial(nn.leaky_relu, negative_slope=0.2)
 
+_LECUN = nn.initializers.lecun_normal()
+
+
+def maxout(pieces):
+  """The activation `[N, pieces * W] -> [N, W]`: the largest of each `pieces`.
+
+  Goodfellow et al., "Maxout Networks", 2013, arXiv:1302.4389, equation 1. The
+  layer before it is as wide as all pieces together.
+  """
+  return lambda hidden: hidden.reshape(*hidden.shape[:-1], -1, pieces).max(-1)
+
 
 class DenseGenerator(nn.Module):
   """Latents `[N, Z]` -> examples `[N, *shape]`."""
@@ -24,18 +35,21 @@ class DenseGenerator(nn.Module):
   activation: Callable
   output: Callable
   norm: Callable | None
+  kernel_init: Callable
   dtype: Any
 
   @nn.compact
   def __call__(self, latents, train):
     """Examples of the latents."""
+    dense = functools.partial(
+      nn.Dense, kernel_init=self.kernel_init, dtype=self.dtype
+    )
     hidden = latents
     for width in self.widths:
-      hidden = self.activation(nn.Dense(width, dtype=self.dtype)(hidden))
+      hidden = self.activation(dense(width)(hidden))
       if self.norm is not None:
         hidden = self.norm(dtype=self.dtype)(hidden, train)
-    size = math.prod(self.shape)
-    examples = self.output(nn.Dense(size, dtype=self.dtype)(hidden))
+    examples = self.output(dense(math.prod(self.shape))(hidden))
     return examples.reshape(-1, *self.shape).astype(jnp.float32)
 
 
@@ -44,15 +58,24 @@ class DenseDiscriminator(nn.Module):
 
   widths: tuple[int, ...]
   activation: Callable
+  scale: float
+  statistics: Callable | None
+  kernel_init: Callable
   dtype: Any
 
   @nn.compact
   def __call__(self, examples, train):
     """Logits of the examples."""
-    hidden = examples.reshape(examples.shape[0], -1)
+    dense = functools.partial(
+      nn.Dense, kernel_init=self.kernel_init, dtype=self.dtype
+    )
+    hidden = self.scale * examples.reshape(examples.shape[0], -1)
     for width in self.widths:
-      hidden = self.activation(nn.Dense(width, dtype=self.dtype)(hidden))
-    logits = nn.Dense(1, dtype=self.dtype)(hidden)
+      hidden = self.activation(dense(width)(hidden))
+    self.sow('features', 'last', hidden)
+    if self.statistics is not None:
+      hidden = self.statistics()(hidden)
+    logits = dense(1)(hidden)
     return logits[:, 0].astype(jnp.float32)
 
 
@@ -62,6 +85,7 @@ def generator(
   activation=nn.relu,
   output=lambda examples: examples,
   norm=None,
+  kernel_init=_LECUN,
   dtype=jnp.float32,
 ):
   """The `Generator` of a perceptron.
@@ -73,15 +97,37 @@ def generator(
     output: after the last one: `jnp.tanh` for images in [-1, 1].
     norm: a module factory, such as `layers.BatchNorm`, called with a dtype
       after each activation; None for no normalisation.
+    kernel_init: of all layers, `(key, shape, dtype) -> kernel`.
     dtype: of the computation; parameters are float32.
   """
   return linen.generator(
-    DenseGenerator(tuple(shape), tuple(widths), activation, output, norm, dtype)
+    DenseGenerator(
+      tuple(shape), tuple(widths), activation, output, norm, kernel_init, dtype
+    )
   )
 
 
-def discriminator(widths=(128, 128), activation=nn.relu, dtype=jnp.float32):
-  """The `Discriminator` of a perceptron; arguments as in `generator`."""
+def discriminator(
+  widths=(128, 128),
+  activation=nn.relu,
+  scale=1.0,
+  statistics=None,
+  kernel_init=_LECUN,
+  dtype=jnp.float32,
+):
+  """The `Discriminator` of a perceptron.
+
+  Args:
+    widths: of the hidden layers; with `maxout`, of all its pieces.
+    activation: after each hidden layer.
+    scale: what the examples are multiplied by first.
+    statistics: a module factory, such as `layers.MinibatchStd`, called before
+      the last layer: `[N, F]` -> `[N, F + S]`; None for none.
+    kernel_init: of all layers, `(key, shape, dtype) -> kernel`.
+    dtype: of the computation; parameters are float32.
+  """
   return linen.discriminator(
-    DenseDiscriminator(tuple(widths), activation, dtype)
+    DenseDiscriminator(
+      tuple(widths), activation, scale, statistics, kernel_init, dtype
+    )
   )

@@ -1,0 +1,196 @@
+"""Which modes of a known mixture samples fall on, and how evenly: traceable.
+
+A published count is a rule as much as a result (how near is good, how many make
+a mode, what the histogram counts), so every rule is an argument here. Compare a
+divergence with `floor` and a share with `ceiling`: a perfect sampler's are not
+0 and 1.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import gammainc, xlogy
+
+
+class Modes(NamedTuple):
+  """What N samples say of K modes.
+
+  Attributes:
+    captured: how many modes have enough good samples, an int32 in [0, K].
+    quality: share of the samples that are good, in [0, 1].
+    divergence: reverse KL, KL(histogram || target), in nats; NaN where the
+      histogram is empty.
+    occupancy: int32 [K], all samples by mode, good or not: its trace over
+      training is what shows a generator that rotates among modes.
+  """
+
+  captured: jax.Array
+  quality: jax.Array
+  divergence: jax.Array
+  occupancy: jax.Array
+
+
+def nearest(samples, centres, std):
+  """The mode of each sample and its distance in deviations, [N] and [N].
+
+  The mode is the one fewest standard deviations away: with a common `std`, the
+  nearest; a tie goes to the first. A sample that is not finite has the label K,
+  which is no mode, and no finite distance.
+
+  Args:
+    samples: [N, D].
+    centres: the modes' means, [K, D].
+    std: of every mode along each axis, a scalar, or [K]; may be traced.
+
+  Raises:
+    ValueError: if samples and centres are not rows of one length.
+  """
+  samples, centres = jnp.asarray(samples), jnp.asarray(centres)
+  if samples.ndim != 2 or samples.shape[1:] != centres.shape[1:]:
+    raise ValueError(
+      f'Samples of the shape {samples.shape} cannot be assigned to centres of '
+      f'the shape {centres.shape}; expected [N, D] and [K, D]: flatten both '
+      'into rows of one length.'
+    )
+  # Differences, not the Gram matrix: a mode's deviation is a hundredth of its
+  # place, and the rounding of squares would be seen.
+  away = jnp.linalg.norm(samples[:, None] - centres, axis=-1) / std
+  distances = away.min(axis=1)
+  labels = jnp.where(jnp.isfinite(distances), away.argmin(axis=1), len(centres))
+  return labels, distances
+
+
+def tally(
+  labels, good, number, minimum=1, counted=None, smoothing=0.0, target=None
+):
+  """The `Modes` of samples that have been assigned and judged already.
+
+  Args:
+    labels: the mode of each sample, [N] integers; K, for none, counts nowhere.
+    good: which samples count as good, [N] bool.
+    number: of modes, K, a Python int.
+    minimum: how many good samples make a captured mode; may be traced.
+    counted: which samples enter the divergence's histogram, [N] bool; by
+      default the good ones.
+    smoothing: what is added to every mode's count in that histogram, at least
+      0 (Laplace: 1); may be traced.
+    target: what the histogram is compared with, [K], in any unit; by default
+      uniform.
+  """
+
+  def histogram(chosen):
+    return jax.ops.segment_sum(chosen.astype(jnp.int32), labels, number)
+
+  good = jnp.asarray(good)
+  counted = good if counted is None else jnp.asarray(counted)
+  target = jnp.ones(number) if target is None else jnp.asarray(target)
+  counts = histogram(counted) + smoothing
+  # Nothing counted is 0 / 0, whose NaN the sum keeps; an empty mode adds 0,
+  # even to a target of 0.
+  share, target = counts / counts.sum(), target / target.sum()
+  return Modes(
+    captured=jnp.sum(histogram(good) >= minimum, dtype=jnp.int32),
+    quality=good.mean(),
+    divergence=jnp.sum(xlogy(share, share) - xlogy(share, target)),
+    occupancy=histogram(jnp.ones_like(good)),
+  )
+
+
+def count(
+  samples, centres, std, within=3.0, closer=jnp.less, reach=None, **rules
+):
+  """The `Modes` of samples from a mixture of Gaussians.
+
+  Lin et al., "PacGAN: The power of two samples in generative adversarial
+  networks", 2018, arXiv:1712.04086, section 4.1, as its authors' code counts:
+  a sample is good strictly within 3 deviations of the nearest mode, one of them
+  captures it, and the divergence counts the good ones. Others differ:
+  `closer=jnp.less_equal`; a divergence of all samples, `reach=jnp.inf`, with
+  `smoothing=1`.
+
+  Args:
+    samples: [N, D].
+    centres: the modes' means, [K, D].
+    std: of every mode along each axis, a scalar, or [K]; may be traced.
+    within: radius of the good samples, in deviations; may be traced.
+    closer: `(distances, radius) -> bool`, whether the edge itself belongs.
+    reach: radius of what the divergence counts, in deviations; by default
+      `within`; may be traced.
+    **rules: `minimum`, `smoothing` and `target` of `tally`.
+
+  Raises:
+    ValueError: as `nearest`.
+  """
+  labels, distances = nearest(samples, centres, std)
+  return tally(
+    labels,
+    closer(distances, within),
+    len(centres),
+    counted=closer(distances, within if reach is None else reach),
+    **rules,
+  )
+
+
+def stacked(logits, confidence=0.0, **rules):
+  """The `Modes` of images with a class in each channel, L^C modes of them.
+
+  Stacked MNIST (Metz et al., "Unrolled Generative Adversarial Networks", 2017,
+  arXiv:1611.02163, section 3.3.1) has three channels of ten digits: a, b, c
+  make the mode 100 a + 10 b + c. With the defaults every image is good, and one
+  captures a mode; published counts ask for up to 20, or for 99 % confidence.
+
+  Args:
+    logits: of a classifier that saw each channel alone, [N, C, L]; or the
+      logarithms of its probabilities.
+    confidence: what the probability of the class has to reach in every channel
+      of a good image, in [0, 1]; may be traced.
+    **rules: `minimum`, `counted`, `smoothing` and `target` of `tally`.
+
+  Raises:
+    ValueError: if the logits are not [N, C, L].
+  """
+  logits = jnp.asarray(logits)
+  if logits.ndim != 3:
+    raise ValueError(
+      f'The logits have the shape {logits.shape}; expected [N, C, L], a row of '
+      'L classes for each of C channels: classify every channel alone, and '
+      'reshape.'
+    )
+  _, channels, classes = logits.shape
+  number = classes**channels
+  weights = classes ** jnp.arange(channels)[::-1]
+  sure = jax.nn.softmax(logits).max(axis=-1).min(axis=-1)
+  labels = jnp.where(jnp.isnan(sure), number, logits.argmax(axis=-1) @ weights)
+  return tally(labels, sure >= confidence, number, **rules)
+
+
+def floor(number, samples, divergence=0.0):
+  """Expected reverse KL of a perfect sampler, a scalar in nats.
+
+  The histogram of N draws lies (K - 1) / 2N from the distribution they come
+  from (half a chi-squared variable of K - 1 degrees of freedom, over N), which
+  itself lies `divergence` from the target: the two add up exactly. The
+  chi-squared part needs several draws a mode, and deviates by
+  sqrt((K - 1) / 2) / N.
+
+  Args:
+    number: of modes, K.
+    samples: how many of them the histogram counts, N; may be traced.
+    divergence: of the data from the target, in nats: of Stacked MNIST from the
+      uniform, three times that of its digits.
+  """
+  return divergence + (number - 1) / (2 * samples)
+
+
+def ceiling(within=3.0, dimensions=2):
+  """Share of a Gaussian's draws nearer than `within` deviations, in [0, 1].
+
+  In two dimensions 1 - exp(-within^2 / 2). A larger share than this of good
+  samples means that the modes came out too narrow.
+
+  Args:
+    within: radius, in deviations; may be traced.
+    dimensions: of the samples, D, at least 1.
+  """
+  return gammainc(dimensions / 2, jnp.square(within) / 2)

@@ -1,0 +1,404 @@
+"""Many whole runs as one program: a population over seeds and numbers.
+
+A run is a pure function of a key and of numbers that may be traced. Here it is
+given in parts (`Training`), so that a population of runs can be watched while
+it goes on, kept, and taken up again to the bit. `whole` is the same run in one
+piece, for `jit`, `vmap` and notebooks.
+"""
+
+import concurrent.futures
+import contextlib
+import math
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from tqdm import tqdm
+
+from ganjax import checkpoint
+from ganjax.train import signals
+
+_SAVE_EVERY = 60.0  # seconds
+
+
+class Training(NamedTuple):
+  """A whole run in parts, each a pure function.
+
+  Attributes:
+    init: `(key, numbers, data) -> state`, any tree of arrays.
+    step: `(state, numbers, data) -> (state, metrics)`.
+    look: `(state, numbers, data) -> record`: what is measured in between.
+    steps: how many steps a run has.
+    every: how many steps lie between two looks; it divides `steps`.
+  """
+
+  init: Callable
+  step: Callable
+  look: Callable
+  steps: int
+  every: int
+
+
+class Population(NamedTuple):
+  """What became of M runs with T looks.
+
+  Attributes:
+    states: the last ones, `[M, ...]`.
+    records: `(what the looks recorded, means of the metrics before each)`,
+      trees of numpy arrays `[M, T, ...]`.
+    seconds: of the clock, for each run: those of all, divided by M.
+    way: how the runs were mapped.
+  """
+
+  states: Any
+  records: Any
+  seconds: float
+  way: str
+
+
+def whole(training):
+  """The function `(key, numbers, data) -> (state, records)` of a whole run."""
+  advance = _stretch(training, training.every)
+
+  def run(key, numbers=(), data=()):
+    return jax.lax.scan(
+      lambda state, _: advance(state, numbers, data),
+      training.init(key, numbers, data),
+      length=training.steps // training.every,
+    )
+
+  return run
+
+
+def of(function):
+  """The `Training` of `(key, numbers) -> result`, whose one look is the result.
+
+  It makes a population of any function, such as a run of one's own.
+  """
+  return Training(
+    init=lambda key, numbers, data: key,
+    step=lambda key, numbers, data: (key, {}),
+    look=lambda key, numbers, data: function(key, numbers),
+    steps=1,
+    every=1,
+  )
+
+
+def cross(keys, numbers):
+  """Keys and numbers of all combinations, `[H * S]`, the seeds innermost.
+
+  Args:
+    keys: `[S]`.
+    numbers: a tree of `[H, ...]`.
+  """
+  count = len(jax.tree.leaves(numbers)[0])
+  return jnp.tile(keys, count), jax.tree.map(
+    lambda leaf: jnp.repeat(leaf, len(keys), axis=0), numbers
+  )
+
+
+def train(
+  training,
+  keys,
+  numbers=(),
+  data=(),
+  *,
+  way='auto',
+  devices=None,
+  chunk=None,
+  folder=None,
+  config=None,
+  name='runs',
+  announce=tqdm.write,
+):
+  """The `Population` of a run for each key; None where a signal ended it.
+
+  A member's run equals the same run alone: how runs are mapped changes at most
+  the rounding.
+
+  Args:
+    training: a `Training`.
+    keys: `[M]`, one for each run.
+    numbers: a tree of `[M, ...]`, the hyperparameters of each run.
+    data: a tree of arrays that all runs share.
+    way: 'vmap', the members of a device in step; 'map', one after another in
+      one program; 'steps', one after another, a step a dispatch, for XLA on a
+      CPU is slow at convolutions within loops; 'auto' times them on the runs at
+      hand and takes the fastest.
+    devices: over which members are spread; all of them where None.
+    chunk: members at once; as many as fit the memory where None.
+    folder: where runs are kept, so that the same call goes on, to the bit, from
+      where a signal or a crash ended it; or None.
+    config: JSON values, kept beside them.
+    name: of the progress bar.
+    announce: is told in words what a user should know.
+
+  Raises:
+    ValueError: if `every` does not divide `steps`, or there is no such way.
+  """
+  if training.steps % training.every:
+    raise ValueError(
+      f'Looks every {training.every} steps do not divide a run of '
+      f'{training.steps} steps; choose a divisor.'
+    )
+  if way not in ('auto', *_WAYS):
+    raise ValueError(
+      f'There is no way {way!r} to map runs; choose from auto, '
+      f'{", ".join(_WAYS)}.'
+    )
+  devices = devices or jax.local_devices()
+  if chunk is None:
+    chunk = _fitting(training, keys, numbers, data) * len(devices)
+  chunk = math.ceil(min(chunk, len(keys)) / len(devices)) * len(devices)
+  parts = []
+  bar = tqdm(
+    total=math.ceil(len(keys) / chunk) * training.steps,
+    desc=name,
+    unit=' steps',
+    dynamic_ncols=True,
+    disable=None,
+  )
+  with bar, signals() as arrived:
+    for first in range(0, len(keys), chunk):
+      # The last chunk is filled up, so that it is the same program.
+      rows = np.minimum(np.arange(first, first + chunk), len(keys) - 1)
+      members = jax.tree.map(
+        lambda leaf, rows=rows: leaf[rows], (keys, numbers)
+      )
+      kept = f'{folder}/{first:06d}' if folder else None
+      with _keeping(kept, config) as keeper:
+        part = _chunk(
+          training, *members, data, devices, way, keeper, bar, arrived, announce
+        )
+      if part is None:
+        return None
+      own = slice(len(keys) - first)
+      parts.append(
+        part._replace(
+          states=jax.tree.map(lambda leaf, own=own: leaf[own], part.states),
+          records=jax.tree.map(lambda leaf, own=own: leaf[own], part.records),
+        )
+      )
+      way = part.way
+  return Population(
+    states=_joined([part.states for part in parts]),
+    records=_joined([part.records for part in parts]),
+    seconds=sum(part.seconds for part in parts) / len(keys),
+    way=way,
+  )
+
+
+def _joined(trees):
+  if len(trees) == 1:
+    return trees[0]
+  return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *trees)
+
+
+def _chunk(
+  training, keys, numbers, data, devices, way, keeper, bar, arrived, announce
+):
+  """The `Population` of members that fit the devices at once, or None."""
+  looks = training.steps // training.every
+  init = jax.vmap(training.init, (0, 0, None))
+  states = jax.eval_shape(init, keys, numbers, data)
+  looked = jax.eval_shape(
+    jax.vmap(_stretch(training, 1), (0, 0, None)), states, numbers, data
+  )[1]
+  records = jax.tree.map(
+    lambda leaf: np.zeros((leaf.shape[0], looks, *leaf.shape[1:]), leaf.dtype),
+    looked,
+  )
+  reached, seconds = 0, 0.0
+  about, kept = keeper.restore(
+    {'states': states, 'records': records, 'looks': np.int32(0)}
+  )
+  if kept is None:
+    states = jax.jit(init)(keys, numbers, data)
+  else:
+    states, reached = kept['states'], int(kept['looks'])
+    records = jax.tree.map(np.array, kept['records'])
+    seconds, way = about['seconds'], about['way']
+    bar.update(reached * training.every)
+  share = len(keys) // len(devices)
+  shares = [
+    jax.device_put(
+      jax.tree.map(
+        lambda leaf, first=first: leaf[first : first + share], (states, numbers)
+      ),
+      device,
+    )
+    for first, device in zip(range(0, len(keys), share), devices, strict=True)
+  ]
+  shared = [jax.device_put(data, device) for device in devices]
+  if way == 'auto' and reached < looks:
+    way = _fastest(training, *shares[0], shared[0], announce)
+  advance = _WAYS['map' if way == 'auto' else way](training, training.every)
+
+  def all_states():
+    own = [jax.device_put(states, devices[0]) for states, _ in shares]
+    return _joined(own)
+
+  saved = time.monotonic()
+  # A thread for each device: they need nothing of one another.
+  with concurrent.futures.ThreadPoolExecutor(len(devices)) as pool:
+    while reached < looks:
+      begun = time.monotonic()
+      done = pool.map(lambda own, data: advance(*own, data), shares, shared)
+      done = list(done)
+      shares = [
+        (states, numbers)
+        for (states, _), (_, numbers) in zip(done, shares, strict=True)
+      ]
+      for device, (_, record) in enumerate(done):
+        rows = slice(device * share, (device + 1) * share)
+        for all_, own in zip(
+          jax.tree.leaves(records), jax.tree.leaves(record), strict=True
+        ):
+          all_[rows, reached] = own
+      reached += 1
+      seconds += time.monotonic() - begun
+      bar.update(training.every)
+      leave = arrived.is_set() and reached < looks
+      if reached == looks or leave or time.monotonic() - saved > _SAVE_EVERY:
+        keeper.save(
+          reached,
+          {
+            'states': all_states(),
+            'records': records,
+            'looks': np.int32(reached),
+          },
+          {'way': way, 'seconds': seconds},
+        )
+        saved = time.monotonic()
+      if leave:
+        return None
+  return Population(all_states(), records, seconds, way)
+
+
+class _Keeper(NamedTuple):
+  """Where a chunk is kept: `save(step, state, about)`, `restore(abstract)`."""
+
+  save: Callable
+  restore: Callable
+
+
+@contextlib.contextmanager
+def _keeping(folder, config):
+  if folder is None:
+    yield _Keeper(lambda *anything: None, lambda abstract: (None, None))
+    return
+  manager = checkpoint.manager(folder, keep=1)
+
+  def save(step, state, about):
+    checkpoint.save(manager, step, state, {'config': config, **about})
+
+  def restore(abstract):
+    state = checkpoint.restore(manager, abstract)
+    return checkpoint.config(manager), state
+
+  try:
+    yield _Keeper(save, restore)
+  finally:
+    checkpoint.close(manager)
+
+
+def _stretch(training, number):
+  """The function of `number` steps and a look at where they led."""
+
+  def advance(state, numbers, data):
+    state, metrics = jax.lax.scan(
+      lambda state, _: training.step(state, numbers, data),
+      state,
+      length=number,
+    )
+    return state, (training.look(state, numbers, data), _means(metrics))
+
+  return advance
+
+
+def _means(metrics):
+  return jax.tree.map(lambda values: values.mean(axis=0), metrics)
+
+
+def _vmapped(training, number):
+  """All members' `(states, numbers, data) -> (states, records)`, in step."""
+  advance = jax.vmap(_stretch(training, number), (0, 0, None))
+  return jax.jit(advance, donate_argnums=0)
+
+
+def _mapped(training, number):
+  """As `_vmapped`, one member after another in one program."""
+  advance = _stretch(training, number)
+
+  def members(states, numbers, data):
+    return jax.lax.map(lambda own: advance(*own, data), (states, numbers))
+
+  return jax.jit(members, donate_argnums=0)
+
+
+def _stepwise(training, number):
+  """As `_mapped`, a step a dispatch."""
+  step = jax.jit(training.step, donate_argnums=0)
+  look = jax.jit(training.look)
+
+  def advance(state, numbers, data):
+    found = []
+    for _ in range(number):
+      state, metrics = step(state, numbers, data)
+      found.append(metrics)
+    metrics = jax.tree.map(lambda *rows: jnp.stack(rows), *found)
+    return state, (look(state, numbers, data), _means(metrics))
+
+  def members(states, numbers, data):
+    done = [
+      advance(
+        *jax.tree.map(lambda leaf, row=row: leaf[row], (states, numbers)), data
+      )
+      for row in range(len(jax.tree.leaves(states)[0]))
+    ]
+    return jax.tree.map(lambda *rows: jnp.stack(rows), *done)
+
+  return members
+
+
+_WAYS = {'vmap': _vmapped, 'map': _mapped, 'steps': _stepwise}
+
+
+def _fastest(training, states, numbers, data, announce):
+  """The way in which a few steps of these very runs take least."""
+  number, times = min(4, training.every), {}
+  for way in _WAYS:
+    if way == 'steps' and jax.default_backend() != 'cpu':
+      continue
+    advance = _WAYS[way](training, number)
+    for _ in range(3):  # The first compiles.
+      trial = jax.block_until_ready(jax.tree.map(jnp.copy, states))
+      begun = time.monotonic()
+      jax.block_until_ready(advance(trial, numbers, data))
+      times[way] = min(time.monotonic() - begun, times.get(way, math.inf))
+  steps = number * len(jax.tree.leaves(states)[0])
+  best = min(times, key=times.get)
+  announce(
+    f'Runs go by {best!r}, for a step of one takes '
+    + ', '.join(
+      f'{1000 * seconds / steps:.2f} ms by {way}'
+      for way, seconds in times.items()
+    )
+    + '.'
+  )
+  return best
+
+
+def _fitting(training, keys, numbers, data):
+  """How many members fit the memory of a device, by what one of them needs."""
+  device = jax.local_devices()[0]
+  limit = (device.memory_stats() or {}).get('bytes_limit', 2**33)
+  one = jax.tree.map(lambda leaf: leaf[0], (keys, numbers))
+  run = jax.jit(whole(training._replace(steps=1, every=1)))
+  needed = run.lower(*one, data).compile().memory_analysis()
+  own = needed.temp_size_in_bytes + 2 * needed.output_size_in_bytes
+  shared = sum(leaf.nbytes for leaf in jax.tree.leaves(data))
+  return max(1, int((0.75 * limit - shared) / own))

@@ -1,0 +1,480 @@
+"""The Dirac-GAN against the theory: matrices, eigenvalues, invariants, rates.
+
+Mescheder, Geiger and Nowozin, "Which Training Methods for GANs do actually
+Converge?", 2018, arXiv:1801.04406.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from ganjax import dirac, dynamics, losses, remedies, steps
+from ganjax.players import Pair
+
+KEY = jax.random.key(0)
+CASES = {case.name: case for case in dirac.cases()}
+
+
+@pytest.fixture(autouse=True)
+def x64():
+  with jax.enable_x64(True):
+    yield
+
+
+def sgd(h):
+  return Pair(optax.sgd(h), optax.sgd(h))
+
+
+def case_of(game, rule, optimizers, **rest):
+  return dirac.Case('', game, None, None, rule, optimizers, **rest)
+
+
+def assert_spectrum(matrix, expected, atol=1e-10):
+  """By polynomials, which are well-conditioned where eigenvalues are not."""
+  assert len(matrix) == len(expected)
+  np.testing.assert_allclose(np.poly(matrix), np.poly(expected), atol=atol)
+
+
+def radius(matrix):
+  return np.abs(np.linalg.eigvals(matrix)).max(axis=-1)
+
+
+def trajectory(game, rule, optimizers, number):
+  """The positions `[number, 2]` of a game, and its squared radii."""
+  case = case_of(game, rule, optimizers)
+  positions = jax.jit(lambda key: dirac.trajectory(case, key, number))(KEY)
+  return np.asarray(positions), np.sum(np.square(positions), axis=1)
+
+
+@pytest.mark.parametrize('name', CASES)
+def test_each_case_moves_as_the_theory_says(name):
+  case = CASES[name]
+  matrix, positions = jax.jit(
+    lambda key: (
+      dirac.linearized(case, key),
+      dirac.trajectory(case, key, 500),
+    )
+  )(KEY)
+  if case.multipliers is not None:
+    assert_spectrum(np.array(matrix), case.multipliers, case.tolerance)
+  theta, *_, psi = positions[0]
+  assert theta == psi == 1
+  assert dirac.verdict(positions) == case.verdict
+
+
+# Each loss, and f'(0); the weights of R1 and R2, which are traced.
+LOSSES = {
+  'minimax': 0.5,
+  'non_saturating': 0.5,
+  'relativistic': 0.5,
+  'relativistic_average': 1.0,
+  'wasserstein': 1.0,
+  'hinge': 1.0,
+}
+PENALTIES = np.array([(0, 0), (0.3, 0), (0, 0.3), (0.2, 0.4), (2.5, 0)])
+
+
+def players(slope, damping):
+  """The two players' rows of the flow's Jacobian, each a matrix."""
+  return np.array([[0, -slope], [0, 0]]), np.array([[0, 0], [slope, -damping]])
+
+
+def in_turns(critic_steps, h, theta, psi):
+  """The matrix of a step: psi moves `critic_steps` times, then theta does."""
+  critic = np.linalg.matrix_power(np.eye(2) + h * psi, critic_steps)
+  return (np.eye(2) + h * theta) @ critic
+
+
+# Each rule: its rows, its matrix, and its multipliers in closed form.
+RULES = {
+  'at once': (
+    steps.simultaneous,
+    1,
+    lambda h, theta, psi: np.eye(2) + h * (theta + psi),
+    lambda h, slope, b: dynamics.simultaneous(dirac.flow(slope, 0, b), h),
+  ),
+  'extragradient': (
+    steps.extragradient,
+    1,
+    lambda h, theta, psi: (
+      np.eye(2) + h * (theta + psi) @ (np.eye(2) + h * (theta + psi))
+    ),
+    lambda h, slope, b: dynamics.extragradient(dirac.flow(slope, 0, b), h),
+  ),
+  'in turns': (
+    steps.alternating,
+    1,
+    functools.partial(in_turns, 1),
+    lambda h, slope, b: dirac.alternating(slope, h, discriminator=b),
+  ),
+  '3 critic steps': (
+    functools.partial(steps.alternating, critic_steps=3),
+    3,
+    functools.partial(in_turns, 3),
+    lambda h, slope, b: dirac.alternating(slope, h, 3, discriminator=b),
+  ),
+}
+
+
+@pytest.mark.parametrize('loss', LOSSES)
+@pytest.mark.parametrize('order', RULES)
+def test_each_loss_penalty_and_order_is_its_matrix(loss, order):
+  slope, h = LOSSES[loss], 0.3
+  rule, rows, matrix, multipliers = RULES[order]
+
+  def linearized(weights):
+    terms = {'r1': dirac.r1(weights[0]), 'r2': dirac.r2(weights[1])}
+    game = dirac.game(getattr(losses, loss), terms)
+    return dirac.linearized(case_of(game, rule, sgd(h), rows=rows), KEY)
+
+  measured = jax.jit(jax.vmap(linearized))(PENALTIES)
+  for damping, found in zip(PENALTIES.sum(axis=1), measured, strict=True):
+    expected = matrix(h, *players(slope, damping))
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)
+    assert_spectrum(expected, multipliers(h, slope, damping))
+
+
+HALF = losses.minimax
+
+# Each game, and the eigenvalues of its flow as the papers write them.
+FLOWS = {
+  'minimax': (dirac.game(HALF), [0.5j, -0.5j]),
+  'Wasserstein': (dirac.game(losses.wasserstein), [1j, -1j]),
+  'least squares': (
+    dirac.game(losses.least_squares, critic=dirac.affine),
+    [0.5j, -0.5j, -2],
+  ),
+  'R1 at the critical weight': (
+    dirac.game(losses.non_saturating, {'r1': dirac.r1(1.0)}),
+    [-0.5, -0.5],
+  ),
+  'R1 and R2 at the critical weight': (
+    dirac.game(losses.relativistic, {'r1': dirac.r1(0.5), 'r2': dirac.r2(0.5)}),
+    [-0.5, -0.5],
+  ),
+  'R2, over-damped': (
+    dirac.game(HALF, {'r2': dirac.r2(1.25)}),
+    [-0.25, -1],
+  ),
+  'consensus': (
+    remedies.consensus(dirac.game(HALF), 0.6),
+    [-0.15 + 0.5j, -0.15 - 0.5j],
+  ),
+} | {
+  f'packing {m}': (
+    dirac.game(HALF, critic=remedies.pack(dirac.linear, m)),
+    [0.5j * np.sqrt(m), -0.5j * np.sqrt(m)] + [0] * (m - 1),
+  )
+  for m in (2, 3, 4)
+}
+
+
+@pytest.mark.parametrize('name', FLOWS)
+def test_the_flow_has_the_eigenvalues_of_the_papers(name):
+  game, expected = FLOWS[name]
+  params, buffers = game.init(KEY)
+  rest = jax.tree.map(jnp.zeros_like, params)
+  flow = dynamics.field(game)
+  matrix = jax.jit(dynamics.jacobian, static_argnums=0)(
+    flow, rest, buffers, jnp.zeros((12, 1)), KEY
+  )
+  assert_spectrum(np.array(matrix), expected)
+
+
+def test_dampings_are_those_of_the_papers():
+  gamma, std, number, h = 0.3, 1.2, 5, 0.2
+  root = np.emath.sqrt
+  for dampings, middle, square in (
+    ({'discriminator': gamma}, gamma / 2, gamma**2 / 4),
+    ({'discriminator': 2 * gamma}, gamma, gamma**2),
+    ({'discriminator': std**2 / 2}, std**2 / 4, std**4 / 16),
+    ({'generator': gamma / 4, 'discriminator': gamma / 4}, gamma / 4, 0),
+    (
+      {'generator': number * h / 2},
+      number * h / 4,
+      (number * h) ** 2 / 16,
+    ),
+  ):
+    square = root(square - 1 / 4)
+    np.testing.assert_allclose(
+      dirac.flow(0.5, **dampings), [square - middle, -square - middle]
+    )
+
+
+@pytest.mark.parametrize('std', [0.7, 1.5])
+def test_instance_noise_damps_by_its_variance(std):
+  # The expectation over the noise of both, by Gauss and Hermite.
+  nodes, weights = np.polynomial.hermite_e.hermegauss(20)
+  weights = weights / weights.sum()
+
+  def value(theta, psi):
+    real = losses.minimax.generator(0, -psi * (std * nodes))
+    fake = losses.minimax.generator(0, psi * (theta + std * nodes))
+    return -weights @ (real + fake)
+
+  def field(point):
+    theta, psi = jax.grad(value, argnums=(0, 1))(*point)
+    return jnp.stack([theta, -psi])
+
+  matrix = dynamics.jacobian(field, jnp.zeros(2))
+  assert_spectrum(np.array(matrix), dirac.flow(0.5, discriminator=std**2 / 2))
+
+
+# Each order, and the learning rate at which it loses its hold.
+BOUNDS = {
+  'R1': (
+    steps.simultaneous,
+    sgd,
+    dirac.game(HALF, {'r1': dirac.r1(0.1)}),
+    4 * 0.1,
+  ),
+  'in turns': (steps.alternating, sgd, dirac.game(HALF), 4),
+  'extragradient': (
+    steps.extragradient,
+    sgd,
+    dirac.game(HALF),
+    2,
+  ),
+  'optimistic': (
+    steps.simultaneous,
+    lambda h: Pair(*[optax.optimistic_gradient_descent(h)] * 2),
+    dirac.game(HALF),
+    2 / np.sqrt(3),
+  ),
+}
+
+
+@pytest.mark.parametrize('name', BOUNDS)
+def test_learning_rates_have_a_bound(name):
+  rule, optimizers, game, bound = BOUNDS[name]
+
+  def linearized(h):
+    return dirac.linearized(case_of(game, rule, optimizers(h)), KEY)
+
+  rates = bound * np.array([0.975, 1.025])
+  below, above = radius(jax.jit(jax.vmap(linearized))(rates))
+  # Without damping, descent in turns stays on the circle all the way.
+  assert below < 1 + 1e-12
+  assert above > 1 + 1e-4
+
+
+def test_multipliers_have_the_radii_of_the_papers():
+  h, free = 0.2, dirac.flow(0.5)
+  for found, expected in (
+    (dynamics.simultaneous(free, h), np.sqrt(1 + h**2 / 4)),
+    (dynamics.extragradient(free, h), 0.995038),
+    (dynamics.optimistic(free, h), 0.994936),
+    (dynamics.lookahead(free, h, 5, 0.5), 0.981327),
+    (dirac.alternating(0.5, 4.1), 1.5625),
+    (dirac.alternating(0.5, 4.1 / 3, critic_steps=9), 1.5625),
+  ):
+    np.testing.assert_allclose(np.abs(found).max(), expected, atol=5e-7)
+
+
+def test_negative_momentum_in_turns_alone_converges():
+  h, keep = 0.2, np.array([-0.5, 0.5, 0.9])
+
+  def linearized(rule):
+    def of(keep):
+      optimizer = optax.sgd(h, momentum=keep)
+      case = case_of(dirac.game(HALF), rule, Pair(optimizer, optimizer))
+      return dirac.linearized(case, KEY)
+
+    return np.array(jax.jit(jax.vmap(of))(keep))
+
+  turns, once = map(linearized, (steps.alternating, steps.simultaneous))
+  np.testing.assert_allclose(
+    radius(turns), [0.998518, 1.0323, 1.192], atol=2e-4
+  )
+  np.testing.assert_allclose(radius(once)[0], 1.00074, 5e-6)
+  assert radius(once).min() > 1
+  for own, one, other in zip(keep, turns, once, strict=True):
+    assert_spectrum(one, dynamics.alternating_momentum(0.5, h, own))
+    assert_spectrum(other, dynamics.momentum(dirac.flow(0.5), h, own))
+
+
+@pytest.mark.parametrize('rule', [steps.simultaneous, steps.alternating])
+def test_unrolling_differentiates_through_the_unrolled_steps(rule):
+  h, number = 0.3, 3
+
+  def critic(theta, psi):
+    return jax.nn.softplus(-theta * psi)
+
+  def foreseen(theta, psi, seen):
+    for _ in range(number):
+      psi = psi - h * seen(jax.grad(critic, 1)(theta, psi))
+    return -critic(theta, psi)
+
+  def generator(theta, psi, seen=lambda gradient: gradient):
+    return jax.grad(foreseen)(theta, psi, seen)
+
+  theta = psi = 1.0
+  moved = psi - h * jax.grad(critic, 1)(theta, psi)
+  facing = moved if rule is steps.alternating else psi
+  game = dirac.game(losses.minimax)
+  case = case_of(game, functools.partial(rule, unroll=number), sgd(h))
+  positions, matrix = jax.jit(
+    lambda key: (dirac.trajectory(case, key, 1), dirac.linearized(case, key))
+  )(KEY)
+  expected = theta - h * generator(theta, facing), moved
+  np.testing.assert_allclose(positions[1], expected, rtol=1e-12)
+  # With no gradient through the unrolled steps, half of the damping is lost.
+  # (The slope is a difference: stopping a gradient stops its derivative too.)
+  tiny = 1e-4
+  whole, half = (
+    generator(tiny, 0.0, seen) / tiny
+    for seen in (lambda gradient: gradient, jax.lax.stop_gradient)
+  )
+  np.testing.assert_allclose([whole, half], [number * h / 2, number * h / 4])
+  push = h / 2 if rule is steps.alternating else 0
+  np.testing.assert_allclose(matrix[0, 0], 1 - h * whole - push * h / 2)
+
+
+def test_a_linear_game_unrolled_has_the_dampings_of_the_paper():
+  number, h = 5, 0.3
+  rule = functools.partial(steps.simultaneous, unroll=number)
+  case = case_of(dirac.game(losses.wasserstein), rule, sgd(h))
+  matrix = np.array(jax.jit(lambda key: dirac.linearized(case, key))(KEY))
+  root = np.emath.sqrt((number * h) ** 2 - 1)
+  flow = np.array([root, -root]) - number * h
+  assert_spectrum(matrix, dynamics.simultaneous(flow, h))
+
+
+def test_consensus_holds_the_second_derivatives():
+  gamma, theta, psi = 0.7, 1.3, -0.6
+  game = remedies.consensus(dirac.game(losses.minimax), gamma)
+  params, buffers = game.init(KEY)
+  there = Pair(jnp.full_like(params[0], theta), jnp.full_like(params[1], psi))
+  found = jax.jit(dynamics.field(game))(there, buffers, jnp.zeros((1, 1)), KEY)
+  # |v|^2 is (theta^2 + psi^2) f'(theta psi)^2.
+  first = 1 / (1 + np.exp(theta * psi))
+  second = -first * (1 - first)
+  across = (theta**2 + psi**2) * first * second
+  expected = (
+    -psi * first - gamma * (theta * first**2 + across * psi),
+    theta * first - gamma * (psi * first**2 + across * theta),
+  )
+  np.testing.assert_allclose(np.hstack(found), expected, rtol=1e-12)
+
+
+# Each game, and how half the squared radius changes along its flow.
+CHANGES = {
+  'minimax': (dirac.game(HALF), lambda theta, psi: 0 * psi),
+  'Wasserstein': (dirac.game(losses.wasserstein), lambda theta, psi: 0 * psi),
+  'non-saturating': (
+    dirac.game(losses.non_saturating),
+    lambda theta, psi: -theta * psi * np.tanh(theta * psi / 2),
+  ),
+  'relativistic': (
+    dirac.game(losses.relativistic),
+    lambda theta, psi: -theta * psi * np.tanh(theta * psi / 2),
+  ),
+  'R1': (
+    dirac.game(HALF, {'r1': dirac.r1(0.3)}),
+    lambda theta, psi: -0.3 * psi**2,
+  ),
+}
+
+
+@pytest.mark.parametrize('name', CHANGES)
+def test_the_flow_turns_and_draws_in_as_the_theory_says(name):
+  game, change = CHANGES[name]
+  params, buffers = game.init(KEY)
+  theta, psi = np.linspace(-2, 2, 7), np.linspace(-1.5, 1.5, 6)
+  arrows = jax.jit(
+    lambda theta, psi: dynamics.grid(
+      dynamics.field(game), params, theta, psi, buffers, jnp.zeros((1, 1)), KEY
+    )
+  )(theta, psi)
+  theta, psi = np.meshgrid(theta, psi)
+  np.testing.assert_allclose(
+    theta * arrows[..., 0] + psi * arrows[..., 1],
+    change(theta, psi),
+    atol=1e-12,
+  )
+  # Counter-clockwise, unless a penalty is stronger than the turn.
+  turn = theta * arrows[..., 1] - psi * arrows[..., 0]
+  assert name == 'R1' or (turn > 0).all()
+
+
+def test_minimax_at_once_spirals_out_by_the_recursion():
+  h = 0.2
+  positions, square = trajectory(
+    dirac.game(losses.minimax), steps.simultaneous, sgd(h), 500
+  )
+  np.testing.assert_allclose(
+    square[1:], dirac.outward(*positions[:-1].T, h), rtol=1e-12
+  )
+  np.testing.assert_allclose(np.sqrt(square[-1]), 3.09695, rtol=2e-6)
+
+
+def test_wasserstein_at_once_spirals_out_by_a_constant_factor():
+  h = 0.2
+  _, square = trajectory(
+    dirac.game(losses.wasserstein), steps.simultaneous, sgd(h), 500
+  )
+  np.testing.assert_allclose(
+    square, 2 * (1 + h**2) ** np.arange(501), rtol=1e-12
+  )
+
+
+def test_wasserstein_in_turns_stays_on_an_ellipse():
+  h = 0.2
+  positions, _ = trajectory(
+    dirac.game(losses.wasserstein), steps.alternating, sgd(h), 500
+  )
+  np.testing.assert_allclose(
+    dirac.conserved(*positions.T, h), 2 + h, rtol=1e-12
+  )
+
+
+@pytest.mark.parametrize('rule', [steps.simultaneous, steps.alternating])
+def test_a_clipped_critic_stays_bounded_and_never_converges(rule):
+  case = CASES['Wasserstein, clipped at 1, at once']
+  positions, square = trajectory(case.game, rule, case.optimizers, 4000)
+  assert np.abs(positions[:, 1]).max() <= 1
+  assert square.max() < 3
+  assert square[2000:].min() > 0.5
+
+
+@pytest.mark.parametrize(
+  ('rule', 'expected'),
+  [
+    (steps.simultaneous, lambda h, number: 2 * h),
+    (steps.alternating, lambda h, number: dirac.inward(2, number * h)),
+  ],
+)
+def test_non_saturating_ends_on_a_cycle_at_once_and_converges_in_turns(
+  rule, expected
+):
+  h, number = 0.1, 10_000
+  game = dirac.game(losses.non_saturating)
+  _, square = trajectory(game, rule, sgd(h), number)
+  # The last two turns or so around the equilibrium.
+  np.testing.assert_allclose(
+    square[-250:].mean(), expected(h, number), rtol=0.03
+  )
+
+
+def test_the_critical_r1_converges_like_its_double_eigenvalue():
+  h, number = 0.2, 400
+  game = dirac.game(losses.minimax, {'r1': dirac.r1(1.0)})
+  _, square = trajectory(game, steps.simultaneous, sgd(h), number)
+  # Of -1 / 2: linear growth times (1 - h / 2) ** n.
+  assert np.sqrt(square[-1]) < number * (1 - h / 2) ** number
+
+
+def test_a_verdict_is_that_of_the_end():
+  time = np.linspace(0, 40, 400)[:, None]
+  circle = np.hstack([np.cos(time), np.sin(time)])
+  for radii, expected in (
+    (np.exp(-time / 40), 'converges'),
+    (np.exp(time / 40), 'diverges'),
+    (1 + 0 * time, 'cycles'),
+    (1 + 5 * np.exp(-time), 'cycles'),
+  ):
+    assert dirac.verdict(radii * circle) == expected
