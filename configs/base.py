@@ -4,6 +4,16 @@ from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
 
+def statistics():
+  """What a discriminator sees of the whole batch: a section of it."""
+  return dict(
+    name='none',  # stddev, discrimination
+    group=0,  # images that share a deviation; 0: the whole batch
+    kernels=100,  # of minibatch discrimination
+    size=5,  # of each
+  )
+
+
 def get_config():
   """A config without networks, not yet locked."""
   config = ConfigDict()

@@ -20,7 +20,7 @@ def get_config():
   config.discriminator = dict(
     width=32,
     groups=1,
-    statistics=dict(name='none'),  # stddev, discrimination
+    statistics=base.statistics(),
   )
   return config.lock()
 

@@ -18,7 +18,7 @@ def get_config():
   config.generator = dict(widths=(256, 512, 1024), norm='batch')
   config.discriminator = dict(
     widths=(512, 256),
-    statistics=dict(name='none'),  # stddev, discrimination
+    statistics=base.statistics(),
   )
   return config.lock()
 

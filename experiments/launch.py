@@ -1,5 +1,6 @@
 """What every program does at its start and its end: flags, caches, manners."""
 
+import contextlib
 import os
 import pathlib
 import sys
@@ -37,6 +38,23 @@ def run(main):
       _fail(f'{error}', 1)
 
   app.run(guarded, flags_parser=_parse)
+
+
+def one_device_a_core():
+  """Lets runs of a population go side by side on a CPU; before jax begins.
+
+  Each core is then a device that computes by itself: XLA's pool of threads,
+  which would share out the operations of a single run, is left out.
+  """
+  flag = '--xla_cpu_multi_thread_eigen'
+  if flag not in os.environ.get('XLA_FLAGS', ''):
+    others = os.environ.get('XLA_FLAGS', '')
+    os.environ['XLA_FLAGS'] = f'{others} {flag}=false'.strip()
+  # Too late where a caller has computed already: it keeps its devices.
+  with contextlib.suppress(RuntimeError):
+    jax.config.update(
+      'jax_num_cpu_devices', len(os.sched_getaffinity(0))
+    )
 
 
 def _parse(argv):

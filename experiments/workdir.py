@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax
 from ml_collections import ConfigDict
 
-from ganjax import build, checkpoint, parallel, pictures, steps
+from ganjax import build, checkpoint, parallel, pictures
 from ganjax.game import Game
 from ganjax.steps import TrainState
 

@@ -117,12 +117,12 @@ _norms = {
 
 # What a discriminator may see of the whole batch, before its last layer.
 _statistics = {
-  'none': lambda: None,
-  'stddev': lambda **arguments: functools.partial(
-    layers.MinibatchStd, **arguments
+  'none': lambda **arguments: None,
+  'stddev': lambda group, **others: functools.partial(
+    layers.MinibatchStd, group or None
   ),
-  'discrimination': lambda **arguments: functools.partial(
-    layers.MinibatchDiscrimination, **arguments
+  'discrimination': lambda kernels, size, **others: functools.partial(
+    layers.MinibatchDiscrimination, kernels, size
   ),
 }
 

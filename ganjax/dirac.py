@@ -263,7 +263,7 @@ def cases(h=0.2):
       'converges',
     ),
     at_once(
-      f'minimax, instance noise {std}, at once',
+      'minimax, instance noise .7, at once',
       game(losses.minimax, critic=remedies.instance_noise(linear, std)),
       moved(flow(0.5, discriminator=std**2 / 2)),
       'converges',

@@ -23,16 +23,19 @@ class Game(NamedTuple):
 
   Attributes:
     init: `key -> (params, buffers)`, each a `Pair`.
-    generator: `(params, buffers, batch, key) -> value, (buffers, metrics)`:
-      what the generator descends in its own parameters. Batch is images
-      `[N, ...]` or a tree of them; metrics are scalars by name. Only the
-      player's own buffers are changed.
+    generator: `(params, buffers, batch, key, fake=None) -> value, (buffers,
+      metrics)`: what the generator descends in its own parameters. Batch is
+      images `[N, ...]` or a tree of them; metrics are scalars by name. Only the
+      player's own buffers are changed. The fakes are the given `Fake`, or drawn
+      from the key.
     discriminator: likewise.
     prior: `(key, number) -> latents [number, Z]`.
     sample: `(params, buffers, latents, key=None, train=False) -> images`:
       params of a generator (raw, or their moving average), buffers the `Pair`,
       and a key for networks that draw noise. `train` is a Python bool: batch
       statistics of these very latents, or running ones.
+    fake: `(params, buffers, latents, key) -> Fake`, both `Pair`s, in training
+      mode: for turns that share their fakes. None where none can.
   """
 
   init: Callable
@@ -40,6 +43,23 @@ class Game(NamedTuple):
   discriminator: Callable
   prior: Callable
   sample: Callable
+  fake: Callable | None = None
+
+
+class Fake(NamedTuple):
+  """What the generator made of latents.
+
+  Attributes:
+    latents: `[N, Z]`.
+    styles: the same after the mapping.
+    images: `[N, ...]`, or a tree of them.
+    buffers: of the generator's network, after it.
+  """
+
+  latents: jax.Array
+  styles: Any
+  images: Any
+  buffers: Any
 
 
 class Turn(NamedTuple):
@@ -155,31 +175,42 @@ def gan(generator, discriminator, loss, prior, regularizers=None):
     )
     return params, buffers
 
+  def generated(params, network, latents, key):
+    mapping_key, synthesis_key = jax.random.split(key)
+    styles, network = generator.mapping(
+      params, network, latents, mapping_key, True
+    )
+    images, network = generator.synthesis(
+      params, network, styles, synthesis_key, True
+    )
+    return Fake(latents, styles, images, network)
+
   def objective(player):
     terms = getattr(regularizers, player)
 
-    def value(params, buffers, batch, key):
+    def value(params, buffers, batch, key, fake=None):
       keys = dict(
         zip(
-          ('latents', 'mapping', 'synthesis', 'real', 'fake', *terms),
-          jax.random.split(key, 5 + len(terms)),
+          ('latents', 'generated', 'real', 'fake', *terms),
+          jax.random.split(key, 4 + len(terms)),
           strict=True,
         )
       )
       networks = Pair(*(buffer['network'] for buffer in buffers))
+      if fake is None:
+        number = jax.tree.leaves(batch)[0].shape[0]
+        fake = generated(
+          params.generator,
+          networks.generator,
+          prior(keys['latents'], number),
+          keys['generated'],
+        )
       real = discriminator.view(batch)
-      latents = prior(keys['latents'], jax.tree.leaves(batch)[0].shape[0])
-      styles, drawn = generator.mapping(
-        params.generator, networks.generator, latents, keys['mapping'], True
-      )
-      fake, drawn = generator.synthesis(
-        params.generator, drawn, styles, keys['synthesis'], True
-      )
       real_logits, judged = discriminator.apply(
         params.discriminator, networks.discriminator, real, keys['real'], True
       )
       fake_logits, judged = discriminator.apply(
-        params.discriminator, judged, fake, keys['fake'], True
+        params.discriminator, judged, fake.images, keys['fake'], True
       )
 
       def judge(function):
@@ -187,23 +218,25 @@ def gan(generator, discriminator, loss, prior, regularizers=None):
           params.discriminator, judged, images, keys['fake'], True
         )
 
+      mapping_key, synthesis_key = jax.random.split(keys['generated'])
+
       def synthesis(styles):
         return generator.synthesis(
-          params.generator, drawn, styles, keys['synthesis'], True
+          params.generator, fake.buffers, styles, synthesis_key, True
         )[0]
 
       turn = Turn(
         real=real,
-        fake=fake,
+        fake=fake.images,
         real_logits=real_logits,
         fake_logits=fake_logits,
-        latents=latents,
-        styles=styles,
+        latents=fake.latents,
+        styles=fake.styles,
         critic=lambda images: judge(discriminator.apply)(images)[0],
         features=judge(discriminator.features),
         generate=lambda latents: synthesis(
           generator.mapping(
-            params.generator, drawn, latents, keys['mapping'], True
+            params.generator, fake.buffers, latents, mapping_key, True
           )[0]
         ),
         synthesis=synthesis,
@@ -226,7 +259,7 @@ def gan(generator, discriminator, loss, prior, regularizers=None):
         metrics[f'regularizer/{name}'] = values.mean()
         total += values.mean()
       own = {
-        'network': getattr(Pair(drawn, judged), player),
+        'network': getattr(Pair(fake.buffers, judged), player),
         'memory': memory,
       }
       return total, (buffers._replace(**{player: own}), metrics)
@@ -239,4 +272,8 @@ def gan(generator, discriminator, loss, prior, regularizers=None):
     images, _ = generator.synthesis(params, network, styles, key, train)
     return images
 
-  return Game(init, *map(objective, PLAYERS), prior, sample)
+  def fake(params, buffers, latents, key):
+    network = buffers.generator['network']
+    return generated(params.generator, network, latents, key)
+
+  return Game(init, *map(objective, PLAYERS), prior, sample, fake)

@@ -8,6 +8,7 @@ piece, for `jit`, `vmap` and notebooks.
 
 import concurrent.futures
 import contextlib
+import functools
 import math
 import time
 from collections.abc import Callable
@@ -33,6 +34,8 @@ class Training(NamedTuple):
     look: `(state, numbers, data) -> record`: what is measured in between.
     steps: how many steps a run has.
     every: how many steps lie between two looks; it divides `steps`.
+    dispatched: a `look` in several dispatches, which need not be traceable, for
+      the way of a step a dispatch; None where one will do.
   """
 
   init: Callable
@@ -40,6 +43,7 @@ class Training(NamedTuple):
   look: Callable
   steps: int
   every: int
+  dispatched: Callable | None = None
 
 
 class Population(NamedTuple):
@@ -185,7 +189,9 @@ def train(
       way = part.way
   return Population(
     states=_joined([part.states for part in parts]),
-    records=_joined([part.records for part in parts]),
+    records=jax.tree.map(
+      lambda *leaves: np.concatenate(leaves), *[part.records for part in parts]
+    ),
     seconds=sum(part.seconds for part in parts) / len(keys),
     way=way,
   )
@@ -202,11 +208,9 @@ def _chunk(
 ):
   """The `Population` of members that fit the devices at once, or None."""
   looks = training.steps // training.every
-  init = jax.vmap(training.init, (0, 0, None))
+  init = _started(training)
   states = jax.eval_shape(init, keys, numbers, data)
-  looked = jax.eval_shape(
-    jax.vmap(_stretch(training, 1), (0, 0, None)), states, numbers, data
-  )[1]
+  looked = jax.eval_shape(_vmapped(training, 1), states, numbers, data)[1]
   records = jax.tree.map(
     lambda leaf: np.zeros((leaf.shape[0], looks, *leaf.shape[1:]), leaf.dtype),
     looked,
@@ -216,7 +220,7 @@ def _chunk(
     {'states': states, 'records': records, 'looks': np.int32(0)}
   )
   if kept is None:
-    states = jax.jit(init)(keys, numbers, data)
+    states = init(keys, numbers, data)
   else:
     states, reached = kept['states'], int(kept['looks'])
     records = jax.tree.map(np.array, kept['records'])
@@ -323,12 +327,24 @@ def _means(metrics):
   return jax.tree.map(lambda values: values.mean(axis=0), metrics)
 
 
+# What is compiled is kept, for the next chunk is the same program.
+_once = functools.lru_cache(maxsize=8)
+
+
+@_once
+def _started(training):
+  """All members' `(keys, numbers, data) -> states`, in step."""
+  return jax.jit(jax.vmap(training.init, (0, 0, None)))
+
+
+@_once
 def _vmapped(training, number):
   """All members' `(states, numbers, data) -> (states, records)`, in step."""
   advance = jax.vmap(_stretch(training, number), (0, 0, None))
   return jax.jit(advance, donate_argnums=0)
 
 
+@_once
 def _mapped(training, number):
   """As `_vmapped`, one member after another in one program."""
   advance = _stretch(training, number)
@@ -339,10 +355,11 @@ def _mapped(training, number):
   return jax.jit(members, donate_argnums=0)
 
 
+@_once
 def _stepwise(training, number):
   """As `_mapped`, a step a dispatch."""
   step = jax.jit(training.step, donate_argnums=0)
-  look = jax.jit(training.look)
+  look = training.dispatched or jax.jit(training.look)
 
   def advance(state, numbers, data):
     found = []
@@ -369,6 +386,9 @@ _WAYS = {'vmap': _vmapped, 'map': _mapped, 'steps': _stepwise}
 
 def _fastest(training, states, numbers, data, announce):
   """The way in which a few steps of these very runs take least."""
+  training = training._replace(
+    look=lambda state, numbers, data: (), dispatched=None
+  )
   number, times = min(4, training.every), {}
   for way in _WAYS:
     if way == 'steps' and jax.default_backend() != 'cpu':
@@ -394,11 +414,12 @@ def _fastest(training, states, numbers, data, announce):
 
 def _fitting(training, keys, numbers, data):
   """How many members fit the memory of a device, by what one of them needs."""
-  device = jax.local_devices()[0]
-  limit = (device.memory_stats() or {}).get('bytes_limit', 2**33)
+  stats = jax.local_devices()[0].memory_stats()
+  if stats is None:  # A CPU, which maps members that are large one by one.
+    return len(keys)
   one = jax.tree.map(lambda leaf: leaf[0], (keys, numbers))
   run = jax.jit(whole(training._replace(steps=1, every=1)))
   needed = run.lower(*one, data).compile().memory_analysis()
   own = needed.temp_size_in_bytes + 2 * needed.output_size_in_bytes
   shared = sum(leaf.nbytes for leaf in jax.tree.leaves(data))
-  return max(1, int((0.75 * limit - shared) / own))
+  return max(1, int((0.75 * stats['bytes_limit'] - shared) / own))

@@ -178,7 +178,10 @@ def consensus(game, weight):
 
     return value
 
-  return game._replace(**{player: objective(player) for player in PLAYERS})
+  # Its gradients go through the fakes, so no turn can be given them.
+  return game._replace(
+    fake=None, **{player: objective(player) for player in PLAYERS}
+  )
 
 
 def historical_averaging(game, weight):
@@ -214,9 +217,9 @@ def historical_averaging(game, weight):
     )
 
   def objective(player):
-    def value(params, buffers, batch, key):
+    def value(params, buffers, batch, key, *fake):
       total, (after, metrics) = getattr(game, player)(
-        params, inner(buffers), batch, key
+        params, inner(buffers), batch, key, *fake
       )
       own, past = getattr(params, player), getattr(buffers, player)
       turns = past['turns'] + 1
@@ -241,9 +244,13 @@ def historical_averaging(game, weight):
   def sample(params, buffers, latents, key=None, train=False):
     return game.sample(params, inner(buffers), latents, key, train)
 
+  def fake(params, buffers, latents, key):
+    return game.fake(params, inner(buffers), latents, key)
+
   return game._replace(
     init=init,
     sample=sample,
+    fake=game.fake and fake,
     **{player: objective(player) for player in PLAYERS},
   )
 

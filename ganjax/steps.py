@@ -16,7 +16,7 @@ import optax
 from ganjax.players import PLAYERS, Pair
 
 # Folded into the run's key; no step is ever numbered so.
-_DATA, _VIEW = 2**32 - 1, 2**32 - 2
+_DATA, _VIEW, _FAKES = 2**32 - 1, 2**32 - 2, 2**32 - 3
 
 
 @flax.struct.dataclass
@@ -162,7 +162,14 @@ def alternating(
         critic_metrics['skipped'] = 1.0 - moves
     foreseen = _foresight(game, optimizers, share, key, axis_name, unroll)
     state, metrics = _move(
-      game, optimizers, 'generator', state, share, key, axis_name, foreseen
+      game,
+      optimizers,
+      'generator',
+      state,
+      share,
+      key,
+      axis_name,
+      foreseen=foreseen,
     )
     return _finish(state, ema_decay), critic_metrics | metrics
 
@@ -273,13 +280,14 @@ def _where(condition, yes, no):
   )
 
 
-def _gradient(game, player, state, batch, key, axis_name, foreseen):
+def _gradient(game, player, state, batch, key, axis_name, fakes, foreseen):
   """One player's gradient, and its buffers and metrics after the turn."""
 
   def value(own):
     params = state.params._replace(**{player: own})
-    then = foreseen(state.replace(params=params))
-    return getattr(game, player)(then.params, then.buffers, batch, key)
+    shared = fakes(params, state.buffers)
+    then = foreseen(state.replace(params=params), shared)
+    return getattr(game, player)(then.params, then.buffers, batch, key, *shared)
 
   gradient, (buffers, metrics) = jax.grad(value, has_aux=True)(
     getattr(state.params, player)
@@ -291,21 +299,47 @@ def _gradient(game, player, state, batch, key, axis_name, foreseen):
   return gradient, own, metrics
 
 
-def _here(state):
+def _fakes(game, batch, key):
+  """The function `(params, buffers) -> (Fake,)` of latents drawn only once.
+
+  Draws are loops to XLA, which does not find out that two of them are equal,
+  and then computes all that follows from them twice.
+  """
+  if game.fake is None:
+    return lambda params, buffers: ()
+  latents_key, fakes_key = jax.random.split(jax.random.fold_in(key, _FAKES))
+  latents = game.prior(latents_key, jax.tree.leaves(batch)[0].shape[0])
+  return lambda params, buffers: (
+    game.fake(params, buffers, latents, fakes_key),
+  )
+
+
+def _here(state, shared):
   return state
 
 
 def _foresight(game, optimizers, batch, key, axis_name, moves):
-  """The function `state -> state` after so many moves of the discriminator."""
-  if moves == 0:
-    return _here
+  """The function `(state, shared) -> state` after moves of the discriminator.
 
-  def move(state, _):
-    return _move(
-      game, optimizers, 'discriminator', state, batch, key, axis_name
-    )[0], None
+  All of them see the fakes that the generator has made, which are thus
+  differentiated once.
+  """
 
-  return lambda state: jax.lax.scan(move, state, length=moves)[0]
+  def foreseen(state, shared):
+    for _ in range(moves):
+      state, _ = _move(
+        game,
+        optimizers,
+        'discriminator',
+        state,
+        batch,
+        key,
+        axis_name,
+        lambda params, buffers: shared,
+      )
+    return state
+
+  return foreseen
 
 
 def _descend(optimizers, player, gradient, own_buffers, state, origin):
@@ -323,10 +357,25 @@ def _descend(optimizers, player, gradient, own_buffers, state, origin):
 
 
 def _move(
-  game, optimizers, player, state, batch, key, axis_name, foreseen=_here
+  game,
+  optimizers,
+  player,
+  state,
+  batch,
+  key,
+  axis_name,
+  fakes=None,
+  foreseen=_here,
 ):
   gradient, own_buffers, metrics = _gradient(
-    game, player, state, batch, key, axis_name, foreseen
+    game,
+    player,
+    state,
+    batch,
+    key,
+    axis_name,
+    fakes or _fakes(game, batch, key),
+    foreseen,
   )
   state = _descend(
     optimizers, player, gradient, own_buffers, state, state.params
@@ -337,12 +386,20 @@ def _move(
 def _move_both(game, optimizers, state, origin, batch, axis_name, unroll=0):
   """Both players' moves away from `origin`, by the gradients at `state`."""
   key, moved, metrics = _step_key(state, axis_name), state, {}
+  fakes = _fakes(game, batch, key)
   foreseen = Pair(
     _foresight(game, optimizers, batch, key, axis_name, unroll), _here
   )
   for player in PLAYERS:
     gradient, own_buffers, own_metrics = _gradient(
-      game, player, state, batch, key, axis_name, getattr(foreseen, player)
+      game,
+      player,
+      state,
+      batch,
+      key,
+      axis_name,
+      fakes,
+      getattr(foreseen, player),
     )
     moved = _descend(optimizers, player, gradient, own_buffers, moved, origin)
     metrics |= own_metrics

@@ -6,7 +6,8 @@ measure's key to a list with one value for each seed; it may have
   published: from some of the keys to a dict of `value`, `spread` (what stands
     behind its +-), `kind` ('standard error' or 'deviation') and `number` (of
     trials), in the units of the column; `value` alone where no more is known.
-  source: where that was published.
+  words: from a title to what stands under it, after the numbers.
+  source: where the published values are from.
   note: what sets the row apart, such as a run cut short.
 """
 
@@ -215,6 +216,7 @@ def _judged(rows, columns):
       {
         **row,
         'published': published,
+        'words': row.get('words') or {},
         'summary': summaries,
         'agreement': agreements,
       }
@@ -227,11 +229,16 @@ def _compared(rows, columns):
   return [c for c in columns if any(c.key in row['published'] for row in rows)]
 
 
+def _titles(rows):
+  """Over the words of the rows, in order."""
+  return list(dict.fromkeys(title for row in rows for title in row['words']))
+
+
 def _set(rows, columns, style):
   """The table as `tabulate` sets it in one of its styles."""
   # A terminal is narrow: there, and only there, cells may have several lines.
   gap, width = ('\n', 28) if style == 'simple' else (' ', None)
-  compared = _compared(rows, columns)
+  compared, words = _compared(rows, columns), _titles(rows)
   told = [key for key in _TOLD if any(row.get(key) for row in rows)]
   lines = [
     [
@@ -239,6 +246,7 @@ def _set(rows, columns, style):
       *(column.title for column in columns),
       *(f'published{gap}{column.title}' for column in compared),
       *(['agrees'] if compared else []),
+      *words,
       *told,
     ]
   ]
@@ -249,20 +257,21 @@ def _set(rows, columns, style):
         *(_ours(row['summary'][c.key], c.format) for c in columns),
         *(_theirs(row['published'].get(c.key)) for c in compared),
         *([_verdict(row['agreement'], columns)] if compared else []),
+        *(row['words'].get(title, '') for title in words),
         *(row.get(key) or '' for key in told),
       ]
     )
   if style == 'github':
     lines = [[cell.replace('|', r'\|') for cell in line] for line in lines]
   numbers = len(columns) + len(compared)
-  words = len(lines[0]) - numbers - 1
+  rest = len(lines[0]) - numbers - 1
   return tabulate(
     lines[1:],
     lines[0],
     style,
     disable_numparse=True,
-    colalign=['left', *['right'] * numbers, *['left'] * words],
-    maxcolwidths=[*[None] * (1 + numbers), *[width] * words],
+    colalign=['left', *['right'] * numbers, *['left'] * rest],
+    maxcolwidths=[*[None] * (1 + numbers), *[width] * rest],
   )
 
 
@@ -312,7 +321,9 @@ def _legend(rows, notes):
   summaries = [found for row in rows for found in row['summary'].values()]
   seeds = {found['number'] + found['missing'] for found in summaries} - {0}
   lines = []
-  if seeds:
+  if seeds == {1}:
+    lines.append('One seed each.')
+  elif seeds:
     span = ' to '.join(map(str, sorted({min(seeds), max(seeds)})))
     lines.append(f'Mean ± standard deviation; seeds: {span}.')
   if any(found['missing'] for found in summaries):
@@ -327,7 +338,7 @@ def _legend(rows, notes):
 
 def _flat(rows, columns):
   """The table as CSV: a line for each row, and for each number a column."""
-  compared = _compared(rows, columns)
+  compared, words = _compared(rows, columns), _titles(rows)
   lines = []
   for row in rows:
     line = {'remedy': row['label']}
@@ -342,6 +353,7 @@ def _flat(rows, columns):
         f'{key}_ratio': found and found['ratio'],
         f'{key}_agrees': found and found['agrees'],
       }
+    line |= {title: row['words'].get(title) for title in words}
     lines.append(line | {key: row.get(key) for key in _TOLD})
   file = io.StringIO()
   writer = csv.writer(file, lineterminator='\n')

@@ -153,6 +153,18 @@ def test_eigenvalues_and_theory_are_in_view():
     np.testing.assert_allclose(axes.get_ylim(), [-1.95, 1.95])
 
 
+def test_eigenvalues_out_of_reach_are_counted():
+  values = [1.2 + 0.1j, 1.2 - 0.1j, 0j, 1 + 0.4j]
+  figure = planes.eigenvalues(
+    {'in': values[:2], 'out': values}, boundary=planes.unit_circle, reach=0.3
+  )
+  words = [[text.get_text() for text in axes.texts] for axes in shown(figure)]
+  assert words == [[], ['2 outside']]
+  for axes in shown(figure):
+    np.testing.assert_allclose(axes.get_xlim(), [0.7, 1.3])
+    np.testing.assert_allclose(axes.get_ylim(), [-0.3, 0.3])
+
+
 @pytest.mark.parametrize(
   ('boundary', 'stable', 'unstable'),
   [
@@ -183,18 +195,48 @@ def test_the_field_is_followed_in_its_direction():
     np.meshgrid(np.linspace(-2, 2, 9), np.linspace(0, 3, 7)), -1
   )
   field = np.stack([0 * points[..., 0], points[..., 0]], -1)
-  ways = {'still': np.ones((4, 2)), 'moving': np.linspace([1, 0], [1, 3], 5)}
-  figure = planes.vector_field(points, field, ways, equilibrium=(0, 1))
+  way = np.linspace([1, 0], [1, 3], 5)
+  figure = planes.vector_fields(
+    {'turning': (points, field, {'moving': way})}, equilibrium=(0, 1)
+  )
   [axes] = shown(figure)
-  curves = {line.get_label(): line.get_xydata() for line in axes.lines}
-  np.testing.assert_array_equal(curves['moving'], ways['moving'])
-  np.testing.assert_array_equal(axes.lines[-1].get_xydata(), [[0, 1]])
+  assert axes.get_title() == 'turning'
+  line, start, end, cross = (line.get_xydata() for line in axes.lines)
+  np.testing.assert_array_equal(line, way)
+  np.testing.assert_array_equal([*start, *end], way[[0, -1]])
+  np.testing.assert_array_equal(cross, [[0, 1]])
   [streams] = axes.collections
   segments = np.array(streams.get_segments())
   np.testing.assert_allclose(np.diff(segments[..., 0]), 0, atol=1e-9)
   for arrow in axes.patches:
     tail, head = arrow._posA_posB
     assert (head[1] - tail[1]) * tail[0] > 0
+
+
+def test_trajectories_have_the_same_colour_in_all_games():
+  points = np.stack(np.meshgrid([-1, 0, 1], [-1, 0, 1]), -1)
+  way = np.zeros((2, 2))
+  games = {
+    'one': (points, points, {'at once': way, 'in turns': way}),
+    'other': (points, points, {'in turns': way}),
+  }
+  figure = planes.vector_fields(games)
+  first, second = shown(figure)
+  colours = [axes.lines[n].get_color() for axes, n in ((first, 3), (second, 0))]
+  assert colours[0] == colours[1] != first.lines[0].get_color()
+  words = [text.get_text() for text in figure.legends[0].get_texts()]
+  assert words == ['at once', 'in turns']
+
+
+def test_trajectories_lie_around_the_equilibrium():
+  ways = {'away': [[1, 2], [5, 6]], 'still\nconverges': [[2, 1], [1, 1]]}
+  figure = planes.trajectories(ways, 2, equilibrium=(1, 1))
+  assert titles(figure) == list(ways)
+  for axes, way in zip(shown(figure), ways.values(), strict=True):
+    np.testing.assert_array_equal(axes.lines[0].get_xydata(), way)
+    np.testing.assert_array_equal(axes.lines[-1].get_xydata(), [[1, 1]])
+    assert axes.get_xlim() == axes.get_ylim() == (-1, 3)
+    assert axes.get_aspect() == 1
 
 
 @pytest.mark.parametrize(
@@ -204,6 +246,8 @@ def test_the_field_is_followed_in_its_direction():
     lambda: figures.modes_over_time({}, 8),
     lambda: figures.occupancy({}),
     lambda: planes.eigenvalues({}),
+    lambda: planes.trajectories({}, 1),
+    lambda: planes.vector_fields({}),
   ],
 )
 def test_nothing_to_draw_is_refused(draw):

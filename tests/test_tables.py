@@ -229,6 +229,25 @@ def test_csv_has_numbers_only(tmp_path):
   assert (second['remedy'], second['captured_std']) == ('a_b | c & d', '')
 
 
+def test_words_stand_after_the_numbers(tmp_path):
+  told, silent = {'verdict': 'cycles', 'agrees': 'yes'}, {'verdict': 'rests'}
+  rows = [
+    {'label': 'a', 'values': {'captured': [1]}, 'words': told, 'note': 'short'},
+    {'label': 'b', 'values': {'captured': [2]}, 'words': silent},
+  ]
+  tables.write(tmp_path, rows, COLUMNS[:1])
+  lines = (tmp_path / 'table.md').read_text().splitlines()
+  assert [cells(line) for line in (lines[0], *lines[2:4])] == [
+    ['remedy', 'modes', 'verdict', 'agrees', 'note'],
+    ['a', '1.0', 'cycles', 'yes', 'short'],
+    ['b', '2.0', 'rests', '', ''],
+  ]
+  assert lines[-1] == '- One seed each.'
+  with (tmp_path / 'table.csv').open(newline='') as file:
+    found = [(line['verdict'], line['agrees']) for line in csv.DictReader(file)]
+  assert found == [('cycles', 'yes'), ('rests', '')]
+
+
 def test_the_terminal_shows_published_values_only_where_there_are_some():
   assert 'published' in tables.text(ROWS, COLUMNS)
   alone = tables.text(ROWS[1:], COLUMNS)

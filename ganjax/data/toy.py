@@ -6,6 +6,8 @@ The cases on which mode collapse is measured, since the true modes are known.
 import jax
 import jax.numpy as jnp
 
+from ganjax.data import order
+
 
 def ring(modes=8, radius=1.0):
   """Returns centres evenly spaced on a circle, [modes, 2].
@@ -66,3 +68,37 @@ def spiral(noise=0.25, divisor=7.5):
     return (points + noise * jax.random.normal(jitter, points.shape)) / divisor
 
   return sample
+
+
+def coil(modes=200, divisor=7.5):
+  """Returns points along the middle of `spiral`, equally likely, [modes, 2].
+
+  A curve has no modes; the stretches around these points stand for them.
+  """
+  t = jnp.pi * (1.5 + 3 * (jnp.arange(modes) + 0.5) / modes)
+  return t[:, None] * jnp.stack([jnp.cos(t), jnp.sin(t)], axis=-1) / divisor
+
+
+def pool(sample, size, packing=1):
+  """Returns `tables(key)` and `batch(tables, key, first, number)`: fixed data.
+
+  PacGAN (Zinan Lin et al., 2018, arXiv:1712.04086) draws all points once, and
+  then `size` rows of `packing` points each from them, with replacement; the
+  rows are shuffled in each epoch.
+
+  Args:
+    sample: `(key, number) -> [number, D]`.
+    size: how many points there are, and how many rows.
+    packing: points in a row; it divides `number` and `first`.
+  """
+
+  def tables(key):
+    points_key, rows_key = jax.random.split(key)
+    rows = jax.random.randint(rows_key, (size, packing), 0, size)
+    return sample(points_key, size)[rows]
+
+  def batch(tables, key, first, number):
+    rows = order.indices(key, first // packing, number // packing, size)
+    return tables[rows].reshape(number, -1)
+
+  return tables, batch
