@@ -67,6 +67,7 @@ def get_config():
   config.lookahead = dict(every=0, rate=0.5)  # steps; 0: none
   config.rule = 'alternating'  # simultaneous, extragradient
   config.critic_steps = 1  # moves of the discriminator for one of the generator
+  config.generator_steps = 1  # and of the generator for all of those
   config.unroll = 0  # moves of the discriminator that the generator foresees
   config.skip_below = placeholder(float)  # D rests while its loss is under this
   config.ema_decay = 0.999

@@ -5,12 +5,17 @@
 Rounds of both alternate within one process, so that whatever else the machine
 does meets both; medians and their ratio are printed. Only ratios of one run
 compare. Each step draws latents, and moves the discriminator and the generator
-by Adam.
+by Adam. The ring's sides are processes of their own, which wait for their turn:
+a population over all devices, PyTorch on one thread, and on one for each core.
 """
 
+import contextlib
 import json
+import os
 import pathlib
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -29,6 +34,9 @@ from ganjax.players import Pair
 
 _ROUNDS = flags.DEFINE_integer('rounds', 9, 'Of each side.', lower_bound=1)
 _MATCH = flags.DEFINE_string('match', '', 'Only cases whose name has this.')
+_RUNS = flags.DEFINE_integer(
+  'runs', 8, 'Of the ring population; 256 fill a GPU.', lower_bound=1
+)
 _OUTPUT = flags.DEFINE_string('output', 'runs/benchmark.json', 'A JSON file.')
 
 
@@ -52,10 +60,14 @@ _BATCH, _LATENT = 64, 100
 _ADAM = {'learning_rate': 2e-4, 'b1': 0.5}
 
 
-class Side(NamedTuple):
-  """One implementation of a case: `run()` makes a round of steps and waits."""
+_RING, _RING_BATCH, _RING_STEPS = 'ring population', 256, 250
 
-  run: Callable
+
+class Side(NamedTuple):
+  """One implementation of a case."""
+
+  run: Callable  # makes a round of steps and waits
+  steps: int  # in a round
   seconds: dict  # until the step could run: traced, compiled
 
 
@@ -89,7 +101,7 @@ def ganjax_side(case, images):
       state, metrics = program(state, batch)
     jax.block_until_ready(metrics)
 
-  return Side(run, seconds)
+  return Side(run, case.steps, seconds)
 
 
 def torch_side(case, images):
@@ -155,13 +167,81 @@ def torch_side(case, images):
     for _ in range(case.steps):
       step()
 
-  return Side(run, {})
+  return Side(run, case.steps, {})
+
+
+@contextlib.contextmanager
+def ring_sides(torch_too, ways):
+  """The ring's `Side`s, processes of their own; `ways` is told how each goes."""
+  cores = len(os.sched_getaffinity(0))
+  plans = {'ganjax': ('ganjax', 1, _RUNS.value)}
+  if torch_too:
+    plans['torch'] = ('torch', 1, 2)
+    plans[f'torch, {cores} processes'] = ('torch', cores, 1)
+
+  def side(name, program, number, runs):
+    command = [sys.executable, '-m', 'experiments.benchmark_population']
+    command += [f'--side={program}', f'--steps={_RING_STEPS}']
+    command += [f'--batch={_RING_BATCH}']
+    processes = [
+      stack.enter_context(
+        subprocess.Popen(
+          command,
+          # A GPU that processes share is not for the first of them to take.
+          env=os.environ | {'XLA_PYTHON_CLIENT_PREALLOCATE': 'false'},
+          stdin=subprocess.PIPE,
+          stdout=subprocess.PIPE,
+          text=True,
+        )
+      )
+      for _ in range(number)
+    ]
+
+    def run():
+      for process in processes:
+        process.stdin.write(f'{runs}\n')
+        process.stdin.flush()
+      answers = [process.stdout.readline() for process in processes]
+      if not all(answers):
+        raise ChildProcessError(
+          f'A process of {name} ended before its time; see above what it said.'
+        )
+      ways[name] = answers[0].strip()
+
+    return Side(run, number * runs * _RING_STEPS, {})
+
+  with contextlib.ExitStack() as stack:
+    yield {name: side(name, *plan) for name, plan in plans.items()}
+
+
+def measured(name, batch, sides):
+  """The row of a case, whose sides' rounds alternate, and words on it."""
+  times = {side: [] for side in sides}
+  for turn in tqdm(range(_ROUNDS.value + 1), name, disable=None):
+    for side, (run, number, _) in sides.items():
+      before = time.perf_counter()
+      run()
+      if turn:  # The first round warms up.
+        times[side].append((time.perf_counter() - before) / number)
+  medians = {side: statistics.median(series) for side, series in times.items()}
+  row = {
+    'case': name,
+    'batch': batch,
+    'images_per_second': {side: batch / s for side, s in medians.items()},
+    'seconds': times,
+  }
+  own = medians.pop('ganjax')
+  row['speed_of'] = {side: other / own for side, other in medians.items()}
+  words = [f'{name}: {1000 * own:.4g} ms a step'] + [
+    f'{side} {1000 * other:.4g} ms: {other / own:.2f} times its speed'
+    for side, other in medians.items()
+  ]
+  return row, ', '.join(words)
 
 
 def main():
   """Times all cases; prints a table and writes it as JSON."""
-  sides = {'ganjax': ganjax_side}
-  versions = {}
+  sides, versions = {'ganjax': ganjax_side}, {}
   try:
     import torch
 
@@ -178,36 +258,23 @@ def main():
       name: side(case, images.astype(np.float32))
       for name, side in sides.items()
     }
-    times = {name: [] for name in built}
-    for turn in tqdm(range(_ROUNDS.value + 1), case.name, disable=None):
-      for name, side in built.items():
-        before = time.perf_counter()
-        side.run()
-        if turn:  # The first round warms up.
-          times[name].append((time.perf_counter() - before) / case.steps)
-    medians = {
-      name: statistics.median(series) for name, series in times.items()
-    }
-    row = {
-      'case': case.name,
-      'batch': _BATCH,
-      'before': built['ganjax'].seconds,
-      'images_per_second': {n: _BATCH / s for n, s in medians.items()},
-      'seconds': times,
-    }
-    words = f'{case.name}: {1000 * medians["ganjax"]:.0f} ms a step'
-    if 'torch' in medians:
-      row['speed_of_torch'] = medians['torch'] / medians['ganjax']
-      words += (
-        f', torch {1000 * medians["torch"]:.0f} ms: '
-        f'{row["speed_of_torch"]:.2f} times its speed'
-      )
-    before = row['before']
+    row, words = measured(case.name, _BATCH, built)
+    before = built['ganjax'].seconds
     tqdm.write(
       f'{words}; traced in {before["traced"]:.1f} s, compiled in '
       f'{before["compiled"]:.1f} s.'
     )
-    rows.append(row)
+    rows.append(row | {'before': before})
+  if _MATCH.value in _RING:
+    ways = {}
+    with ring_sides('torch' in sides, ways) as built:
+      row, words = measured(_RING, _RING_BATCH, built)
+    pace = 1 / statistics.median(row['seconds']['ganjax'])
+    tqdm.write(
+      f'{words}; {_RUNS.value} runs made {pace:.0f} steps a second in all, '
+      f'{ways["ganjax"]}.'
+    )
+    rows.append(row | {'runs': _RUNS.value, 'ways': ways})
   about = workdir.provenance()
   about['versions'] |= versions
   path = pathlib.Path(_OUTPUT.value)

@@ -90,6 +90,7 @@ _rules = {
   'alternating': lambda config: functools.partial(
     steps.alternating,
     critic_steps=config.critic_steps,
+    generator_steps=config.generator_steps,
     skip_below=config.skip_below,
     unroll=config.unroll,
   ),
@@ -175,6 +176,7 @@ def _published(pair):
 _networks = {
   'dcgan': _dcgan,
   'mlp': _mlp,
+  'plain_toy': _published(toy.plain),
   'pacgan_toy': _published(toy.pacgan),
   'unrolled_toy': _published(toy.unrolled),
   'unrolled_demo_toy': _published(toy.unrolled_demo),
@@ -350,8 +352,13 @@ def rule(config, played):
 
 
 def _at_once(rule, config, *more):
-  usual = {'critic_steps': 1, 'skip_below': None, 'unroll': 0}
-  for name in ('critic_steps', 'skip_below', *more):
+  usual = {
+    'critic_steps': 1,
+    'generator_steps': 1,
+    'skip_below': None,
+    'unroll': 0,
+  }
+  for name in ('critic_steps', 'generator_steps', 'skip_below', *more):
     if config[name] != usual[name]:
       raise ValueError(
         f'The rule {config.rule!r} moves both players once a step; it takes no '

@@ -112,6 +112,7 @@ def alternating(
   game,
   optimizers,
   critic_steps=1,
+  generator_steps=1,
   ema_decay=0.999,
   skip_below=None,
   unroll=0,
@@ -128,6 +129,7 @@ def alternating(
     critic_steps: moves of the discriminator for one of the generator (the
       paper's k, WGAN's n_critic). Every leaf of the batch is
       `[critic_steps * N, ...]`, and each move sees its own N.
+    generator_steps: moves of the generator in a step, all on the last N.
     ema_decay: of the generator's moving average, which starts out faster.
     skip_below: the discriminator stands still while its adversarial loss is
       under this; None lets it always move. May be traced.
@@ -147,9 +149,10 @@ def alternating(
 
   def step(state, batch):
     game = at(state.step)
-    *critic_keys, key = jax.random.split(
-      _step_key(state, axis_name), critic_steps + 1
+    keys = jax.random.split(
+      _step_key(state, axis_name), critic_steps + generator_steps
     )
+    critic_keys, generator_keys = keys[:critic_steps], keys[critic_steps:]
     for turn, critic_key in enumerate(critic_keys):
       share = _share(batch, turn, critic_steps)
       before = state
@@ -160,17 +163,17 @@ def alternating(
         moves = critic_metrics['loss/discriminator'] >= skip_below
         state = _where(moves, state, before)
         critic_metrics['skipped'] = 1.0 - moves
-    foreseen = _foresight(game, optimizers, share, key, axis_name, unroll)
-    state, metrics = _move(
-      game,
-      optimizers,
-      'generator',
-      state,
-      share,
-      key,
-      axis_name,
-      foreseen=foreseen,
-    )
+    for key in generator_keys:
+      state, metrics = _move(
+        game,
+        optimizers,
+        'generator',
+        state,
+        share,
+        key,
+        axis_name,
+        foreseen=_foresight(game, optimizers, share, key, axis_name, unroll),
+      )
     return _finish(state, ema_decay), critic_metrics | metrics
 
   return step

@@ -114,3 +114,16 @@ def wgan_gp(width=512, statistics=None):
     mlp.generator((2,), widths, kernel_init=kernel_init),
     mlp.discriminator(widths, statistics=statistics, kernel_init=kernel_init),
   )
+
+
+def plain(widths=(128, 128), statistics=None):
+  """Players of equal strength, of no paper: layers of ReLU on both sides.
+
+  Args:
+    widths: of the hidden layers.
+    statistics: as in `mlp.discriminator`.
+  """
+  return Pair(
+    mlp.generator((2,), widths),
+    mlp.discriminator(widths, statistics=statistics),
+  )
