@@ -33,7 +33,7 @@ def get_config():
   # Remedies, each off: of the discriminator,
   config.spectral = dict(generator=False, discriminator=False)
   config.pack = 1  # images that it judges together (PacGAN)
-  # std falls to 0, on a line, over so many steps; 0: it stays.
+  # std falls to 0, on a line, over so many steps; 0 steps: it stays.
   config.instance_noise = dict(std=0.0, steps=0)
   # of the game,
   config.consensus = 0.0  # weight of half the squared gradients of both

@@ -172,7 +172,7 @@ def torch_side(case, images):
 
 @contextlib.contextmanager
 def ring_sides(torch_too, ways):
-  """The ring's `Side`s, processes of their own; `ways` is told how each goes."""
+  """The ring's `Side`s, each of own processes; `ways` will tell how they go."""
   cores = len(os.sched_getaffinity(0))
   plans = {'ganjax': ('ganjax', 1, _RUNS.value)}
   if torch_too:
@@ -191,22 +191,23 @@ def ring_sides(torch_too, ways):
           env=os.environ | {'XLA_PYTHON_CLIENT_PREALLOCATE': 'false'},
           stdin=subprocess.PIPE,
           stdout=subprocess.PIPE,
-          text=True,
+          bufsize=0,
         )
       )
       for _ in range(number)
     ]
 
     def run():
-      for process in processes:
-        process.stdin.write(f'{runs}\n')
-        process.stdin.flush()
+      with contextlib.suppress(BrokenPipeError):
+        for process in processes:
+          process.stdin.write(b'%d\n' % runs)
       answers = [process.stdout.readline() for process in processes]
       if not all(answers):
         raise ChildProcessError(
-          f'A process of {name} ended before its time; see above what it said.'
+          f'A process of the side {name!r} ended too early; see above what it '
+          'said, or run `python -m experiments.benchmark_population` by itself.'
         )
-      ways[name] = answers[0].strip()
+      ways[name] = answers[0].decode().strip()
 
     return Side(run, number * runs * _RING_STEPS, {})
 
@@ -231,7 +232,9 @@ def measured(name, batch, sides):
     'seconds': times,
   }
   own = medians.pop('ganjax')
-  row['speed_of'] = {side: other / own for side, other in medians.items()}
+  row['times_the_speed_of'] = {
+    side: other / own for side, other in medians.items()
+  }
   words = [f'{name}: {1000 * own:.4g} ms a step'] + [
     f'{side} {1000 * other:.4g} ms: {other / own:.2f} times its speed'
     for side, other in medians.items()

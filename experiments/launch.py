@@ -52,9 +52,7 @@ def one_device_a_core():
     os.environ['XLA_FLAGS'] = f'{others} {flag}=false'.strip()
   # Too late where a caller has computed already: it keeps its devices.
   with contextlib.suppress(RuntimeError):
-    jax.config.update(
-      'jax_num_cpu_devices', len(os.sched_getaffinity(0))
-    )
+    jax.config.update('jax_num_cpu_devices', len(os.sched_getaffinity(0)))
 
 
 def _parse(argv):

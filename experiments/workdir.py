@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax
 from ml_collections import ConfigDict
 
-from ganjax import build, checkpoint, parallel, pictures
+from ganjax import blueprint, build, checkpoint, parallel, pictures
 from ganjax.game import Game
 from ganjax.steps import TrainState
 
@@ -106,7 +106,7 @@ def trained(workdir):
       f'{workdir} holds no checkpoint yet; train longer, or set '
       'checkpoint.every to fewer images.'
     )
-  game = build.objective(config, shape)(state.step)
+  game = blueprint.objective(config, shape)(state.step)
   return Trained(config, shape, game, state)
 
 

@@ -1,10 +1,14 @@
 """Generative adversarial networks as pure functions: `import ganjax as gx`.
 
-The vocabulary of a notebook. What trains on a host (`train`, `checkpoint`) and
-what reads configs (`build`) is imported by name where it is wanted.
+The vocabulary of a notebook. What trains on a host (`train`, `population`,
+`checkpoint`) and what reads configs (`blueprint`, `build`, `laboratory`) is
+imported by name where it is wanted.
 """
 
 from ganjax import (
+  descents,
+  dirac,
+  dynamics,
   losses,
   parallel,
   pictures,
@@ -15,7 +19,7 @@ from ganjax import (
 )
 from ganjax.data import images, order, roads, toy
 from ganjax.game import Game, Regularizer, Turn, gan, lazily, stateless
-from ganjax.metrics import diversity, frechet
+from ganjax.metrics import coverage, diversity, frechet, modes, support
 from ganjax.networks import dcgan, features, layers, linen, mlp
 from ganjax.players import Discriminator, Generator, Pair
 
@@ -26,8 +30,12 @@ __all__ = [
   'Pair',
   'Regularizer',
   'Turn',
+  'coverage',
   'dcgan',
+  'descents',
+  'dirac',
   'diversity',
+  'dynamics',
   'features',
   'frechet',
   'gan',
@@ -37,6 +45,7 @@ __all__ = [
   'linen',
   'losses',
   'mlp',
+  'modes',
   'order',
   'parallel',
   'pictures',
@@ -46,5 +55,6 @@ __all__ = [
   'roads',
   'stateless',
   'steps',
+  'support',
   'toy',
 ]

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ganjax import build, classifier, population, steps
+from ganjax import blueprint, classifier, population, steps
 from ganjax.data import images, order, stacked, toy
 from ganjax.metrics import modes
 from ganjax.networks import features
@@ -60,7 +60,7 @@ def problem(config, cache=None, report=None):
   if config.data.name == 'stacked_mnist':
     return _stacked(config, cache, report)
   data = config.data
-  centres, std, sample = build.choose('problem', _mixtures, data.name)(data)
+  centres, std, sample = blueprint.choose('problem', _mixtures, data.name)(data)
   rules = _rules(config.measure)
   if data.pool:
     draw, pooled = toy.pool(sample, data.pool, config.pack)
@@ -107,7 +107,7 @@ _comparisons = {'less': jnp.less, 'less_equal': jnp.less_equal}
 def _rules(measure):
   return {
     'within': measure.within,
-    'closer': build.choose('comparison', _comparisons, measure.closer),
+    'closer': blueprint.choose('comparison', _comparisons, measure.closer),
     'minimum': measure.minimum,
     'smoothing': measure.smoothing,
     # Beyond any distance: the divergence counts all samples.
@@ -124,7 +124,7 @@ _ranges = {
 def _stacked(config, cache, report):
   data, measure = config.data, config.measure
   digits, labels = stacked.digits(data.dir, data.split, cache)
-  shown, back = build.choose('range', _ranges, data.range)
+  shown, back = blueprint.choose('range', _ranges, data.range)
   judge = classifier.trained_for(
     *_digits(data.dir, 'train', cache),
     cache_directory=cache / 'classifiers',
@@ -205,7 +205,7 @@ def remedied(config, name):
   Raises:
     ValueError: if the protocol has no such remedy.
   """
-  changes = build.choose('remedy', config.remedies, name)
+  changes = blueprint.choose('remedy', config.remedies, name)
   config = config.copy_and_resolve_references()
   with config.unlocked():
     for section in ('remedies', 'published', 'seeds', 'way'):
@@ -235,8 +235,8 @@ def training(config, problem):
     own = config.copy_and_resolve_references()
     with own.ignore_type():
       own.update_from_flattened_dict(dict(numbers))
-    played = build.objective(own, problem.shape)
-    return played, build.optimizers(own), build.rule(own, played)
+    played = blueprint.objective(own, problem.shape)
+    return played, blueprint.optimizers(own), blueprint.rule(own, played)
 
   def init(key, numbers, data):
     played, optimizers, _ = parts(numbers)

@@ -2,6 +2,8 @@
 
 import json
 import pathlib
+import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -159,3 +161,32 @@ def test_benchmark_times_a_step(program, tmp_path):
   pace = row['batch'] / np.mean(row['seconds']['ganjax'])
   assert row['images_per_second']['ganjax'] == pytest.approx(pace)
   assert row['case'] in out
+
+
+@pytest.mark.slow
+def test_benchmark_times_a_population_in_a_process_of_its_own(
+  program, tmp_path
+):
+  path = tmp_path / 'benchmark.json'
+  code, out, err = program(
+    'benchmark', '--rounds=2', '--match=ring', '--runs=2', f'--output={path}'
+  )
+  assert code == 0, err
+  (row,) = json.loads(path.read_text())['rows']
+  assert (row['runs'], row['batch']) == (2, 256)
+  assert len(row['seconds']['ganjax']) == 2
+  pace = 1 / np.mean(row['seconds']['ganjax'])
+  assert f'2 runs made {pace:.0f} steps a second in all' in out
+  assert row['ways']['ganjax'] in out
+
+
+def test_benchmark_says_when_a_process_of_its_own_ends(
+  program, monkeypatch, tmp_path
+):
+  monkeypatch.setattr(sys, 'executable', shutil.which('true'))
+  code, _, err = program(
+    'benchmark', '--match=ring', f'--output={tmp_path / "benchmark.json"}'
+  )
+  assert code == 1
+  assert "A process of the side 'ganjax' ended too early" in err
+  assert 'Traceback' not in err

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from experiments import workdir
-from ganjax import advice, build, dispatch, parallel, steps, train
+from ganjax import advice, blueprint, build, dispatch, parallel, steps, train
 from ganjax.data import order
 from ganjax.players import Pair
 
@@ -392,7 +392,10 @@ def test_phases_follow_one_another_and_resume_anywhere(tiny):
 
   shape, mesh = (16, 16, 1), parallel.mesh(1)
   config = tiny(dense.get_config())
-  played, optimizers = build.objective(config, shape), build.optimizers(config)
+  played, optimizers = (
+    blueprint.objective(config, shape),
+    blueprint.optimizers(config),
+  )
   step = steps.alternating(played, optimizers)
   restart = functools.partial(steps.restart, optimizers)
   phases = (
