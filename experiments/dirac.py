@@ -5,7 +5,6 @@ Converge?", 2018, arXiv:1801.04406, lays out the cases; `ganjax.dirac` says what
 the theory knows of each.
 """
 
-import json
 import textwrap
 
 import jax
@@ -58,7 +57,7 @@ def report(folder, config):
     tables.Column('difference', 'difference', '.1g'),
     tables.Column('radius', f'radius after {config.steps} steps', '.3g'),
   )
-  notes = (*_NOTES, json.dumps(workdir.provenance()))
+  notes = (*_NOTES, workdir.provenance_in_words())
   tables.write(folder, rows, columns, notes)
   print(tables.text(rows, columns, notes))
   drawn = {'trajectories': _trajectories(runs, rows)}

@@ -8,20 +8,17 @@ the figures into the workdir. The same command goes on where it was stopped;
 more seeds or remedies are added to what is there.
 """
 
-import json
-import os
 import pathlib
 import re
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from absl import flags
 from ml_collections import config_flags
 from tqdm import tqdm
 
-from experiments import dirac, launch, workdir
-from ganjax import figures, laboratory, pictures, population, tables
+from experiments import dirac, findings, launch, workdir
+from ganjax import blueprint, dynamics, laboratory, population
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', 'configs/mode_collapse.py:ring', 'Which protocol, after the colon.'
@@ -37,18 +34,17 @@ _IMAGES = flags.DEFINE_integer(
 _LENGTH = flags.DEFINE_float(
   'length', 1.0, "Share of the protocol's steps that each run takes.", 0.0, 1.0
 )
+_EIGENVALUES = flags.DEFINE_integer(
+  'eigenvalues',
+  0,
+  "How many of the game's Jacobian to draw, where each first run ended.",
+  0,
+)
 _REPORT = flags.DEFINE_bool('report', False, 'Only write the report again.')
 flags.mark_flag_as_required('workdir')
 
 # "Try again" among the exit codes of sysexits.h: a signal ended the runs.
 _LEFT = 75
-
-_COLUMNS = (
-  tables.Column('captured', 'modes', '.1f'),
-  tables.Column('quality', 'high quality %', '.1f', 100),
-  tables.Column('divergence', 'reverse KL', '.3f'),
-  tables.Column('seconds', 'seconds', '.0f'),
-)
 
 
 def main():
@@ -59,9 +55,7 @@ def main():
     return dirac.report(folder, config)
   names = _REMEDIES.value or list(config.remedies)
   configs = {name: laboratory.remedied(config, name) for name in names}
-  whole = {name: own.steps for name, own in configs.items()}
-  for own in configs.values():
-    _shorten(own)
+  shares = {name: _shorten(own) for name, own in configs.items()}
   problem = _problem(config)
   seeds = _SEEDS.value or config.seeds
   tqdm.write(
@@ -71,36 +65,49 @@ def main():
   results = {}
   for name, own in configs.items():
     place = folder / name
-    workdir.claim(place, own)
+    if place.exists() or not _REPORT.value:
+      workdir.claim(place, own)
     if not _REPORT.value and not _run(own, problem, place, name, seeds):
       tqdm.write('Stopped by a signal; the same command goes on from there.')
       return _LEFT
-    if found := _results(place, seeds):
+    if found := findings.kept(place, seeds):
       results[name] = found
-      _write(folder, config, problem, results, configs, whole)
+      findings.tabulate(folder, config, problem, results, shares)
   if not results:
     raise FileNotFoundError(
       f'{folder} holds no finished run to report on; run without --report.'
     )
-  print(_write(folder, config, problem, results, configs, whole))
-  _draw(folder, problem, results)
+  print(findings.tabulate(folder, config, problem, results, shares))
+  findings.spread(folder, problem, results)
+  findings.draw(folder, problem, results)
+  if _EIGENVALUES.value:
+    findings.spectra(
+      folder,
+      {
+        name: _spectrum(configs[name], problem, folder / name, name, seeds)
+        for name in tqdm(results, 'eigenvalues', disable=None)
+      },
+    )
   tqdm.write(
-    f'In {folder}: table.json, .csv, .tex and .md; samples.png, modes.png, '
-    'occupancy.png and samples.gif; the runs, a folder for each remedy.'
+    f'In {folder}: table.json, .csv, .tex and .md, and those of spread/; '
+    'samples, modes, occupancy and others as .png, samples.gif; the runs, a '
+    'folder for each remedy.'
   )
   return 0
 
 
 def _shorten(config):
+  """Sets the length that is asked for; returns its share of the protocol's."""
+  whole = config.steps
   number = config.steps * _LENGTH.value
   if _IMAGES.value:
     number = _IMAGES.value / laboratory.rows(config)
   config.steps = max(1, round(number))
   # A whole number of steps from look to look.
-  looks = min(config.measure.looks, config.steps)
-  every = -(-config.steps // looks)
-  config.steps = every * looks
-  config.measure.looks = looks
+  every = -(-config.steps // config.measure.looks)
+  config.measure.looks = -(-config.steps // every)
+  config.steps = every * config.measure.looks
+  return config.steps / whole
 
 
 def _problem(config):
@@ -118,24 +125,27 @@ def _run(config, problem, place, name, seeds):
   """Trains the seeds that are missing; False where a signal ended it."""
   training = laboratory.training(config, problem)
   for first, last in _ranges(place, seeds):
-    kept = place / f'seeds-{first:03d}-{last:03d}'
-    done = kept.with_suffix('.npz')
+    done = place / f'seeds-{first:03d}-{last:03d}.npz'
     if done.exists():
       continue
-    found = population.train(
-      training,
-      jax.vmap(lambda seed: jax.random.fold_in(jax.random.key(0), seed))(
-        config.seed + jnp.arange(first, last)
-      ),
-      data=problem.data,
-      way=_CONFIG.value.way,
-      folder=kept,
-      name=name,
-    )
+    found = _train(training, problem, place, name, first, last)
     if found is None:
       return False
-    _keep(done, training, found)
+    findings.keep(done, training, found)
   return True
+
+
+def _train(training, problem, place, name, first, last):
+  """The population of some seeds; from the disk, where it has ended before."""
+  seeds = _CONFIG.value.seed + jnp.arange(first, last)
+  return population.train(
+    training,
+    jax.vmap(lambda seed: jax.random.fold_in(jax.random.key(0), seed))(seeds),
+    data=problem.data,
+    way=_CONFIG.value.way,
+    folder=place / f'seeds-{first:03d}-{last:03d}',
+    name=name,
+  )
 
 
 def _ranges(place, seeds):
@@ -152,106 +162,26 @@ def _ranges(place, seeds):
   return [(first, last) for first, last in ranges if first < seeds]
 
 
-def _keep(path, training, found):
-  recorded, metrics = found.records
-  every = training.every
-  arrays = {
-    **recorded['modes']._asdict(),
-    'samples': recorded['samples'],
-    'steps': np.arange(every, training.steps + 1, every),
-    'seconds': np.full(len(recorded['samples']), found.seconds),
-    **{f'metrics/{name}': values for name, values in metrics.items()},
-  }
-  unfinished = path.with_suffix('.tmp')
-  with unfinished.open('wb') as file:
-    np.savez_compressed(file, **arrays)
-  os.replace(unfinished, path)
+def _spectrum(config, problem, place, name, seeds):
+  """The largest eigenvalues of the game's Jacobian where the first run ended.
 
-
-def _results(place, seeds):
-  """What is known of the first seeds: arrays `[S, ...]` by name, or None."""
-  parts = []
-  for path in sorted(place.glob('seeds-*.npz')):
-    with np.load(path) as file:
-      parts.append(dict(file))
-  if not parts:
-    return None
-  steps = parts[0]['steps']
-  joined = {
-    name: np.concatenate([part[name] for part in parts])[:seeds]
-    for name in parts[0]
-    if name != 'steps'
-  }
-  return joined | {'steps': steps}
-
-
-def _write(folder, config, problem, results, configs, whole):
-  """Writes the table; returns it as text."""
-  rows = []
-  for name, found in results.items():
-    share = configs[name].steps / whole[name]
-    row = {
-      'label': name,
-      'values': {
-        'captured': found['captured'][:, -1],
-        'quality': found['quality'][:, -1],
-        'divergence': found['divergence'][:, -1],
-        'seconds': found['seconds'],
-      },
-      'published': config.published.get(name, {}),
-      'source': config.source,
-    }
-    if share < 1:
-      row['note'] = f'cut to {100 * share:.3g} % of the protocol'
-    rows.append(row)
-  floor = laboratory.floor(config, problem)
-  notes = (
-    f'{config.protocol}: {problem.name}; {config.measure.samples} samples of '
-    f'the {config.measure.weights} weights.',
-    f'A perfect sampler would have a reverse KL of {floor:.4f}.',
-    *([config.note] if config.note else []),
-    json.dumps(workdir.provenance()),
-  )
-  tables.write(folder, rows, _COLUMNS, notes)
-  return tables.text(rows, _COLUMNS, notes)
-
-
-def _draw(folder, problem, results):
-  """Writes the figures: of the first seed, and of the modes of all."""
-  shown = {
-    name: (found['steps'], found['samples'][0])
-    for name, found in results.items()
-  }
-  counts = {
-    name: (found['steps'], found['captured']) for name, found in results.items()
-  }
-  key = jax.random.key(0)
-  number = len(next(iter(shown.values()))[1][0])
-  reals = np.asarray(
-    problem.batch(
-      problem.tables(key, problem.data), key, 0, number, problem.data
-    )
-  )
-  if reals.ndim == 2:
-    figure = figures.samples_over_time(shown, reals)
-    figures.animation(folder / 'samples.gif', shown, reals)
-    occupied = {
-      name: (found['steps'], found['occupancy'][0])
-      for name, found in results.items()
-    }
-    figures.save(figures.occupancy(occupied), folder / 'occupancy.png')
-  else:
-    grids = {
-      name: (
-        steps,
-        np.stack([pictures.grid(one / 127.5 - 1) for one in samples]),
-      )
-      for name, (steps, samples) in shown.items()
-    }
-    figure = figures.images_over_time(grids, pictures.grid(reals))
-  figures.save(figure, folder / 'samples.png')
-  figures.save(
-    figures.modes_over_time(counts, problem.modes), folder / 'modes.png'
+  The game is that of the losses and regularisers, without what an update rule
+  adds to it, such as unrolling.
+  """
+  training = laboratory.training(config, problem)
+  found = _train(training, problem, place, name, *_ranges(place, seeds)[0])
+  run = jax.tree.map(lambda leaf: leaf[0], found.states['run'])
+  key = jax.random.fold_in(run.key, run.step)
+  tables = problem.tables(key, problem.data)
+  rows = laboratory.rows(config)
+  batch = problem.batch(tables, key, 0, rows, problem.data)
+  return dynamics.leading(
+    dynamics.field(blueprint.objective(config, problem.shape)(run.step)),
+    run.params,
+    run.buffers,
+    batch,
+    key,
+    number=_EIGENVALUES.value,
   )
 
 

@@ -75,6 +75,17 @@ def provenance():
   }
 
 
+def provenance_in_words():
+  """The same in a sentence, for what people read."""
+  about = provenance()
+  program, *flags = about['command']
+  versions = ', '.join(' '.join(item) for item in about['versions'].items())
+  return (
+    f'Made by python -m experiments.{program} {" ".join(flags)}, on '
+    f'{about["hardware"]}; {versions}.'
+  )
+
+
 class Trained(NamedTuple):
   """A run as it stands: its config, its shapes and its newest state."""
 

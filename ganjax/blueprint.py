@@ -8,6 +8,7 @@ population of configs that differ in numbers can be one program.
 
 import difflib
 import functools
+import inspect
 
 import jax.numpy as jnp
 import optax
@@ -32,38 +33,6 @@ _priors = {
   'normal': priors.normal,
   'uniform': priors.uniform,
   'sphere': priors.sphere,
-}
-
-_regularizers = {
-  'r1': lambda: lambda turn: regularizers.r1(turn.critic, turn.real),
-  'r2': lambda: lambda turn: regularizers.r2(turn.critic, turn.fake),
-  'wgan_gp': lambda **arguments: (
-    lambda turn: regularizers.wgan_gp(
-      turn.critic, turn.real, turn.fake, turn.key, **arguments
-    )
-  ),
-  'dragan': lambda **arguments: (
-    lambda turn: regularizers.dragan(
-      turn.critic, turn.real, turn.key, **arguments
-    )
-  ),
-  'jensen_shannon': lambda: (
-    lambda turn: regularizers.jensen_shannon(turn.critic, turn.real, turn.fake)
-  ),
-  'mode_seeking': lambda: (
-    lambda turn: regularizers.mode_seeking(turn.fake, turn.latents)
-  ),
-  'feature_matching': lambda: (
-    lambda turn: regularizers.feature_matching(
-      turn.features, turn.real, turn.fake
-    )
-  ),
-  'lecam': lambda **arguments: game.Regularizer(
-    lambda turn, memory: regularizers.lecam(
-      turn.real_logits, turn.fake_logits, memory, **arguments
-    ),
-    regularizers.lecam_memory,
-  ),
 }
 
 # b1 is the decay of the gradient's mean, b2 that of its square.
@@ -231,6 +200,10 @@ def _remaining(step, over):
 def penalties(section):
   """Regularisers by name: weights are factors of the papers' bare terms.
 
+  Every public function of `ganjax.regularizers` is a name: what a `Turn` has
+  goes to the arguments of these names, the config gives the others. One that
+  takes a `memory` returns it too, and begins with that of `<name>_memory()`.
+
   A penalty whose weight is the number 0 is left out, for its second
   derivatives cost most of a step; one whose weight is traced stays.
   """
@@ -238,15 +211,43 @@ def penalties(section):
   for name, arguments in section.items():
     arguments = dict(arguments)
     weight, every = arguments.pop('weight'), arguments.pop('every')
-    term = choose('regularizer', _regularizers, name)(**arguments)
+    term = _regularizer(name, arguments)
     if _off(weight):
       continue
-    if not isinstance(term, game.Regularizer):
-      term = game.stateless(term)
     built[name] = _weighted(term, weight)
     if every > 1:
       built[name] = game.lazily(built[name], every)
   return built
+
+
+def _regularizers():
+  return {
+    name: entry
+    for name, entry in vars(regularizers).items()
+    if callable(entry) and name[0] != '_' and not name.endswith('_memory')
+  }
+
+
+def _regularizer(name, arguments):
+  function = choose('regularizer', _regularizers(), name)
+  wanted = inspect.signature(function).parameters
+  if unknown := set(arguments) - set(wanted):
+    raise ValueError(
+      f'The regularizer {name!r} takes no {", ".join(sorted(unknown))}; it '
+      f'takes {", ".join(wanted)}.'
+    )
+  seen = set(wanted) & set(game.Turn._fields)
+
+  def values(turn, **memory):
+    given = {field: getattr(turn, field) for field in seen}
+    return function(**given, **arguments, **memory)
+
+  if 'memory' not in wanted:
+    return game.stateless(values)
+  return game.Regularizer(
+    lambda turn, memory: values(turn, memory=memory),
+    getattr(regularizers, f'{name}_memory'),
+  )
 
 
 def _weighted(term, weight):

@@ -161,7 +161,7 @@ def modes_over_time(results, total, label='modes captured'):
     results: from a remedy's name to `(steps [T], captured [S, T])`. Values
       that are not finite are left out of the mean and of the range.
     total: number of modes that there are, or another measure's best value: a
-      dashed line.
+      dashed line; None for a measure that has none.
     label: what is measured.
 
   Raises:
@@ -186,8 +186,9 @@ def modes_over_time(results, total, label='modes captured'):
     axes.plot(steps, values.mean(0), color=colour, label=name)
     axes.set_title('' if together else name)
   for axes in dict.fromkeys(places):
-    axes.axhline(total, color=GREYS[2], linewidth=0.8, linestyle=(0, (4, 3)))
-    axes.set_ylim(0, 1.08 * total)
+    if total is not None:
+      axes.axhline(total, color=GREYS[2], linewidth=0.8, linestyle=(0, (4, 3)))
+    axes.set_ylim(0, total and 1.08 * total)
     axes.yaxis.set_major_locator(MaxNLocator(5))
     _count(axes, 3)
   if together:

@@ -5,6 +5,7 @@ a rule for counting. A remedy is what it changes in the config. Both become a
 `population.Training`, of which any number of seeds train as one population.
 """
 
+import contextlib
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -26,7 +27,8 @@ class Problem(NamedTuple):
     shape: of one example.
     modes: how many there are, K.
     data: a tree of arrays that all runs share.
-    tables: `(key, data) -> tree`, what a run draws once, such as a fixed pool.
+    tables: `(key, data, pack=1) -> tree`, what a run draws once, such as a pool
+      of packs.
     batch: `(tables, key, first, number, data) -> examples`, from example number
       `first` of the run on.
     count: `(samples, data) -> Modes`; traceable.
@@ -62,23 +64,22 @@ def problem(config, cache=None, report=None):
   data = config.data
   centres, std, sample = blueprint.choose('problem', _mixtures, data.name)(data)
   rules = _rules(config.measure)
-  if data.pool:
-    draw, pooled = toy.pool(sample, data.pool, config.pack)
-  else:
-    draw, pooled = (
-      lambda key: (),
-      lambda tables, key, first, number: sample(
-        jax.random.fold_in(key, first), number
-      ),
-    )
+
+  def tables(key, shared, pack=1):
+    return toy.pool(sample, data.pool, pack)[0](key) if data.pool else ()
+
+  def batch(tables, key, first, number, shared):
+    if not data.pool:
+      return sample(jax.random.fold_in(key, first), number)
+    _, pooled = toy.pool(sample, data.pool, packing=tables.shape[1])
+    return pooled(tables, key, first, number)
+
   return Problem(
     shape=(2,),
     modes=len(centres),
     data=(),
-    tables=lambda key, data: draw(key),
-    batch=lambda tables, key, first, number, data: pooled(
-      tables, key, first, number
-    ),
+    tables=tables,
+    batch=batch,
     count=lambda samples, data: modes.count(samples, centres, std, **rules),
     dispatched=None,
     divergence=0.0,
@@ -162,13 +163,13 @@ def _stacked(config, cache, report):
       stacks = stacked.draw(shared[0], key, number)
     return shown(stacks)
 
-  def tables(key, shared):
+  def tables(key, shared, pack=1):
     if not data.pool:
       return ()
     table_key, pack_key = jax.random.split(key)
     table = stacked.table(table_key, data.pool, len(digits))
-    if config.pack > 1:
-      table = stacked.repacked(pack_key, table, config.pack)
+    if pack > 1:
+      table = stacked.repacked(pack_key, table, pack)
     return table
 
   share = np.bincount(labels, minlength=10) / len(labels)
@@ -193,7 +194,7 @@ def _digits(directory, split, cache):
 def _in_parts(function, rows, size):
   """The function of all rows, so many at a time, in a loop; traceable."""
   number = len(rows)
-  filled = jnp.concatenate([rows, rows[: -number % size]])
+  filled = rows[np.arange(number + -number % size) % number]
   parts = filled.reshape(-1, size, *rows.shape[1:])
   done = jax.lax.map(function, parts)
   return done.reshape(-1, *done.shape[2:])[:number]
@@ -210,7 +211,11 @@ def remedied(config, name):
   with config.unlocked():
     for section in ('remedies', 'published', 'seeds', 'way'):
       del config[section]
-  config.update(changes)
+  # A regulariser of one's own is new to the config.
+  with contextlib.ExitStack() as stack:
+    for section in config.regularizers.values():
+      stack.enter_context(section.unlocked())
+    config.update(changes)
   return config
 
 
@@ -241,8 +246,8 @@ def training(config, problem):
   def init(key, numbers, data):
     played, optimizers, _ = parts(numbers)
     state = steps.init(played, optimizers, key)
-    tables_key = jax.random.fold_in(steps.data_key(state), 0)
-    return {'run': state, 'tables': problem.tables(tables_key, data)}
+    key = jax.random.fold_in(steps.data_key(state), 0)
+    return {'run': state, 'tables': problem.tables(key, data, config.pack)}
 
   def step(state, numbers, data):
     run = state['run']

@@ -8,7 +8,6 @@ piece, for `jit`, `vmap` and notebooks.
 
 import concurrent.futures
 import contextlib
-import functools
 import math
 import time
 from collections.abc import Callable
@@ -19,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from ganjax import checkpoint
+from ganjax import checkpoint, ways
 from ganjax.train import signals
 
 _SAVE_EVERY = 60.0  # seconds
@@ -65,7 +64,7 @@ class Population(NamedTuple):
 
 def whole(training):
   """The function `(key, numbers, data) -> (state, records)` of a whole run."""
-  advance = _stretch(training, training.every)
+  advance = ways.stretch(training, training.every)
 
   def run(key, numbers=(), data=()):
     return jax.lax.scan(
@@ -148,10 +147,10 @@ def train(
       f'Looks every {training.every} steps do not divide a run of '
       f'{training.steps} steps; choose a divisor.'
     )
-  if way not in ('auto', *_WAYS):
+  if way not in ('auto', *ways.WAYS):
     raise ValueError(
       f'There is no way {way!r} to map runs; choose from auto, '
-      f'{", ".join(_WAYS)}.'
+      f'{", ".join(ways.WAYS)}.'
     )
   devices = devices or jax.local_devices()
   if chunk is None:
@@ -208,9 +207,9 @@ def _chunk(
 ):
   """The `Population` of members that fit the devices at once, or None."""
   looks = training.steps // training.every
-  init = _started(training)
+  init = ways.started(training)
   states = jax.eval_shape(init, keys, numbers, data)
-  looked = jax.eval_shape(_vmapped(training, 1), states, numbers, data)[1]
+  looked = jax.eval_shape(ways.vmapped(training, 1), states, numbers, data)[1]
   records = jax.tree.map(
     lambda leaf: np.zeros((leaf.shape[0], looks, *leaf.shape[1:]), leaf.dtype),
     looked,
@@ -237,21 +236,19 @@ def _chunk(
     for first, device in zip(range(0, len(keys), share), devices, strict=True)
   ]
   shared = [jax.device_put(data, device) for device in devices]
-  if way == 'auto' and reached < looks:
-    way = _fastest(training, *shares[0], shared[0], announce)
-  advance = _WAYS['map' if way == 'auto' else way](training, training.every)
 
   def all_states():
     own = [jax.device_put(states, devices[0]) for states, _ in shares]
     return _joined(own)
 
   saved = time.monotonic()
-  # A thread for each device: they need nothing of one another.
   with concurrent.futures.ThreadPoolExecutor(len(devices)) as pool:
+    if way == 'auto' and reached < looks:
+      way = ways.fastest(training, shares, shared, pool, announce)
     while reached < looks:
+      advance = ways.WAYS[way](training, training.every)
       begun = time.monotonic()
-      done = pool.map(lambda own, data: advance(*own, data), shares, shared)
-      done = list(done)
+      done = ways.together(advance, shares, shared, pool)
       shares = [
         (states, numbers)
         for (states, _), (_, numbers) in zip(done, shares, strict=True)
@@ -307,109 +304,6 @@ def _keeping(folder, config):
     yield _Keeper(save, restore)
   finally:
     checkpoint.close(manager)
-
-
-def _stretch(training, number):
-  """The function of `number` steps and a look at where they led."""
-
-  def advance(state, numbers, data):
-    state, metrics = jax.lax.scan(
-      lambda state, _: training.step(state, numbers, data),
-      state,
-      length=number,
-    )
-    return state, (training.look(state, numbers, data), _means(metrics))
-
-  return advance
-
-
-def _means(metrics):
-  return jax.tree.map(lambda values: values.mean(axis=0), metrics)
-
-
-# What is compiled is kept, for the next chunk is the same program.
-_once = functools.lru_cache(maxsize=8)
-
-
-@_once
-def _started(training):
-  """All members' `(keys, numbers, data) -> states`, in step."""
-  return jax.jit(jax.vmap(training.init, (0, 0, None)))
-
-
-@_once
-def _vmapped(training, number):
-  """All members' `(states, numbers, data) -> (states, records)`, in step."""
-  advance = jax.vmap(_stretch(training, number), (0, 0, None))
-  return jax.jit(advance, donate_argnums=0)
-
-
-@_once
-def _mapped(training, number):
-  """As `_vmapped`, one member after another in one program."""
-  advance = _stretch(training, number)
-
-  def members(states, numbers, data):
-    return jax.lax.map(lambda own: advance(*own, data), (states, numbers))
-
-  return jax.jit(members, donate_argnums=0)
-
-
-@_once
-def _stepwise(training, number):
-  """As `_mapped`, a step a dispatch."""
-  step = jax.jit(training.step, donate_argnums=0)
-  look = training.dispatched or jax.jit(training.look)
-
-  def advance(state, numbers, data):
-    found = []
-    for _ in range(number):
-      state, metrics = step(state, numbers, data)
-      found.append(metrics)
-    metrics = jax.tree.map(lambda *rows: jnp.stack(rows), *found)
-    return state, (look(state, numbers, data), _means(metrics))
-
-  def members(states, numbers, data):
-    done = [
-      advance(
-        *jax.tree.map(lambda leaf, row=row: leaf[row], (states, numbers)), data
-      )
-      for row in range(len(jax.tree.leaves(states)[0]))
-    ]
-    return jax.tree.map(lambda *rows: jnp.stack(rows), *done)
-
-  return members
-
-
-_WAYS = {'vmap': _vmapped, 'map': _mapped, 'steps': _stepwise}
-
-
-def _fastest(training, states, numbers, data, announce):
-  """The way in which a few steps of these very runs take least."""
-  training = training._replace(
-    look=lambda state, numbers, data: (), dispatched=None
-  )
-  number, times = min(4, training.every), {}
-  for way in _WAYS:
-    if way == 'steps' and jax.default_backend() != 'cpu':
-      continue
-    advance = _WAYS[way](training, number)
-    for _ in range(3):  # The first compiles.
-      trial = jax.block_until_ready(jax.tree.map(jnp.copy, states))
-      begun = time.monotonic()
-      jax.block_until_ready(advance(trial, numbers, data))
-      times[way] = min(time.monotonic() - begun, times.get(way, math.inf))
-  steps = number * len(jax.tree.leaves(states)[0])
-  best = min(times, key=times.get)
-  announce(
-    f'Runs go by {best!r}, for a step of one takes '
-    + ', '.join(
-      f'{1000 * seconds / steps:.2f} ms by {way}'
-      for way, seconds in times.items()
-    )
-    + '.'
-  )
-  return best
 
 
 def _fitting(training, keys, numbers, data):

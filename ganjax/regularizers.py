@@ -210,7 +210,7 @@ def lecam_memory():
   return jnp.int32(0), jnp.float32(0), jnp.float32(0)
 
 
-def lecam(real, fake, memory, decay=0.99):
+def lecam(real_logits, fake_logits, memory, decay=0.99):
   """Squared logits beyond the other kind's usual ones, `[M]`, and the memory.
 
   Tseng et al., "Regularizing Generative Adversarial Networks under Limited
@@ -219,8 +219,8 @@ def lecam(real, fake, memory, decay=0.99):
   averages of the batches' means, this batch included.
 
   Args:
-    real: logits of the reals, `[M]`.
-    fake: logits of the fakes, `[M]`.
+    real_logits: of the reals, `[M]`.
+    fake_logits: of the fakes, `[M]`.
     memory: as returned before, or `lecam_memory()`.
     decay: of the moving averages, which start out as plain ones; may be traced.
 
@@ -231,9 +231,10 @@ def lecam(real, fake, memory, decay=0.99):
   keep = jnp.minimum(decay, turns / (turns + 1))
   usual_real, usual_fake = (
     keep * old + (1 - keep) * jax.lax.stop_gradient(logits).mean()
-    for old, logits in zip(usual, (real, fake), strict=True)
+    for old, logits in zip(usual, (real_logits, fake_logits), strict=True)
   )
   values = (
-    jax.nn.relu(real - usual_fake) ** 2 + jax.nn.relu(usual_real - fake) ** 2
+    jax.nn.relu(real_logits - usual_fake) ** 2
+    + jax.nn.relu(usual_real - fake_logits) ** 2
   )
   return values, (turns + 1, usual_real, usual_fake)

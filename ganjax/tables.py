@@ -319,7 +319,13 @@ def _verdict(agreements, columns):
 def _legend(rows, notes):
   """How the table is to be read, a sentence a line."""
   summaries = [found for row in rows for found in row['summary'].values()]
-  seeds = {found['number'] + found['missing'] for found in summaries} - {0}
+  # Of a row, what most of its measures have: a time may be one for all seeds.
+  seeds = {
+    max(
+      (f['number'] + f['missing'] for f in row['summary'].values()), default=0
+    )
+    for row in rows
+  } - {0}
   lines = []
   if seeds == {1}:
     lines.append('One seed each.')

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from configs import base, dcgan, dense
-from ganjax import blueprint, build
+from ganjax import blueprint, build, regularizers
 
 SHAPE = (4, 4, 1)
 
@@ -51,7 +51,9 @@ def test_a_wrong_name_is_answered_by_the_nearest():
   assert str(far.value) == "There is no loss 'x'; choose from hinge, minimax."
 
 
-@pytest.mark.parametrize('section', [blueprint._losses, blueprint._priors], ids=len)
+@pytest.mark.parametrize(
+  'section', [blueprint._losses, blueprint._priors], ids=len
+)
 def test_tables_hold_what_is_public(section):
   from ganjax import losses, priors
 
@@ -83,7 +85,7 @@ def test_every_regularizer_makes_a_step(every, config):
   """All at once: they do not see one another."""
   sections = config.regularizers
   names = {*sections.generator, *sections.discriminator}
-  assert names == set(blueprint._regularizers)
+  assert names == set(blueprint._regularizers())
   plain, _ = stepped(config)
   for section in sections.values():
     for term in section.values():
@@ -255,3 +257,21 @@ def test_losses_without_labels_take_no_smoothing(config, loss):
   config.loss, config.label_smoothing = loss, 0.1
   with pytest.raises(ValueError, match='label_smoothing is 0.1; set it to 0'):
     blueprint.objective(config, SHAPE)
+
+
+def test_a_regularizer_of_one_s_own_is_a_name(config, monkeypatch):
+  def drift(critic, real, power):
+    return critic(real) ** power
+
+  monkeypatch.setattr(regularizers, 'drift', drift, raising=False)
+  section = config.regularizers.discriminator
+  section.drift = {'weight': 2.0, 'every': 1, 'power': 2}
+  _, metrics = stepped(config)
+  assert metrics['regularizer/drift'] > 0
+  section.drift.force = 1
+  with pytest.raises(ValueError, match='takes no force; it takes critic, real'):
+    stepped(config)
+  del section.drift
+  section.drif = {'weight': 2.0, 'every': 1}
+  with pytest.raises(ValueError, match="did you mean 'drift'"):
+    stepped(config)

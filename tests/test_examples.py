@@ -19,6 +19,7 @@ def test_a_snippet_runs(number, names, tmp_path_factory, monkeypatch):
   monkeypatch.chdir(tmp_path_factory.getbasetemp())
   # Later snippets use names of earlier ones; the lengths of runs are cut.
   short = re.sub(r'(?<=number=)2_000|(?<=, )1_000(?=\))', '3', SNIPPETS[number])
+  short = short.replace('5_000, 10', '4, 2')
   exec(compile(short, f'README snippet {number}', 'exec'), names)
 
 

@@ -46,6 +46,7 @@ LAYERS = (
       'checkpoint',
       'parallel',
       'population',
+      'ways',
       'record',
       'classifier',
     },

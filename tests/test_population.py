@@ -252,13 +252,32 @@ def test_auto_says_what_it_took(alone):
   found = train(way='auto', announce=said.append)
   assert found.way in ('vmap', 'map', 'steps')
   (words,) = said
-  assert words.startswith(f'Runs go by {found.way!r}, for a step of one takes ')
+  assert words.startswith(f'Runs go by {found.way!r}; a step and run takes ')
   times = dict(
     reversed(pair) for pair in re.findall(r'([\d.]+) ms by (\w+)', words)
   )
   assert times.keys() == {'vmap', 'map', 'steps'}
   assert float(times[found.way]) == min(map(float, times.values()))
   assert_equal(results(found), alone, rtol=1e-3, atol=1e-5)
+
+
+def test_a_look_of_several_dispatches_is_for_runs_by_steps():
+  def found(way):
+    training = population.Training(
+      init=lambda key, numbers, data: jnp.zeros(()),
+      step=lambda state, numbers, data: (state + numbers, {}),
+      look=lambda state, numbers, data: state,
+      steps=4,
+      every=2,
+      # Of floats, which no tracer turns into.
+      dispatched=lambda state, numbers, data: jnp.float32(-float(state)),
+    )
+    numbers = jnp.arange(1.0, RUNS + 1)
+    return population.train(training, KEYS, numbers, way=way, chunk=RUNS)
+
+  steps_taken = np.outer(np.arange(1, RUNS + 1), [2, 4])
+  np.testing.assert_array_equal(found('map').records[0], steps_taken)
+  np.testing.assert_array_equal(found('steps').records[0], -steps_taken)
 
 
 def test_any_function_has_a_population():

@@ -1,0 +1,148 @@
+"""Ways to run several members of a population on one device.
+
+Each is a function of a `population.Training` and a number of steps, and returns
+`(states, numbers, data) -> (states, records)` of all members `[M, ...]`, which
+donates the states. Which one is fastest depends on the device and the network:
+`fastest` measures.
+"""
+
+import functools
+import time
+
+import jax
+import jax.numpy as jnp
+
+
+def stretch(training, number):
+  """The function of `number` steps and a look at where they led."""
+
+  def advance(state, numbers, data):
+    state, metrics = jax.lax.scan(
+      lambda state, _: training.step(state, numbers, data),
+      state,
+      length=number,
+    )
+    return state, (training.look(state, numbers, data), _means(metrics))
+
+  return advance
+
+
+def _means(metrics):
+  return jax.tree.map(lambda values: values.mean(axis=0), metrics)
+
+
+# What is compiled is kept, for the next chunk is the same program.
+_once = functools.lru_cache(maxsize=8)
+
+
+@_once
+def started(training):
+  """All members' `(keys, numbers, data) -> states`, in step."""
+  return jax.jit(jax.vmap(training.init, (0, 0, None)))
+
+
+@_once
+def vmapped(training, number):
+  """All members' `(states, numbers, data) -> (states, records)`, in step."""
+  advance = jax.vmap(stretch(training, number), (0, 0, None))
+  return jax.jit(advance, donate_argnums=0)
+
+
+@_once
+def mapped(training, number):
+  """As `vmapped`, one member after another in one program."""
+  advance = stretch(training, number)
+
+  def members(states, numbers, data):
+    return jax.lax.map(lambda own: advance(*own, data), (states, numbers))
+
+  return jax.jit(members, donate_argnums=0)
+
+
+@_once
+def stepwise(training, number):
+  """As `mapped`, a step a dispatch."""
+  step = jax.jit(training.step, donate_argnums=0)
+  look = training.dispatched or jax.jit(training.look)
+
+  def advance(state, numbers, data):
+    found = []
+    for _ in range(number):
+      state, metrics = step(state, numbers, data)
+      found.append(metrics)
+    metrics = jax.tree.map(lambda *rows: jnp.stack(rows), *found)
+    return state, (look(state, numbers, data), _means(metrics))
+
+  def members(states, numbers, data):
+    done = [
+      advance(
+        *jax.tree.map(lambda leaf, row=row: leaf[row], (states, numbers)), data
+      )
+      for row in range(len(jax.tree.leaves(states)[0]))
+    ]
+    return jax.tree.map(lambda *rows: jnp.stack(rows), *done)
+
+  return members
+
+
+WAYS = {'vmap': vmapped, 'map': mapped, 'steps': stepwise}
+
+
+def together(advance, shares, shared, pool):
+  """Each device's `(states, records)`, all at the same time.
+
+  Args:
+    advance: of one of the `WAYS`.
+    shares: for each device its members, `(states, numbers)`.
+    shared: for each device its data.
+    pool: of as many threads: devices need nothing of one another.
+  """
+  done = pool.map(lambda own, data: advance(*own, data), shares, shared)
+  return list(done)
+
+
+def fastest(training, shares, shared, pool, announce):
+  """The name of the way in which some steps of these very runs take least.
+
+  Args:
+    training: a `population.Training`.
+    shares: as in `together`.
+    shared: as in `together`.
+    pool: as in `together`.
+    announce: is told what was measured.
+  """
+  if training.steps > 1:  # Else the look may be the work.
+    training = training._replace(look=_blind, dispatched=None)
+  number, times = min(4, training.every), {}
+
+  def once(advance):
+    """The seconds that all devices take together."""
+    trial = jax.block_until_ready(jax.tree.map(jnp.copy, shares))
+    begun = time.monotonic()
+    jax.block_until_ready(together(advance, trial, shared, pool))
+    return time.monotonic() - begun
+
+  for way, make in WAYS.items():
+    if way == 'steps' and jax.default_backend() != 'cpu':
+      continue
+    advance = make(training, number)
+    once(advance)  # It compiles.
+    tries = [once(advance)]
+    while sum(tries) < 0.3 and len(tries) < 30:
+      tries.append(once(advance))
+    times[way] = sorted(tries)[len(tries) // 2]
+  best = min(times, key=times.get)
+  steps = number * sum(len(jax.tree.leaves(states)[0]) for states, _ in shares)
+  announce(
+    f'Runs go by {best!r}; a step and run takes '
+    + ', '.join(
+      f'{1000 * seconds / steps:.2f} ms by {way}'
+      for way, seconds in times.items()
+    )
+    + '.'
+  )
+  return best
+
+
+def _blind(state, numbers, data):
+  return ()
