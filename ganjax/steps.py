@@ -13,10 +13,11 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from ganjax.players import PLAYERS, Pair
+from ganjax import turns
+from ganjax.players import Pair
 
 # Folded into the run's key; no step is ever numbered so.
-_DATA, _VIEW, _FAKES = 2**32 - 1, 2**32 - 2, 2**32 - 3
+_DATA, _VIEW = 2**32 - 1, 2**32 - 2
 
 
 @flax.struct.dataclass
@@ -156,23 +157,16 @@ def alternating(
     for turn, critic_key in enumerate(critic_keys):
       share = _share(batch, turn, critic_steps)
       before = state
-      state, critic_metrics = _move(
-        game, optimizers, 'discriminator', state, share, critic_key, axis_name
-      )
+      dealt = turns.deal(game, optimizers, share, critic_key, axis_name)
+      state, critic_metrics = turns.move(dealt, 'discriminator', state)
       if skip_below is not None:
         moves = critic_metrics['loss/discriminator'] >= skip_below
         state = _where(moves, state, before)
         critic_metrics['skipped'] = 1.0 - moves
     for key in generator_keys:
-      state, metrics = _move(
-        game,
-        optimizers,
-        'generator',
-        state,
-        share,
-        key,
-        axis_name,
-        foreseen=_foresight(game, optimizers, share, key, axis_name, unroll),
+      dealt = turns.deal(game, optimizers, share, key, axis_name)
+      state, metrics = turns.move(
+        dealt, 'generator', state, turns.foresight(dealt, unroll)
       )
     return _finish(state, ema_decay), critic_metrics | metrics
 
@@ -192,8 +186,10 @@ def simultaneous(game, optimizers, ema_decay=0.999, unroll=0, axis_name=None):
   at = schedule(game)
 
   def step(state, batch):
-    state, metrics = _move_both(
-      at(state.step), optimizers, state, state.params, batch, axis_name, unroll
+    key = _step_key(state, axis_name)
+    dealt = turns.deal(at(state.step), optimizers, batch, key, axis_name)
+    state, metrics = turns.move_both(
+      dealt, state, state.params, turns.foresight(dealt, unroll)
     )
     return _finish(state, ema_decay), metrics
 
@@ -216,13 +212,10 @@ def extragradient(game, optimizers, ema_decay=0.999, axis_name=None):
   at = schedule(game)
 
   def step(state, batch):
-    game = at(state.step)
-    ahead, _ = _move_both(
-      game, optimizers, state, state.params, batch, axis_name
-    )
-    state, metrics = _move_both(
-      game, optimizers, ahead, state.params, batch, axis_name
-    )
+    key = _step_key(state, axis_name)
+    dealt = turns.deal(at(state.step), optimizers, batch, key, axis_name)
+    ahead, _ = turns.move_both(dealt, state, state.params)
+    state, metrics = turns.move_both(dealt, ahead, state.params)
     return _finish(state, ema_decay), metrics
 
   return step
@@ -259,19 +252,6 @@ def _share(batch, turn, turns):
   return jax.tree.map(part, batch)
 
 
-def _mean(tree, axis_name):
-  if axis_name is None:
-    return tree
-  return jax.tree.map(
-    lambda leaf: (
-      jax.lax.pmean(leaf, axis_name)
-      if jnp.issubdtype(leaf.dtype, jnp.floating)
-      else leaf
-    ),
-    tree,
-  )
-
-
 def _where(condition, yes, no):
   return yes.replace(
     params=jax.tree.map(
@@ -281,132 +261,6 @@ def _where(condition, yes, no):
       lambda yes, no: jnp.where(condition, yes, no), yes.opt_state, no.opt_state
     ),
   )
-
-
-def _gradient(game, player, state, batch, key, axis_name, fakes, foreseen):
-  """One player's gradient, and its buffers and metrics after the turn."""
-
-  def value(own):
-    params = state.params._replace(**{player: own})
-    shared = fakes(params, state.buffers)
-    then = foreseen(state.replace(params=params), shared)
-    return getattr(game, player)(then.params, then.buffers, batch, key, *shared)
-
-  gradient, (buffers, metrics) = jax.grad(value, has_aux=True)(
-    getattr(state.params, player)
-  )
-  gradient, own, metrics = _mean(
-    (gradient, getattr(buffers, player), metrics), axis_name
-  )
-  metrics[f'gradient/{player}'] = optax.tree.norm(gradient)
-  return gradient, own, metrics
-
-
-def _fakes(game, batch, key):
-  """The function `(params, buffers) -> (Fake,)` of latents drawn only once.
-
-  Draws are loops to XLA, which does not find out that two of them are equal,
-  and then computes all that follows from them twice.
-  """
-  if game.fake is None:
-    return lambda params, buffers: ()
-  latents_key, fakes_key = jax.random.split(jax.random.fold_in(key, _FAKES))
-  latents = game.prior(latents_key, jax.tree.leaves(batch)[0].shape[0])
-  return lambda params, buffers: (
-    game.fake(params, buffers, latents, fakes_key),
-  )
-
-
-def _here(state, shared):
-  return state
-
-
-def _foresight(game, optimizers, batch, key, axis_name, moves):
-  """The function `(state, shared) -> state` after moves of the discriminator.
-
-  All of them see the fakes that the generator has made, which are thus
-  differentiated once.
-  """
-
-  def foreseen(state, shared):
-    for _ in range(moves):
-      state, _ = _move(
-        game,
-        optimizers,
-        'discriminator',
-        state,
-        batch,
-        key,
-        axis_name,
-        lambda params, buffers: shared,
-      )
-    return state
-
-  return foreseen
-
-
-def _descend(optimizers, player, gradient, own_buffers, state, origin):
-  """The state in which the player has moved away from its `origin`."""
-  params = getattr(origin, player)
-  updates, opt_state = getattr(optimizers, player).update(
-    gradient, getattr(state.opt_state, player), params
-  )
-  params = optax.apply_updates(params, updates)
-  return state.replace(
-    params=state.params._replace(**{player: params}),
-    opt_state=state.opt_state._replace(**{player: opt_state}),
-    buffers=state.buffers._replace(**{player: own_buffers}),
-  )
-
-
-def _move(
-  game,
-  optimizers,
-  player,
-  state,
-  batch,
-  key,
-  axis_name,
-  fakes=None,
-  foreseen=_here,
-):
-  gradient, own_buffers, metrics = _gradient(
-    game,
-    player,
-    state,
-    batch,
-    key,
-    axis_name,
-    fakes or _fakes(game, batch, key),
-    foreseen,
-  )
-  state = _descend(
-    optimizers, player, gradient, own_buffers, state, state.params
-  )
-  return state, metrics
-
-
-def _move_both(game, optimizers, state, origin, batch, axis_name, unroll=0):
-  """Both players' moves away from `origin`, by the gradients at `state`."""
-  key, moved, metrics = _step_key(state, axis_name), state, {}
-  fakes = _fakes(game, batch, key)
-  foreseen = Pair(
-    _foresight(game, optimizers, batch, key, axis_name, unroll), _here
-  )
-  for player in PLAYERS:
-    gradient, own_buffers, own_metrics = _gradient(
-      game,
-      player,
-      state,
-      batch,
-      key,
-      axis_name,
-      fakes,
-      getattr(foreseen, player),
-    )
-    moved = _descend(optimizers, player, gradient, own_buffers, moved, origin)
-    metrics |= own_metrics
-  return moved, metrics
 
 
 def _finish(state, ema_decay):

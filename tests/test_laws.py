@@ -38,7 +38,7 @@ LAYERS = (
     {'data'},
   ),
   ({'game'},),
-  ({'steps', 'remedies', 'dynamics', 'dirac'},),
+  ({'steps', 'turns', 'remedies', 'dynamics', 'dirac'},),
   (
     {
       'dispatch',
@@ -57,7 +57,14 @@ LAYERS = (
 # Which modules alone may import a library, at the top or in a function.
 CONFINED = {
   'flax.linen': {'networks'},
-  'optax': {'steps', 'descents', 'dirac', 'blueprint', 'classifier'},
+  'optax': {
+    'steps',
+    'turns',
+    'descents',
+    'dirac',
+    'blueprint',
+    'classifier',
+  },
   'orbax': {'checkpoint'},
   'tensorflow_datasets': {'data'},
   'grain': {'data'},
