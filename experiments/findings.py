@@ -13,6 +13,7 @@ _COUNTED = (
   tables.Column('captured', 'modes', '.1f'),
   tables.Column('quality', 'high quality %', '.1f', 100),
   tables.Column('divergence', 'reverse KL', '.3f'),
+  tables.Column('excess', 'above the floor', '.3f'),
   tables.Column('seconds', 'seconds', '.0f'),
 )
 _SPREAD = (
@@ -68,6 +69,8 @@ def tabulate(folder, config, problem, results, shares):
     results: of `kept`, by remedy.
     shares: of the protocol's length, by remedy.
   """
+  published = config.published.to_dict()
+  floor = laboratory.floor(config, problem)
   rows = [
     {
       'label': name,
@@ -75,19 +78,19 @@ def tabulate(folder, config, problem, results, shares):
         'captured': found['captured'][:, -1],
         'quality': found['quality'][:, -1],
         'divergence': found['divergence'][:, -1],
+        'excess': found['divergence'][:, -1] - floor,
         'seconds': sorted(set(found['seconds'])),
       },
-      'published': config.published.get(name, {}),
-      'source': config.source if name in config.published else '',
+      'published': published.get(name, {}),
+      'source': config.source if name in published else '',
     }
     | _shortened(shares[name])
     for name, found in results.items()
   ]
-  floor = laboratory.floor(config, problem)
   notes = (
     f'{config.protocol}: {problem.name}; {config.measure.samples} samples of '
     f'the {config.measure.weights} weights after the last step.',
-    f'A perfect sampler would have a reverse KL of {floor:.4f}.',
+    f'The floor, the reverse KL of a perfect sampler, is {floor:.4f}.',
     *([config.note] if config.note else []),
     workdir.provenance_in_words(),
   )
@@ -131,7 +134,7 @@ def spread(folder, problem, results):
   tables.write(place, rows, _SPREAD, (note,))
 
 
-def draw(folder, problem, results):
+def draw(folder, config, problem, results):
   """Writes the figures; pictures are of the first seed."""
   shown = {
     name: (found['steps'], found['samples'][0])
@@ -143,7 +146,7 @@ def draw(folder, problem, results):
     drawn = {'samples': figures.samples_over_time(shown, reals)}
     drawn['occupancy'] = figures.occupancy(
       {
-        name: (found['steps'], found['occupancy'][0])
+        name: (found['steps'], found['occupancy'][0] / config.measure.samples)
         for name, found in results.items()
       }
     )

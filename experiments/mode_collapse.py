@@ -79,7 +79,7 @@ def main():
     )
   print(findings.tabulate(folder, config, problem, results, shares))
   findings.spread(folder, problem, results)
-  findings.draw(folder, problem, results)
+  findings.draw(folder, config, problem, results)
   if _EIGENVALUES.value:
     findings.spectra(
       folder,

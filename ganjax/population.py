@@ -152,7 +152,7 @@ def train(
       f'There is no way {way!r} to map runs; choose from auto, '
       f'{", ".join(ways.WAYS)}.'
     )
-  devices = devices or jax.local_devices()
+  devices = (devices or jax.local_devices())[: len(keys)]
   if chunk is None:
     chunk = _fitting(training, keys, numbers, data) * len(devices)
   chunk = math.ceil(min(chunk, len(keys)) / len(devices)) * len(devices)

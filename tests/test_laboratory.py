@@ -65,7 +65,7 @@ def marked(name, *others, slow):
 
 
 def remedies(protocols):
-  """Pairs of a protocol and a remedy; lists of remedies known by now are slow."""
+  """Pairs of a protocol and a remedy; slow where they are like earlier ones."""
   pairs, lists = [], []
   for protocol in protocols:
     own = mode_collapse.get_config(protocol).remedies
