@@ -89,7 +89,8 @@ def tabulate(folder, config, problem, results, shares):
   ]
   notes = (
     f'{config.protocol}: {problem.name}; {config.measure.samples} samples of '
-    f'the {config.measure.weights} weights after the last step.',
+    f'the {config.measure.weights} weights after the last step, unless a '
+    'remedy takes others.',
     f'The floor, the reverse KL of a perfect sampler, is {floor:.4f}.',
     *([config.note] if config.note else []),
     workdir.provenance_in_words(),
@@ -112,13 +113,12 @@ def spread(folder, problem, results):
   rows = []
   for name, found in results.items():
     values = {column.key: [] for column in _SPREAD}
-    reals = _reals(problem, found['samples'].shape[2]).reshape(
-      found['samples'].shape[2], -1
-    )
+    number = found['samples'].shape[2]
+    reals = _reals(problem, number).reshape(number, -1)
     for samples, occupied in zip(
       found['samples'][:, -1], found['occupancy'][:, -1], strict=True
     ):
-      flat = samples.reshape(len(samples), -1).astype(np.float32)
+      flat = _seen(samples).reshape(number, -1)
       measured = {
         **coverage.precision_recall(reals, flat)._asdict(),
         **coverage.density_coverage(reals, flat)._asdict(),
@@ -130,7 +130,7 @@ def spread(folder, problem, results):
     rows.append({'label': name, 'values': values})
   place = folder / 'spread'
   place.mkdir(exist_ok=True)
-  note = f'{len(reals)} samples and reals each; support by all samples.'
+  note = f'{number} samples and reals each; support by all samples.'
   tables.write(place, rows, _SPREAD, (note,))
 
 
@@ -157,7 +157,7 @@ def draw(folder, config, problem, results):
     grids = {
       name: (
         steps,
-        np.stack([pictures.grid(look / 127.5 - 1) for look in samples]),
+        np.stack([pictures.grid(_seen(look)) for look in samples]),
       )
       for name, (steps, samples) in shown.items()
     }
@@ -197,6 +197,11 @@ def spectra(folder, values):
     }
   )
   figures.save(figure, folder / 'eigenvalues.png')
+
+
+def _seen(samples):
+  """Samples as the generator made them, where they are kept as pixels."""
+  return samples / 127.5 - 1 if samples.dtype == np.uint8 else samples
 
 
 def _reals(problem, number):

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import re
 import sys
 
 import jax
@@ -67,7 +68,8 @@ def _parse(argv):
   except OSError as error:  # in search of the config's file
     _fail(' '.join(f'{error}'.split()), 2)
   except (flags.Error, TypeError, ValueError) as error:
-    _fail(f'{error}', 2)
+    # ml_collections puts a config's own error at the end of a trace.
+    _fail(re.split(r'\n\w+Error: ', f'{error}')[-1].strip(), 2)
 
 
 def _fail(sentence, code):

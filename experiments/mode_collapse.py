@@ -8,6 +8,7 @@ the figures into the workdir. The same command goes on where it was stopped;
 more seeds or remedies are added to what is there.
 """
 
+import json
 import pathlib
 import re
 
@@ -53,7 +54,8 @@ def main():
   config, folder = _CONFIG.value, pathlib.Path(_WORKDIR.value)
   if config.protocol == 'dirac':
     return dirac.report(folder, config)
-  names = _REMEDIES.value or list(config.remedies)
+  # As the protocol lists them; a ConfigDict sorts its own.
+  names = _REMEDIES.value or list(json.loads(config.to_json())['remedies'])
   configs = {name: laboratory.remedied(config, name) for name in names}
   shares = {name: _shorten(own) for name, own in configs.items()}
   problem = _problem(config)
@@ -172,7 +174,7 @@ def _spectrum(config, problem, place, name, seeds):
   found = _train(training, problem, place, name, *_ranges(place, seeds)[0])
   run = jax.tree.map(lambda leaf: leaf[0], found.states['run'])
   key = jax.random.fold_in(run.key, run.step)
-  tables = problem.tables(key, problem.data)
+  tables = problem.tables(key, problem.data, config.pack)
   rows = laboratory.rows(config)
   batch = problem.batch(tables, key, 0, rows, problem.data)
   return dynamics.leading(

@@ -166,25 +166,26 @@ def train(
   )
   with bar, signals() as arrived:
     for first in range(0, len(keys), chunk):
-      # The last chunk is filled up, so that it is the same program.
-      rows = np.minimum(np.arange(first, first + chunk), len(keys) - 1)
       members = jax.tree.map(
-        lambda leaf, rows=rows: leaf[rows], (keys, numbers)
+        lambda leaf, first=first: leaf[first : first + chunk], (keys, numbers)
       )
       kept = f'{folder}/{first:06d}' if folder else None
       with _keeping(kept, config) as keeper:
         part = _chunk(
-          training, *members, data, devices, way, keeper, bar, arrived, announce
+          training,
+          *members,
+          data,
+          devices,
+          chunk,
+          way,
+          keeper,
+          bar,
+          arrived,
+          announce,
         )
       if part is None:
         return None
-      own = slice(len(keys) - first)
-      parts.append(
-        part._replace(
-          states=jax.tree.map(lambda leaf, own=own: leaf[own], part.states),
-          records=jax.tree.map(lambda leaf, own=own: leaf[own], part.records),
-        )
-      )
+      parts.append(part)
       way = part.way
   return Population(
     states=_joined([part.states for part in parts]),
@@ -203,9 +204,24 @@ def _joined(trees):
 
 
 def _chunk(
-  training, keys, numbers, data, devices, way, keeper, bar, arrived, announce
+  training,
+  keys,
+  numbers,
+  data,
+  devices,
+  filled,
+  way,
+  keeper,
+  bar,
+  arrived,
+  announce,
 ):
-  """The `Population` of members that fit the devices at once, or None."""
+  """The `Population` of members that fit the devices at once, or None.
+
+  Its last member stands in where there are fewer than `filled`, so that each
+  device has as many, and each chunk is the same program. What is kept knows
+  nothing of that: other devices may go on with it.
+  """
   looks = training.steps // training.every
   init = ways.started(training)
   states = jax.eval_shape(init, keys, numbers, data)
@@ -225,21 +241,25 @@ def _chunk(
     records = jax.tree.map(np.array, kept['records'])
     seconds, way = about['seconds'], about['way']
     bar.update(reached * training.every)
-  share = len(keys) // len(devices)
+  share = filled // len(devices)
+  starts = range(0, filled, share)
   shares = [
     jax.device_put(
       jax.tree.map(
-        lambda leaf, first=first: leaf[first : first + share], (states, numbers)
+        lambda leaf, start=start: leaf[
+          np.minimum(np.arange(start, start + share), len(keys) - 1)
+        ],
+        (states, numbers),
       ),
       device,
     )
-    for first, device in zip(range(0, len(keys), share), devices, strict=True)
+    for start, device in zip(starts, devices, strict=True)
   ]
   shared = [jax.device_put(data, device) for device in devices]
 
   def all_states():
     own = [jax.device_put(states, devices[0]) for states, _ in shares]
-    return _joined(own)
+    return jax.tree.map(lambda leaf: leaf[: len(keys)], _joined(own))
 
   saved = time.monotonic()
   with concurrent.futures.ThreadPoolExecutor(len(devices)) as pool:
@@ -253,12 +273,12 @@ def _chunk(
         (states, numbers)
         for (states, _), (_, numbers) in zip(done, shares, strict=True)
       ]
-      for device, (_, record) in enumerate(done):
-        rows = slice(device * share, (device + 1) * share)
+      for start, (_, record) in zip(starts, done, strict=True):
+        rows = range(start, min(start + share, len(keys)))
         for all_, own in zip(
           jax.tree.leaves(records), jax.tree.leaves(record), strict=True
         ):
-          all_[rows, reached] = own
+          all_[rows, reached] = own[: len(rows)]
       reached += 1
       seconds += time.monotonic() - begun
       bar.update(training.every)

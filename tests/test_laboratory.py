@@ -71,7 +71,7 @@ def remedies(protocols):
     own = mode_collapse.get_config(protocol).remedies
     for number, name in enumerate(own):
       stepped = protocol == 'ring' and name in STEPPED
-      again = own in lists and number > 0
+      again = number > 0 and (own in lists or protocol in STACKED)
       pairs.append(marked(name, protocol, slow=stepped or again))
     lists.append(own)
   return pairs

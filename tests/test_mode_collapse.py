@@ -147,9 +147,6 @@ def test_an_unknown_remedy_is_one_sentence(program, tmp_path):
   assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.xfail(
-  strict=True, reason='launch shows the trace that ml_collections puts there'
-)
 def test_an_unknown_protocol_is_one_sentence(program, tmp_path):
   code, _, err = program(
     'mode_collapse',
