@@ -3,24 +3,19 @@
 import pathlib
 import re
 
-import pytest
-
 README = pathlib.Path(__file__).resolve().parents[1] / 'README.md'
 SNIPPETS = re.findall(r'```python\n(.*?)```', README.read_text(), re.DOTALL)
 
 
-@pytest.fixture(scope='module')
-def names():
-  return {}
-
-
-@pytest.mark.parametrize('number', range(len(SNIPPETS)))
-def test_a_snippet_runs(number, names, tmp_path_factory, monkeypatch):
-  monkeypatch.chdir(tmp_path_factory.getbasetemp())
-  # Later snippets use names of earlier ones; the lengths of runs are cut.
-  short = re.sub(r'(?<=number=)2_000|(?<=, )1_000(?=\))', '3', SNIPPETS[number])
-  short = short.replace('5_000, 10', '4, 2')
-  exec(compile(short, f'README snippet {number}', 'exec'), names)
+def test_every_snippet_runs(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  # Later snippets use names of earlier ones, so they are one test, which no
+  # two workers can share; the lengths of runs are cut.
+  names = {}
+  for number, snippet in enumerate(SNIPPETS):
+    short = re.sub(r'(?<=number=)2_000|(?<=, )1_000(?=\))', '3', snippet)
+    short = short.replace('5_000, 10', '4, 2')
+    exec(compile(short, f'README snippet {number}', 'exec'), names)
 
 
 def test_the_commands_name_what_there_is():
