@@ -176,7 +176,6 @@ def draw(folder, config, problem, results):
     )
   for name, figure in drawn.items():
     figures.save(figure, folder / f'{name}.png')
-  return drawn
 
 
 def _series(results, name):
