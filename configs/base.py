@@ -26,7 +26,8 @@ def get_config():
     split='train',
     resolution=32,
     channels=0,  # 1, 3, 4, or 0 for what is stored
-    crop='center',  # stretch, pad
+    crop='center',  # top (for portraits), stretch, pad
+    mirror=False,  # half of the images, left to right
     road='auto',  # device, host, stream (decodes as it goes)
   )
   config.dtype = 'float32'  # of the computation; bfloat16 on accelerators
@@ -58,6 +59,7 @@ def get_config():
       dragan=dict(weight=0.0, every=1, spread=0.5, target=1.0),
       jensen_shannon=dict(weight=0.0, every=1),
       lecam=dict(weight=0.0, every=1, decay=0.99),
+      drift=dict(weight=0.0, every=1),
     ),
   )
   adam = dict(name='adam', learning_rate=2e-4, b1=0.5, b2=0.999)
@@ -78,3 +80,17 @@ def get_config():
   config.samples = dict(every=6_000)
   config.checkpoint = dict(every=15_000, keep=3)
   return config
+
+
+def preset(name, *presets):
+  """The function of that name among the presets of a config file.
+
+  Raises:
+    ValueError: if there is none.
+  """
+  named = {preset.__name__: preset for preset in presets}
+  if name not in named:
+    raise ValueError(
+      f'There is no preset {name!r}; choose from {", ".join(named)}.'
+    )
+  return named[name]

@@ -1,35 +1,44 @@
 """Measures a trained generator against its data, and prints and writes a table.
 
   python -m experiments.evaluate --workdir runs/dcgan
+  python -m experiments.evaluate --workdir runs/msg --checkpoints all \
+    --metrics fid,swd,change
 
-FID and KID are taken on features that the table names: those of a classifier
-of the data where it has labels (trained once, and kept), else of an untrained
-network. The same figures for held-out reals stand beside the samples'.
+FID, KID and prdc (precision, recall, density, coverage) are taken on features
+that the table names: those of a classifier of the data where it has labels
+(trained once, and kept), else of an untrained network. The same figures for
+held-out reals stand beside the samples'. What was measured before, in the same
+way, is not measured again.
 """
 
-import json
+import functools
 import pathlib
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from absl import flags
 from tqdm import tqdm
 
-from experiments import launch, workdir
-from ganjax import build, classifier
+from experiments import launch, ledger, measures, workdir
+from ganjax import build, classifier, pictures
 from ganjax.data import images
-from ganjax.metrics import diversity, frechet
 from ganjax.networks import features
 
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Of a training.')
 _METRICS = flags.DEFINE_list(
-  'metrics', ['fid', 'kid', 'distance', 'ms_ssim'], 'Which to take.'
+  'metrics',
+  ['fid', 'kid', 'distance', 'ms_ssim'],
+  'Which to take, of fid, kid, swd (minutes for 10,000 samples), prdc, '
+  'ms_ssim, distance and change (of the images of the same latents from '
+  'checkpoint to checkpoint).',
+)
+_CHECKPOINTS = flags.DEFINE_enum(
+  'checkpoints', 'newest', ['newest', 'all'], 'Which of those that are kept.'
 )
 _SAMPLES = flags.DEFINE_integer(
   'samples',
   10_000,
-  'How many to draw; reals are as many, if there are.',
+  'How many to draw; held-out reals are as many, if there are.',
   lower_bound=2,
 )
 _FEATURES = flags.DEFINE_enum(
@@ -38,7 +47,7 @@ _FEATURES = flags.DEFINE_enum(
 _HELD_OUT = flags.DEFINE_string(
   'held_out', 'test', 'Split of the reals to compare with; empty for none.'
 )
-_SEED = flags.DEFINE_integer('seed', 0, 'Which latents, and which pairs.')
+_SEED = flags.DEFINE_integer('seed', 0, 'Which latents, pairs, patches.')
 _WEIGHTS = flags.DEFINE_enum(
   'weights', 'ema', ['ema', 'raw'], 'Moving average, or as trained.'
 )
@@ -47,66 +56,124 @@ flags.mark_flag_as_required('workdir')
 
 def main():
   """Writes `evaluation.json` into the workdir and prints it as a table."""
-  known = {'fid', 'kid', 'distance', 'ms_ssim'}
+  _check()
+  folder = pathlib.Path(_WORKDIR.value)
+  config, shape = workdir.described(folder)
+  config.data.road = 'auto'  # All reals, where training streamed them.
+  data = build.dataset(config)
+  seen = _features(config, data)
+  reals = measures.shown(data.images, seen.apply)
+  settings = {
+    'features': seen.name,
+    'data': f'{data.name}, {len(data.images)} images',
+    'split': config.data.split,
+    'resizing': f'{config.data.crop} to {shape[0]} pixels; what a stage of '
+    'growth makes smaller is enlarged by nearest pixels',
+    'seed': _SEED.value,
+  }
+  path = folder / 'evaluation.json'
+  rows, asked = ledger.read(path), []
+
+  def take(about, pixels, **others):
+    row = ledger.row(rows, {**about, 'settings': settings})
+    _fill(row, reals, lambda: measures.shown(pixels(), seen.apply), others)
+    asked.append(row)
+    ledger.write(path, rows)
+
+  before = None
+  for run in tqdm(_moments(folder), unit='moment', disable=None):
+    about = {
+      'subject': f'samples ({_WEIGHTS.value})',
+      'step': int(run.state.step),
+      'images_shown': workdir.shown(run),
+      'number': _SAMPLES.value,
+    }
+    others = {}
+    if 'change' in _METRICS.value:
+      now = _followed(run), about['images_shown']
+      if before:
+        others['change'] = functools.partial(_change, before, now)
+      before = now
+    take(about, functools.partial(_samples, run), **others)
+  held_out = _held_out(config)
+  if held_out is not None:
+    chosen = measures.some(held_out.images, _SAMPLES.value, _SEED.value)
+    about = {'subject': f'reals, {held_out.name}', 'number': len(chosen)}
+    take(about, lambda: chosen)
+
+  print(ledger.text(asked, _METRICS.value))
+  print(f'Written to {path}.')
+  return 0
+
+
+def _check():
+  known = {*measures.MEASURES, 'change'}
   if unknown := sorted(set(_METRICS.value) - known):
     raise ValueError(
       f'There is no metric {unknown[0]!r}; choose from '
       f'{", ".join(sorted(known))}.'
     )
-  run = workdir.trained(_WORKDIR.value)
-  run.config.data.road = 'auto'  # All reals, where training streamed them.
-  data = build.dataset(run.config)
-  seen = _features(run.config, data)
-  reals = features.in_batches(seen.apply, data.images)
-  subjects = {f'samples ({_WEIGHTS.value})': _samples(run)}
-  held_out = _held_out(run.config)
-  if held_out is not None:
-    subjects[f'reals, {held_out.name}'] = held_out.images[: _SAMPLES.value]
+  if 'change' in _METRICS.value and _CHECKPOINTS.value != 'all':
+    raise ValueError(
+      'The metric change compares the moments of a run; give --checkpoints=all.'
+    )
 
-  rows = []
-  for name, shown in subjects.items():
-    row = {'subject': name, 'number': len(shown)}
-    if {'fid', 'kid'} & set(_METRICS.value):
-      extracted = features.in_batches(seen.apply, shown)
-    if 'fid' in _METRICS.value:
-      row['fid'] = frechet.fid(reals, extracted)
-    if 'kid' in _METRICS.value:
-      row['kid'], row['kid_std'] = frechet.kid(
-        reals, extracted, seed=_SEED.value
-      )
-    few = images.scale(jnp.asarray(shown[:1000]))
-    if 'distance' in _METRICS.value:
-      row['distance'] = float(diversity.pairwise_distance(few))
-    if 'ms_ssim' in _METRICS.value:
-      key = jax.random.key(_SEED.value)
-      row['ms_ssim'] = float(diversity.diversity(few, 1000, key))
-    rows.append(row)
 
-  report = {
-    'measures': rows,
-    'features': seen.name,
-    'reference': f'{data.name}, {len(data.images)} images',
-    'weights': _WEIGHTS.value,
-    'step': int(run.state.step),
-    'seed': _SEED.value,
-    **workdir.provenance(),
-  }
-  path = pathlib.Path(_WORKDIR.value) / 'evaluation.json'
-  path.write_text(json.dumps(report, indent=2) + '\n')
-  _print(rows)
-  print(f'Features of FID and KID: {seen.name}; against {report["reference"]}.')
-  print(f'Distance and MS-SSIM: among 1,000 images. Written to {path}.')
-  return 0
+def _moments(folder):
+  if _CHECKPOINTS.value == 'all':
+    return workdir.moments(folder)
+  return [workdir.trained(folder)]
+
+
+def _fill(row, reals, shown, others):
+  """Adds to a row what it lacks.
+
+  Args:
+    row: a dict of JSON values.
+    reals: a `measures.Shown`.
+    shown: `() -> measures.Shown`; not called if nothing is lacking.
+    others: from a measure's name to `() -> values, how`.
+  """
+  shown = functools.cache(shown)
+  for name in _METRICS.value:
+    if name in row['how']:
+      continue
+    if name in measures.MEASURES:
+      measure = measures.MEASURES[name]
+      values, how = measure.take(reals, shown(), _SEED.value)
+    elif name in others:
+      values, how = others[name]()
+    else:
+      continue
+    row.update(values)
+    row['how'][name] = how
 
 
 def _samples(run):
   """Samples as uint8, as pictures are stored, `[N, H, W, C]`."""
   draw = workdir.generator(run, _WEIGHTS.value)
   key, noise_key = jax.random.split(jax.random.key(_SEED.value))
-  return features.in_batches(
-    lambda latents: images.quantize(draw(latents, noise_key)),
+  pixels = features.in_batches(
+    lambda latents: images.quantize(pictures.finest(draw(latents, noise_key))),
     run.game.prior(key, _SAMPLES.value),
   )
+  return pictures.enlarged(pixels, run.shape[0])
+
+
+def _followed(run):
+  """The images of the same latents at each moment, by resolution."""
+  draw = jax.jit(workdir.generator(run, _WEIGHTS.value))
+  key, noise_key = jax.random.split(jax.random.key(_SEED.value))
+  latents = run.game.prior(key, measures.LATENTS)
+  return measures.levels(draw(latents, noise_key), run.shape[0])
+
+
+def _change(before, now):
+  values = {
+    'change': measures.change(before[0], now[0]),
+    'change_since': before[1],
+  }
+  return values, {'latents': measures.LATENTS}
 
 
 def _features(config, data):
@@ -145,17 +212,6 @@ def _held_out(config):
   except ValueError as error:
     tqdm.write(f'No held-out reals: {error}')
     return None
-
-
-def _print(rows):
-  table = [list(rows[0])] + [
-    [f'{v:.4f}' if isinstance(v, float) else str(v) for v in row.values()]
-    for row in rows
-  ]
-  widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-  for line in table:
-    cells = zip(line, widths, strict=True)
-    print(' | '.join(cell.ljust(width) for cell, width in cells))
 
 
 if __name__ == '__main__':

@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import sys
+import warnings
 
 import jax
 from absl import app, flags, logging
@@ -28,6 +29,7 @@ def run(main):
   def guarded(argv):
     if len(argv) > 1:
       _fail(f'There is no use for {argv[1]!r}; flags begin with two dashes.', 2)
+    warnings.formatwarning = _as_sentence
     if not flags.FLAGS['verbosity'].present:
       logging.set_verbosity(logging.WARNING)
     _cache_programs()
@@ -81,6 +83,10 @@ def cache():
   """The folder of what is made once and kept between runs."""
   home = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
   return pathlib.Path(home) / 'ganjax'
+
+
+def _as_sentence(message, *place, **line):
+  return f'Warning: {message}\n'
 
 
 def _cache_programs():

@@ -1,12 +1,14 @@
 """Draws pictures of a trained generator: a grid, and ways between latents.
 
 python -m experiments.sample --workdir runs/dcgan --grid 8x8 --interpolate 8
+python -m experiments.sample --workdir runs/msg --pyramid --truncation .7
 """
 
 import pathlib
 import re
 
 import jax
+import numpy as np
 from absl import flags
 from tqdm import tqdm
 
@@ -21,6 +23,14 @@ _INTERPOLATE = flags.DEFINE_integer(
   'Steps of a second picture, each row of which goes from '
   'one sample to another; 0 for none.',
   lower_bound=0,
+)
+_PYRAMID = flags.DEFINE_bool(
+  'pyramid', False, 'Another picture, of all resolutions of a row of samples.'
+)
+_TRUNCATION = flags.DEFINE_float(
+  'truncation',
+  1.0,
+  'How far styles lie from their mean: 1 as they are, 0 all at the mean.',
 )
 _SEED = flags.DEFINE_integer('seed', 0, 'Which latents.')
 _WEIGHTS = flags.DEFINE_enum(
@@ -44,28 +54,48 @@ def main():
   rows, columns = map(int, size.groups())
   run = workdir.trained(_WORKDIR.value)
   keys = jax.random.split(jax.random.key(_SEED.value), 3)
-  draw = jax.jit(workdir.generator(run, _WEIGHTS.value))
+  draw = jax.jit(
+    workdir.generator(run, _WEIGHTS.value, truncation=_TRUNCATION.value)
+  )
 
   def write(path, images, columns):
     path.parent.mkdir(parents=True, exist_ok=True)
     pictures.save(path, pictures.grid(images, columns), _ZOOM.value)
     tqdm.write(
-      f'{path}: {len(images)} samples, {_WEIGHTS.value} weights, '
-      f'seed {_SEED.value}'
+      f'{path}: {len(images)} images, {_WEIGHTS.value} weights, '
+      f'seed {_SEED.value}, truncation {_TRUNCATION.value:g}'
     )
 
   path = pathlib.Path(
     _OUTPUT.value or pathlib.Path(_WORKDIR.value) / 'grid.png'
   )
   starts = run.game.prior(keys[0], rows * columns)
-  write(path, draw(starts, keys[2]), columns)
+  samples = draw(starts, keys[2])
+  write(path, pictures.finest(samples), columns)
+  if _PYRAMID.value:
+    levels = _levels(samples, columns)
+    write(path.with_stem(f'{path.stem}-pyramid'), levels, columns)
   if _INTERPOLATE.value:
     ends = run.game.prior(keys[1], rows)
     way = pictures.interpolate(starts[:rows], ends, _INTERPOLATE.value)
     latents = way.swapaxes(0, 1).reshape(-1, way.shape[-1])
     path = path.with_stem(f'{path.stem}-interpolation')
-    write(path, draw(latents, keys[2]), _INTERPOLATE.value)
+    write(path, pictures.finest(draw(latents, keys[2])), _INTERPOLATE.value)
   return 0
+
+
+def _levels(samples, number):
+  """The first samples at each resolution, as large as the finest."""
+  levels = sorted(jax.tree.leaves(samples), key=lambda leaf: leaf.shape[1])
+  if len(levels) == 1:
+    raise ValueError(
+      '--pyramid shows all resolutions of a sample, but this generator makes '
+      'one; leave it out, or train configs/msg.py.'
+    )
+  side = levels[-1].shape[1]
+  return np.concatenate(
+    [pictures.enlarged(level[:number], side) for level in levels]
+  )
 
 
 if __name__ == '__main__':

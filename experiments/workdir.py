@@ -1,5 +1,6 @@
-"""The folder of a run: its config, and the state that it has reached."""
+"""The folder of a run: its config, and the states that it has reached."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -11,7 +12,7 @@ from typing import NamedTuple
 import jax
 from ml_collections import ConfigDict
 
-from ganjax import blueprint, build, checkpoint, parallel, pictures
+from ganjax import build, checkpoint, dispatch, game, parallel
 from ganjax.game import Game
 from ganjax.steps import TrainState
 
@@ -87,7 +88,7 @@ def provenance_in_words():
 
 
 class Trained(NamedTuple):
-  """A run as it stands: its config, its shapes and its newest state."""
+  """A run at one moment: its config, its shapes, and its state there."""
 
   config: ConfigDict
   shape: tuple
@@ -95,11 +96,11 @@ class Trained(NamedTuple):
   state: TrainState
 
 
-def trained(workdir):
-  """The `Trained` of the run in a folder.
+def described(workdir):
+  """The config of the run in a folder, and the shape of one of its examples.
 
   Raises:
-    FileNotFoundError: if no run was started there, or none saved yet.
+    FileNotFoundError: if no run was started there.
   """
   workdir = pathlib.Path(workdir)
   if not (workdir / 'run.json').exists():
@@ -108,40 +109,76 @@ def trained(workdir):
       'workdir of a training.'
     )
   config = ConfigDict(json.loads((workdir / 'config.json').read_text()))
-  shape = tuple(json.loads((workdir / 'run.json').read_text())['shape'])
-  manager = checkpoint.reader(workdir / 'checkpoints')
-  state = restore(manager, build.start(config, shape), parallel.mesh(1))
-  checkpoint.close(manager)
-  if state is None:
+  return config, tuple(json.loads((workdir / 'run.json').read_text())['shape'])
+
+
+def trained(workdir):
+  """The newest `Trained` of the run in a folder.
+
+  Raises:
+    FileNotFoundError: if no run was started there, or none saved yet.
+  """
+  return next(_kept(workdir, lambda steps: [steps]))
+
+
+def moments(workdir):
+  """Yields the `Trained` of each checkpoint that a folder keeps, in order.
+
+  Raises:
+    FileNotFoundError: as `trained`.
+  """
+  return _kept(workdir, lambda steps: [[step] for step in sorted(steps)])
+
+
+def _kept(workdir, chosen):
+  """Yields the newest sound `Trained` among each of the steps chosen of all."""
+  config, shape = described(workdir)
+  manager = checkpoint.reader(pathlib.Path(workdir) / 'checkpoints')
+  start, found = build.start(config, shape), False
+  with contextlib.closing(manager):
+    for steps in chosen(manager.all_steps()):
+      state = restore(manager, start, parallel.mesh(1), steps)
+      if state is not None:
+        found = True
+        played = build.game(config, shape, int(state.step))
+        yield Trained(config, shape, played, state)
+  if not found:
     raise FileNotFoundError(
       f'{workdir} holds no checkpoint yet; train longer, or set '
       'checkpoint.every to fewer images.'
     )
-  game = blueprint.objective(config, shape)(state.step)
-  return Trained(config, shape, game, state)
 
 
-def generator(run, weights):
-  """The function `(latents, key) -> images [N, H, W, C]` of a `Trained`.
+def shown(run):
+  """How many images a `Trained` has been shown."""
+  phases = build.phases(run.config, run.shape)
+  return dispatch.shown(phases, int(run.state.step))
+
+
+def generator(run, weights, truncation=1.0):
+  """The function `(latents, key) -> images` of a `Trained`, or a tree of them.
 
   Args:
     run: a `Trained`.
     weights: 'ema', the moving average, or 'raw', as they were trained.
+    truncation: the psi of `game.truncated`, with the mean of 4,096 latents.
   """
   params = {'ema': run.state.ema_params, 'raw': run.state.params.generator}
-  own, buffers = params[weights], run.state.buffers
-  return lambda latents, key: pictures.finest(
-    run.game.sample(own, buffers, latents, key)
-  )
+  own, buffers, played = params[weights], run.state.buffers, run.game
+  if truncation != 1:
+    many = played.prior(jax.random.key(0), 4096)
+    played = game.truncated(played, truncation, many)
+  return lambda latents, key: played.sample(own, buffers, latents, key)
 
 
-def restore(manager, start, mesh):
+def restore(manager, start, mesh, steps=None):
   """The newest sound state of a run on the mesh, or None.
 
   Args:
     manager: of `checkpoint.manager`.
     start: `() -> TrainState`, for the shapes.
     mesh: with an axis 'data'.
+    steps: among which to choose; all that are kept, if None.
   """
   abstract = jax.tree.map(
     lambda leaf: jax.ShapeDtypeStruct(
@@ -149,7 +186,7 @@ def restore(manager, start, mesh):
     ),
     jax.eval_shape(start),
   )
-  return checkpoint.restore(manager, abstract)
+  return checkpoint.restore(manager, abstract, steps)
 
 
 def _flat(values, prefix=''):

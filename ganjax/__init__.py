@@ -9,6 +9,7 @@ from ganjax import (
   descents,
   dirac,
   dynamics,
+  growth,
   losses,
   parallel,
   pictures,
@@ -18,9 +19,35 @@ from ganjax import (
   steps,
 )
 from ganjax.data import images, order, roads, toy
-from ganjax.game import Game, Regularizer, Turn, gan, lazily, stateless
-from ganjax.metrics import coverage, diversity, frechet, modes, support
-from ganjax.networks import dcgan, features, layers, linen, mlp
+from ganjax.game import (
+  Game,
+  Regularizer,
+  Turn,
+  gan,
+  lazily,
+  stateless,
+  truncated,
+)
+from ganjax.metrics import (
+  coverage,
+  diversity,
+  frechet,
+  modes,
+  support,
+  wasserstein,
+)
+from ganjax.networks import (
+  dcgan,
+  equalized,
+  features,
+  layers,
+  linen,
+  mlp,
+  msg,
+  progressive,
+  resample,
+  stylegan,
+)
 from ganjax.players import Discriminator, Generator, Pair
 
 __all__ = [
@@ -36,9 +63,11 @@ __all__ = [
   'dirac',
   'diversity',
   'dynamics',
+  'equalized',
   'features',
   'frechet',
   'gan',
+  'growth',
   'images',
   'layers',
   'lazily',
@@ -46,15 +75,21 @@ __all__ = [
   'losses',
   'mlp',
   'modes',
+  'msg',
   'order',
   'parallel',
   'pictures',
   'priors',
+  'progressive',
   'regularizers',
   'remedies',
+  'resample',
   'roads',
   'stateless',
   'steps',
+  'stylegan',
   'support',
   'toy',
+  'truncated',
+  'wasserstein',
 ]

@@ -6,7 +6,6 @@ arguments. Numbers may be traced (set them under `config.ignore_type()`), so a
 population of configs that differ in numbers can be one program.
 """
 
-import difflib
 import functools
 import inspect
 
@@ -14,6 +13,7 @@ import jax.numpy as jnp
 import optax
 
 from ganjax import (
+  architectures,
   descents,
   game,
   losses,
@@ -22,7 +22,7 @@ from ganjax import (
   remedies,
   steps,
 )
-from ganjax.networks import dcgan, layers, mlp, stacked, toy
+from ganjax.choice import choose
 from ganjax.players import Pair
 
 _losses = {
@@ -63,133 +63,6 @@ _rules = {
     steps.extragradient, config, 'unroll'
   ),
 }
-
-_norms = {
-  'none': None,
-  'batch': functools.partial(layers.BatchNorm, momentum=0.8),
-}
-
-# What a discriminator may see of the whole batch, before its last layer.
-_statistics = {
-  'none': lambda **arguments: None,
-  'stddev': lambda group, **others: functools.partial(
-    layers.MinibatchStd, group or None
-  ),
-  'discrimination': lambda kernels, size, **others: functools.partial(
-    layers.MinibatchDiscrimination, kernels, size
-  ),
-}
-
-
-def _judging(section):
-  """The arguments of a discriminator, its statistics as a module factory."""
-  arguments = dict(section)
-  statistics = dict(arguments.pop('statistics'))
-  make = choose('statistics', _statistics, statistics.pop('name'))
-  return arguments | {'statistics': make(**statistics)}
-
-
-def _dcgan(config, shape, dtype):
-  resolution, _, channels = shape
-  return Pair(
-    dcgan.generator(resolution, channels, dtype=dtype, **config.generator),
-    dcgan.discriminator(
-      resolution, channels, dtype=dtype, **_judging(config.discriminator)
-    ),
-  )
-
-
-def _mlp(config, shape, dtype):
-  arguments = dict(config.generator)
-  norm = choose('norm', _norms, arguments.pop('norm'))
-  return Pair(
-    mlp.generator(
-      shape,
-      activation=mlp.leaky_relu,
-      output=jnp.tanh,
-      norm=norm,
-      dtype=dtype,
-      **arguments,
-    ),
-    mlp.discriminator(
-      activation=mlp.leaky_relu,
-      dtype=dtype,
-      **_judging(config.discriminator),
-    ),
-  )
-
-
-def _published(pair):
-  """A pair as its paper has it: the generator's section is all of its own."""
-  return lambda config, shape, dtype: pair(
-    **config.generator, **_judging(config.discriminator)
-  )
-
-
-_networks = {
-  'dcgan': _dcgan,
-  'mlp': _mlp,
-  'plain_toy': _published(toy.plain),
-  'pacgan_toy': _published(toy.pacgan),
-  'unrolled_toy': _published(toy.unrolled),
-  'unrolled_demo_toy': _published(toy.unrolled_demo),
-  'wgan_gp_toy': _published(toy.wgan_gp),
-  'unrolled_stacked': _published(stacked.unrolled),
-  'pacgan_stacked': _published(stacked.pacgan),
-  'residual_stacked': _published(stacked.residual),
-}
-
-_dtypes = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
-
-
-def choose(kind, table, name):
-  """The table's entry of that name.
-
-  Args:
-    kind: what the table holds, in the singular, for the message.
-    table: from names to anything.
-    name: which one.
-
-  Raises:
-    ValueError: if there is none, with the nearest name and all of them.
-  """
-  if name in table:
-    return table[name]
-  near = difflib.get_close_matches(name, table, 1)
-  hint = ''.join(f' did you mean {other!r}?' for other in near)
-  raise ValueError(
-    f'There is no {kind} {name!r};{hint} choose from '
-    f'{", ".join(sorted(table))}.'
-  )
-
-
-def networks(config, shape):
-  """The `Pair` of networks of a config, for examples of a shape.
-
-  Raises:
-    ValueError: if the config names no network, or gives it other arguments.
-  """
-  network = choose('network', _networks, config.network)
-  dtype = choose('dtype', _dtypes, config.dtype)
-  try:
-    pair = network(config, shape, dtype)
-  except (KeyError, TypeError) as error:
-    raise ValueError(
-      f'The network {config.network!r} takes other arguments than the sections '
-      f'generator and discriminator of this config hold ({error}); start from '
-      'a config that is made for it.'
-    ) from error
-  generator, discriminator = (
-    remedies.spectral(network) if normalized else network
-    for network, normalized in zip(
-      pair,
-      (config.spectral.generator, config.spectral.discriminator),
-      strict=True,
-    )
-  )
-  if config.pack > 1:
-    discriminator = remedies.pack(discriminator, config.pack)
-  return Pair(generator, discriminator)
 
 
 def _remaining(step, over):
@@ -267,8 +140,13 @@ def _off(number):
   return _is(number, 0)
 
 
-def objective(config, shape):
+def objective(config, shape, grown=lambda step: {}):
   """The game of a config, for examples of a shape: a function `step -> Game`.
+
+  Args:
+    config: the config.
+    shape: of an example, as the data have it.
+    grown: `step -> dict` of what networks that grow are to be at a step.
 
   Raises:
     ValueError: if the config names what there is not, or what does not fit.
@@ -288,21 +166,21 @@ def objective(config, shape):
     penalties(config.regularizers.discriminator),
   )
 
-  pair, noise, top = (
-    networks(config, shape),
-    config.instance_noise,
-    config.top_k,
-  )
+  noise, top = config.instance_noise, config.top_k
+  architectures.networks(config, shape)  # Raises here, not at a first step.
 
   def at(step):
-    discriminator, selected = pair.discriminator, loss
+    generator, discriminator = architectures.networks(
+      config, shape, **grown(step)
+    )
+    selected = loss
     if not _off(noise.std):
       left = _remaining(step, noise.steps) if noise.steps else 1.0
       discriminator = remedies.instance_noise(discriminator, noise.std * left)
     if not _is(top.share, 1):
       left = _remaining(step, top.steps) if top.steps else 0.0
       selected = losses.top_k(loss, top.share + (1 - top.share) * left)
-    played = game.gan(pair.generator, discriminator, selected, draw, terms)
+    played = game.gan(generator, discriminator, selected, draw, terms)
     if not _off(config.consensus):
       played = remedies.consensus(played, config.consensus)
     if not _off(config.historical_averaging):

@@ -117,7 +117,7 @@ def save(manager, step, state, config):
     )
 
 
-def restore(manager, abstract):
+def restore(manager, abstract, steps=None):
   """Returns the newest state that is bit for bit as saved, or None.
 
   A step that cannot be read or fails its checksums is renamed, as in
@@ -127,6 +127,7 @@ def restore(manager, abstract):
     manager: from `manager`.
     abstract: the tree of `jax.eval_shape`, or of `jax.ShapeDtypeStruct` with
       the shardings that the arrays shall have.
+    steps: among which to choose; all that are kept, if None.
 
   Raises:
     OSError: if a save under way fails.
@@ -137,7 +138,8 @@ def restore(manager, abstract):
   wanted = _by_path(abstract)
   # Read into numpy first: no fault of `abstract` may be taken for damage.
   target = {path: _target(like) for path, like in wanted.items()}
-  for step in sorted(manager.all_steps(), reverse=True):
+  steps = manager.all_steps() if steps is None else steps
+  for step in sorted(steps, reverse=True):
     arrays, misfits, damage = {}, [], None
     try:
       stored = _records(manager, step)[1]['leaves']

@@ -24,6 +24,9 @@ class Phase(NamedTuple):
     rows: real images that one step takes.
     steps: how long the phase lasts.
     begin: `state -> state`, just before its first step.
+    show: `(pixels, key, first) -> images`, how stored pixels, uint8, become
+      what the step is given; `first` is the number of the first in the run.
+    title: what to call it, in words.
   """
 
   step: Callable
@@ -31,6 +34,8 @@ class Phase(NamedTuple):
   rows: int
   steps: int
   begin: Callable = lambda state: state
+  show: Callable = lambda pixels, key, first: images.scale(pixels)
+  title: str = ''
 
 
 class Road(NamedTuple):
@@ -108,11 +113,12 @@ def steps_together(params):
   return 1 if convolutional and jax.default_backend() == 'cpu' else 32
 
 
-def dispatches(phases, state, road, mesh, together, announce):
+def dispatches(phases, state, road, mesh, together, compiled):
   """Yields `(phase, state, metrics, step)` after each dispatch, to the end.
 
   Metrics are stacked over the steps of the dispatch. Going on from any state
   that was yielded gives the same states, bit for bit, as not having stopped.
+  Phases with the same step and rows are one program.
 
   Args:
     phases: a sequence of `Phase`.
@@ -120,12 +126,13 @@ def dispatches(phases, state, road, mesh, together, announce):
     road: a `Road`.
     mesh: with an axis 'data'.
     together: steps in one dispatch; the last of a phase may have fewer.
-    announce: is told in words how long compiling took.
+    compiled: is called with the phase, the steps in one dispatch and the
+      seconds that compiling took.
   """
   # On the host: roads ask for it outside of the compiled program.
   words = np.asarray(jax.random.key_data(data_key(state)))
   key = jax.random.wrap_key_data(words)
-  step, first = int(state.step), 0
+  step, first, programs = int(state.step), 0, {}
   for phase in phases:
     last = first + phase.steps
     if step == first:
@@ -135,15 +142,16 @@ def dispatches(phases, state, road, mesh, together, announce):
       steps = min(together, last - step)
       start = shown(phases, first) + phase.rows * (step - first)
       with contextlib.closing(road.feed(key, start, phase.rows, steps)) as feed:
-        program = None
+        # Unsigned and modulo 2^32, for a run may show more than 2^31 images.
+        began = np.uint32(first), np.uint32(shown(phases, first) % 2**32)
+        which = phase.step, phase.rows, steps
         for fed in feed:
-          if program is None:
+          if which not in programs:
             before = time.monotonic()
-            dispatch = _program(phase, road, mesh, first, shown(phases, first))
-            program = dispatch(steps).lower(state, fed).compile()
-            seconds = time.monotonic() - before
-            announce(f'Compiled {steps} step(s) a dispatch in {seconds:.1f} s.')
-          state, metrics = program(state, fed)
+            program = _program(phase, road, mesh, steps)
+            programs[which] = program.lower(state, fed, began).compile()
+            compiled(phase, steps, time.monotonic() - before)
+          state, metrics = programs[which](state, fed, began)
           step += steps
           yield phase, state, metrics, step
           if step + steps > last:
@@ -151,31 +159,32 @@ def dispatches(phases, state, road, mesh, together, announce):
     first = last
 
 
-def _program(phase, road, mesh, first_step, first_image):
-  """Jitted `(state, fed) -> (state, metrics)` of a number of steps."""
+def _program(phase, road, mesh, steps):
+  """Jitted `(state, fed, began) -> (state, metrics)` of a number of steps.
+
+  Began: the step and the image that the phase began with.
+  """
   step = parallel.spread(phase.step, mesh)
 
-  def one(state, fed, turn):
-    # Unsigned and modulo 2^32, for a run may show more than 2^31 images.
-    done = (state.step - first_step).astype(jnp.uint32)
-    position = jnp.uint32(first_image % 2**32) + done * jnp.uint32(phase.rows)
-    batch = road.batch(fed, data_key(state), position, turn, phase.rows)
-    return step(state, images.scale(batch))
+  def one(state, fed, began, turn):
+    first_step, first_image = began
+    done = state.step.astype(jnp.uint32) - first_step
+    position = first_image + done * jnp.uint32(phase.rows)
+    key = data_key(state)
+    pixels = road.batch(fed, key, position, turn, phase.rows)
+    return step(state, phase.show(pixels, key, position))
 
-  def dispatch(steps):
-    def several(state, fed):
-      return jax.lax.scan(
-        lambda state, turn: one(state, fed, turn), state, jnp.arange(steps)
-      )
-
-    def single(state, fed):
-      state, metrics = one(state, fed, 0)
-      return state, jax.tree.map(lambda value: value[None], metrics)
-
-    return jax.jit(
-      single if steps == 1 else several,
-      out_shardings=parallel.whole(mesh),
-      donate_argnums=0,
+  def several(state, fed, began):
+    return jax.lax.scan(
+      lambda state, turn: one(state, fed, began, turn), state, jnp.arange(steps)
     )
 
-  return dispatch
+  def single(state, fed, began):
+    state, metrics = one(state, fed, began, 0)
+    return state, jax.tree.map(lambda value: value[None], metrics)
+
+  return jax.jit(
+    single if steps == 1 else several,
+    out_shardings=parallel.whole(mesh),
+    donate_argnums=0,
+  )

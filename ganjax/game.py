@@ -36,6 +36,8 @@ class Game(NamedTuple):
       statistics of these very latents, or running ones.
     fake: `(params, buffers, latents, key) -> Fake`, both `Pair`s, in training
       mode: for turns that share their fakes. None where none can.
+    mapping: the first half of `sample`, with its arguments: latents -> styles.
+    synthesis: the second half, likewise: styles -> images.
   """
 
   init: Callable
@@ -44,6 +46,8 @@ class Game(NamedTuple):
   prior: Callable
   sample: Callable
   fake: Callable | None = None
+  mapping: Callable | None = None
+  synthesis: Callable | None = None
 
 
 class Fake(NamedTuple):
@@ -266,14 +270,51 @@ def gan(generator, discriminator, loss, prior, regularizers=None):
 
     return value
 
-  def sample(params, buffers, latents, key=None, train=False):
+  def mapping(params, buffers, latents, key=None, train=False):
     network = buffers.generator['network']
-    styles, _ = generator.mapping(params, network, latents, key, train)
-    images, _ = generator.synthesis(params, network, styles, key, train)
-    return images
+    return generator.mapping(params, network, latents, key, train)[0]
+
+  def synthesis(params, buffers, styles, key=None, train=False):
+    network = buffers.generator['network']
+    return generator.synthesis(params, network, styles, key, train)[0]
+
+  def sample(params, buffers, latents, key=None, train=False):
+    styles = mapping(params, buffers, latents, key, train)
+    return synthesis(params, buffers, styles, key, train)
 
   def fake(params, buffers, latents, key):
     network = buffers.generator['network']
     return generated(params.generator, network, latents, key)
 
-  return Game(init, *map(objective, PLAYERS), prior, sample, fake)
+  return Game(
+    init, *map(objective, PLAYERS), prior, sample, fake, mapping, synthesis
+  )
+
+
+def truncated(game, psi, latents):
+  """The `Game` whose samples have styles that are drawn towards their mean.
+
+  Karras, Laine and Aila, "A Style-Based Generator Architecture for Generative
+  Adversarial Networks", 2019, arXiv:1812.04948, appendix B: fewer kinds of
+  images, each of them better. For networks without a mapping, styles are the
+  latents.
+
+  Args:
+    game: any `Game` with a mapping.
+    psi: share of the distance to the mean that is left: 0 is the mean, 1 leaves
+      styles as they are; an array `[L, 1]` has one for each layer. May be
+      traced.
+    latents: `[M, Z]`, of the prior, whose styles have the mean. The original's
+      is a moving average of training.
+  """
+
+  def mapping(params, buffers, own, key=None, train=False):
+    styles = game.mapping(params, buffers, own, key, train)
+    mean = game.mapping(params, buffers, latents).mean(0)
+    return (1 - psi) * mean + psi * styles
+
+  def sample(params, buffers, own, key=None, train=False):
+    styles = mapping(params, buffers, own, key, train)
+    return game.synthesis(params, buffers, styles, key, train)
+
+  return game._replace(mapping=mapping, sample=sample)

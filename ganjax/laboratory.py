@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ganjax import blueprint, classifier, population, steps
+from ganjax.choice import choose
 from ganjax.data import images, order, stacked, toy
 from ganjax.metrics import modes
 from ganjax.networks import features
@@ -62,7 +63,7 @@ def problem(config, cache=None, report=None):
   if config.data.name == 'stacked_mnist':
     return _stacked(config, cache, report)
   data = config.data
-  centres, std, sample = blueprint.choose('problem', _mixtures, data.name)(data)
+  centres, std, sample = choose('problem', _mixtures, data.name)(data)
   rules = _rules(config.measure)
 
   def tables(key, shared, pack=1):
@@ -108,7 +109,7 @@ _comparisons = {'less': jnp.less, 'less_equal': jnp.less_equal}
 def _rules(measure):
   return {
     'within': measure.within,
-    'closer': blueprint.choose('comparison', _comparisons, measure.closer),
+    'closer': choose('comparison', _comparisons, measure.closer),
     'minimum': measure.minimum,
     'smoothing': measure.smoothing,
     # Beyond any distance: the divergence counts all samples.
@@ -125,7 +126,7 @@ _ranges = {
 def _stacked(config, cache, report):
   data, measure = config.data, config.measure
   digits, labels = stacked.digits(data.dir, data.split, cache)
-  shown, back = blueprint.choose('range', _ranges, data.range)
+  shown, back = choose('range', _ranges, data.range)
   judge = classifier.trained_for(
     *_digits(data.dir, 'train', cache),
     cache_directory=cache / 'classifiers',
@@ -206,7 +207,7 @@ def remedied(config, name):
   Raises:
     ValueError: if the protocol has no such remedy.
   """
-  changes = blueprint.choose('remedy', config.remedies, name)
+  changes = choose('remedy', config.remedies, name)
   config = config.copy_and_resolve_references()
   with config.unlocked():
     for section in ('remedies', 'published', 'seeds', 'way'):

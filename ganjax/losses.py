@@ -83,6 +83,20 @@ that of the batch which the function is given.
 """
 
 
+def _hinge_against_average(real, fake):
+  return relu(1 - (real - fake.mean())) + relu(1 + (fake - real.mean()))
+
+
+relativistic_average_hinge = Pair(
+  lambda real, fake: _hinge_against_average(fake, real),
+  _hinge_against_average,
+)
+"""The margin loss of the same comparison, for both players.
+
+Jolicoeur-Martineau, "The relativistic discriminator: a key element missing
+from standard GAN", 2018, arXiv:1807.00734, appendix; MSG-GAN's code has it.
+"""
+
 features_only = Pair(lambda real, fake: jnp.zeros_like(fake), _cross_entropy)
 """The generator is left to its regularisers, as feature matching has it.
 

@@ -13,6 +13,18 @@ def finest(images):
   return max(jax.tree.leaves(images), key=lambda leaf: leaf.shape[1])
 
 
+def enlarged(images, side):
+  """The images `[N, side, side, C]`, each pixel repeated.
+
+  Args:
+    images: `[N, R, R, C]`, where R divides side.
+    side: in pixels.
+  """
+  for axis in (1, 2):
+    images = images.repeat(side // images.shape[axis], axis)
+  return images
+
+
 def grid(images, columns=None, gap=2):
   """One image `[rows, columns, C]` of pixels, uint8, of many, row by row.
 

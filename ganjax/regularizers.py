@@ -137,6 +137,18 @@ def dragan(critic, real, key, spread=0.5, target=1.0):
   return _distances(critic, jax.tree.unflatten(structure, around), target)
 
 
+def drift(real_logits):
+  """Squared logits of the reals, `[M]`, which keep a critic near 0.
+
+  Karras et al., "Progressive Growing of GANs for Improved Quality, Stability,
+  and Variation", 2018, arXiv:1710.10196, appendix A.1, without epsilon (.001).
+
+  Args:
+    real_logits: of the reals, `[M]`.
+  """
+  return real_logits**2
+
+
 def jensen_shannon(critic, real, fake):
   """Squared gradients at reals and fakes, the less the surer D is, `[M]`.
 

@@ -116,7 +116,7 @@ def agreement(ours, published):
   }
 
 
-def text(rows, columns, notes=()):
+def text(rows, columns, notes=(), title='remedy'):
   """The table for a terminal, and below it how it is to be read.
 
   Args:
@@ -124,16 +124,17 @@ def text(rows, columns, notes=()):
     columns: `Column`s, in order; those of published values follow by
       themselves.
     notes: sentences.
+    title: over the labels.
 
   Raises:
     ValueError: if a row has a measure that no column shows, or as `agreement`.
   """
   rows = _judged(rows, columns)
   legend = '\n'.join(_legend(rows, notes))
-  return f'{_set(rows, columns, "simple")}\n\n{legend}\n'
+  return f'{_set(rows, columns, "simple", title)}\n\n{legend}\n'
 
 
-def write(folder, rows, columns, notes=()):
+def write(folder, rows, columns, notes=(), title='remedy'):
   """Writes `table.json`, `table.csv`, `table.tex` and `table.md`.
 
   The JSON has all: the rows as they are given and, in the units of the columns,
@@ -146,6 +147,7 @@ def write(folder, rows, columns, notes=()):
     rows: dicts, as above.
     columns: `Column`s, in order.
     notes: sentences.
+    title: over the labels.
 
   Raises:
     ValueError: if a row has a measure that no column shows, or as `agreement`.
@@ -157,13 +159,17 @@ def write(folder, rows, columns, notes=()):
     'rows': rows,
     'notes': legend,
   }
-  latex = _set(rows, columns, 'latex_booktabs').replace('±', r'$\pm$')
+  latex = _set(rows, columns, 'latex_booktabs', title).replace('±', r'$\pm$')
   contents = {
     'json': json.dumps(_strict(whole), indent=2, allow_nan=False),
-    'csv': _flat(rows, columns),
+    'csv': _flat(rows, columns, title),
     'tex': '\n'.join([*(f'% {line}' for line in legend), latex]),
     'md': '\n'.join(
-      [_set(rows, columns, 'github'), '', *(f'- {line}' for line in legend)]
+      [
+        _set(rows, columns, 'github', title),
+        '',
+        *(f'- {line}' for line in legend),
+      ]
     ),
   }
   for ending, content in contents.items():
@@ -234,7 +240,7 @@ def _titles(rows):
   return list(dict.fromkeys(title for row in rows for title in row['words']))
 
 
-def _set(rows, columns, style):
+def _set(rows, columns, style, title):
   """The table as `tabulate` sets it in one of its styles."""
   # A terminal is narrow: there, and only there, cells may have several lines.
   gap, width = ('\n', 28) if style == 'simple' else (' ', None)
@@ -242,7 +248,7 @@ def _set(rows, columns, style):
   told = [key for key in _TOLD if any(row.get(key) for row in rows)]
   lines = [
     [
-      'remedy',
+      title,
       *(column.title for column in columns),
       *(f'published{gap}{column.title}' for column in compared),
       *(['agrees'] if compared else []),
@@ -257,7 +263,7 @@ def _set(rows, columns, style):
         *(_ours(row['summary'][c.key], c.format) for c in columns),
         *(_theirs(row['published'].get(c.key)) for c in compared),
         *([_verdict(row['agreement'], columns)] if compared else []),
-        *(row['words'].get(title, '') for title in words),
+        *(row['words'].get(word, '') for word in words),
         *(row.get(key) or '' for key in told),
       ]
     )
@@ -342,12 +348,12 @@ def _legend(rows, notes):
   return [*lines, *notes]
 
 
-def _flat(rows, columns):
+def _flat(rows, columns, title):
   """The table as CSV: a line for each row, and for each number a column."""
   compared, words = _compared(rows, columns), _titles(rows)
   lines = []
   for row in rows:
-    line = {'remedy': row['label']}
+    line = {title: row['label']}
     for key, *_ in columns:
       for name, value in row['summary'][key].items():
         line[f'{key}_{name}'] = value
@@ -359,7 +365,7 @@ def _flat(rows, columns):
         f'{key}_ratio': found and found['ratio'],
         f'{key}_agrees': found and found['agrees'],
       }
-    line |= {title: row['words'].get(title) for title in words}
+    line |= {word: row['words'].get(word) for word in words}
     lines.append(line | {key: row.get(key) for key in _TOLD})
   file = io.StringIO()
   writer = csv.writer(file, lineterminator='\n')

@@ -3,7 +3,9 @@
 import contextlib
 import math
 import pathlib
+import resource
 import signal
+import sys
 import threading
 import time
 from typing import Any, NamedTuple
@@ -90,14 +92,20 @@ def fit(run, state, workdir, manager, config, announce=tqdm.write):
     journal.picture(done, 'samples', picture)
     return float(diversity.pairwise_distance(samples))
 
+  def compiled(phase, steps, seconds):
+    compiling.append(seconds)
+    what = f' for {phase.title}' if phase.title else ''
+    announce(f'Compiled {steps} step(s) a dispatch{what} in {seconds:.1f} s.')
+
   workdir = pathlib.Path(workdir)
   (workdir / 'samples').mkdir(exist_ok=True)
   if step == 0:
     look(run.phases[0])
   progress = dispatches(
-    run.phases, state, run.road, run.mesh, run.together, announce
+    run.phases, state, run.road, run.mesh, run.together, compiled
   )
-  pending, alarms, told = [], {}, set()
+  tell = cost(run.phases, announce)
+  pending, compiling, alarms, told = [], [], {}, set()
   logged, clock = done, time.monotonic()
   with contextlib.closing(journal), bar, signals() as arrived:
     for phase, state, metrics, step in progress:
@@ -111,11 +119,15 @@ def fit(run, state, workdir, manager, config, announce=tqdm.write):
       # The host stays one dispatch ahead of the devices.
       jax.block_until_ready(pending[-2:][0])
       bar.update(done - before)
+      tell(phase, metrics, step)
       if not (log or sample or save or leave):
         continue
       means = _means(pending, step, run.phases)
-      pace = (done - logged) / (time.monotonic() - clock)
+      waited = sum(compiling)
+      pace = (done - logged) / (time.monotonic() - clock - waited)
       means['images_per_second'] = pace
+      if compiling:
+        means['compile_seconds'] = waited
       journal.scalars(done, means)
       words = (
         f'loss G {means["loss/generator"]:.3f} '
@@ -137,9 +149,69 @@ def fit(run, state, workdir, manager, config, announce=tqdm.write):
         checkpoint.save(manager, step, state, config)
       if leave:
         break
+      compiling.clear()
       pending, logged, clock = [], done, time.monotonic()
   checkpoint.wait(manager)
   return state
+
+
+def cost(phases, announce):
+  """`(phase, metrics, step)`, which says once for each stage what it costs.
+
+  To be called after each dispatch. What is measured are the 100 steps, in whole
+  dispatches, after the first dispatch of a program in a phase. Phases with the
+  same step are a stage; the pace of the stages to come is not known.
+
+  Args:
+    phases: a sequence of `dispatch.Phase`.
+    announce: is told, in a sentence, images a second, the time to the end of
+      the stage, and the most memory that was held.
+  """
+  told, measured, first, since = set(), None, 0, 0.0
+
+  def tell(phase, metrics, step):
+    nonlocal measured, first, since
+    if phase.step in told:
+      return
+    program = phase, len(jax.tree.leaves(metrics)[0])
+    if program == measured and step < first + 100:
+      return
+    jax.block_until_ready(metrics)
+    now = time.monotonic()
+    if program != measured:
+      measured, first, since = program, step, now
+      return
+    told.add(phase.step)
+    pace = phase.rows * (step - first) / (now - since)
+    last = max(
+      number
+      for number, other in enumerate(phases, 1)
+      if other.step is phase.step
+    )
+    left = shown(phases[:last], math.inf) - shown(phases, step)
+    end = 'the end' if last == len(phases) else 'the end of this stage'
+    announce(
+      f'{pace:,.1f} images a second: {_duration(left / pace)} to {end} at this '
+      f'pace, {_peak()} at its peak.'
+    )
+
+  return tell
+
+
+def _duration(seconds):
+  hours = seconds / 3600
+  return f'{hours:.1f} hours' if hours > 1.5 else f'{60 * hours:.1f} minutes'
+
+
+def _peak():
+  """The most memory that was held so far, in words."""
+  stats = jax.local_devices()[0].memory_stats() or {}
+  if 'peak_bytes_in_use' in stats:
+    return f'device memory {stats["peak_bytes_in_use"] / 2**30:.2f} GiB'
+  # In KiB; on macOS in bytes.
+  unit = 1 if sys.platform == 'darwin' else 1024
+  most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+  return f'main memory {most / 2**30:.2f} GiB'
 
 
 def _means(pending, step, phases):

@@ -5,6 +5,7 @@ import pytest
 
 from configs import base, dcgan, dense
 from ganjax import blueprint, build, regularizers
+from ganjax.choice import choose
 
 SHAPE = (4, 4, 1)
 
@@ -40,14 +41,14 @@ def stepped(config, shape=SHAPE):
 
 def test_a_wrong_name_is_answered_by_the_nearest():
   table = {'hinge': 1, 'minimax': 2}
-  assert blueprint.choose('loss', table, 'hinge') == 1
+  assert choose('loss', table, 'hinge') == 1
   with pytest.raises(ValueError) as near:
-    blueprint.choose('loss', table, 'hing')
+    choose('loss', table, 'hing')
   assert str(near.value) == (
     "There is no loss 'hing'; did you mean 'hinge'? choose from hinge, minimax."
   )
   with pytest.raises(ValueError) as far:
-    blueprint.choose('loss', table, 'x')
+    choose('loss', table, 'x')
   assert str(far.value) == "There is no loss 'x'; choose from hinge, minimax."
 
 

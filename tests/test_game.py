@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from ganjax import losses, priors, regularizers, remedies, steps
-from ganjax.game import Regularizer, gan, lazily, stateless
+from ganjax.game import Regularizer, gan, lazily, stateless, truncated
 from ganjax.networks import mlp
 from ganjax.networks.layers import BatchNorm
 from ganjax.players import PLAYERS, Discriminator, Generator, Pair
@@ -287,3 +287,19 @@ def test_hyperparameters_may_be_traced_through_a_whole_run():
   )
   for metric in ('loss/generator', 'regularizer/r1'):
     assert together[1][metric][0, -1] != together[1][metric][1, -1]
+
+
+def test_truncation_draws_styles_towards_their_mean():
+  squares = Generator(
+    init=lambda key, latents: ({}, {}),
+    mapping=lambda params, buffers, latents, *rest: (latents**2, buffers),
+    synthesis=lambda params, buffers, styles, *rest: (styles + 1, buffers),
+  )
+  played = gan(squares, None, losses.hinge, priors.normal(2))
+  own, sample = jnp.array([[1.0, 2.0], [3.0, 0.0]]), jnp.array([[0.0, 2.0]] * 3)
+  buffers = Pair({'network': {}}, {})
+  for psi in (0.0, 0.25, 1.0, jnp.array([0.0, 1.0])):
+    cut = truncated(played, psi, sample)
+    styles = jnp.array([0.0, 4.0]) * (1 - psi) + psi * own**2
+    np.testing.assert_allclose(cut.mapping({}, buffers, own), styles)
+    np.testing.assert_allclose(cut.sample({}, buffers, own), styles + 1)

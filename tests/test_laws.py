@@ -30,8 +30,9 @@ LAYERS = (
       'descents',
       'advice',
       'pictures',
+      'growth',
     },
-    {'figures', 'planes'},
+    {'figures', 'planes', 'curves'},
     {'tables'},
     {'metrics'},
     {'networks'},
@@ -51,7 +52,7 @@ LAYERS = (
       'classifier',
     },
   ),
-  ({'blueprint', 'build', 'laboratory'},),
+  ({'choice', 'architectures', 'blueprint', 'build', 'laboratory'},),
 )
 
 # Which modules alone may import a library, at the top or in a function.
@@ -71,7 +72,7 @@ CONFINED = {
   'ml_collections': {'build'},
   'absl': {},
   'tensorboardX': {'record'},
-  'matplotlib': {'figures', 'planes'},
+  'matplotlib': {'figures', 'planes', 'curves'},
   'tabulate': {'tables'},
 }
 ONLY_IN_FUNCTIONS = {'tensorflow_datasets', 'grain'}

@@ -18,6 +18,7 @@ NAMES = (
   'wasserstein',
   'relativistic',
   'relativistic_average',
+  'relativistic_average_hinge',
 )
 REAL = np.array([-1.5, 0, 2, 0.5])
 FAKE = np.array([1, 0, -3, 0.25])
@@ -64,6 +65,18 @@ TABLE = {
     -np.log(MEAN_REAL) - np.log(1 - MEAN_FAKE),
     MEAN_REAL - 1 - np.mean(MEAN_FAKE),
     MEAN_FAKE + np.mean(1 - MEAN_REAL),
+  ),
+  # Less the other mean, reals are -1.0625 .4375 2.4375 .9375, and fakes
+  # .75 -.25 -3.25 0.
+  ('relativistic_average_hinge', 'generator'): (
+    [0.25, 2.6875, 7.6875, 2.9375],
+    [1, 2, 2, 2],
+    -1.75,
+  ),
+  ('relativistic_average_hinge', 'discriminator'): (
+    [3.8125, 1.3125, 0, 1.0625],
+    [-1.75, -1.75, -0.75, -1.75],
+    [1.75, 1.75, 0.75, 1.75],
   ),
 }
 

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from experiments import measures
+
 SMALL = (
   '--config=configs/dcgan.py',
   '--config.images=16',
   '--config.batch_size=8',
+  '--config.checkpoint.every=8',
   '--config.data.resolution=16',
   '--config.generator.width=4',
   '--config.discriminator.width=4',
@@ -31,6 +34,11 @@ def run(program, folder):
     code, _, err = program('train', *SMALL, f'--workdir={folder / "run"}')
     assert code == 0, err
   return folder / 'run'
+
+
+def measured(run, **about):
+  rows = json.loads((run / 'evaluation.json').read_text())['measures']
+  return [row for row in rows if about.items() <= row.items()]
 
 
 def pixels(path):
@@ -107,16 +115,29 @@ def test_evaluate_measures_samples_and_held_out_reals(program, run):
   )
   assert code == 0, err
   report = json.loads((run / 'evaluation.json').read_text())
-  samples, reals = report['measures']
+  samples, reals = measured(run, number=100)
   assert samples['number'] == reals['number'] == 100
   # Two steps make no digits: held-out digits are closer by any measure.
   assert reals['fid'] < samples['fid']
   assert reals['kid'] < samples['kid']
   assert reals['distance'] > samples['distance']
   assert reals['ms_ssim'] < samples['ms_ssim']
-  assert 'untrained' in report['features']
-  assert 'untrained' in out
-  assert {'command', 'hardware', 'versions', 'seed', 'step'} <= set(report)
+  for row in samples, reals:
+    assert row['settings'] == {
+      'features': 'random-conv-384 (seed 0, untrained)',
+      'data': 'digits/train 16x16x1, 1500 images',
+      'split': 'train',
+      'resizing': 'center to 16 pixels; what a stage of growth makes smaller '
+      'is enlarged by nearest pixels',
+      'seed': 0,
+    }
+    assert row['how']['fid'] == {'reals': 1500, 'images': 100}
+    assert row['how']['ms_ssim'] == {'images': 100, 'pairs': 1000}
+    for said in row['settings'].values():
+      assert str(said) in out
+  assert (samples['step'], samples['images_shown']) == (2, 16)
+  assert 'fid: reals 1500, images 100.' in out
+  assert {'command', 'hardware', 'versions'} <= set(report)
 
 
 def test_evaluate_takes_the_measures_that_are_asked(program, run):
@@ -129,13 +150,96 @@ def test_evaluate_takes_the_measures_that_are_asked(program, run):
     '--held_out=',
   )
   assert code == 0, err
-  report = json.loads((run / 'evaluation.json').read_text())
-  assert [set(row) for row in report['measures']] == [
-    {'subject', 'number', 'distance'}
-  ]
+  about = {'subject', 'step', 'images_shown', 'number', 'settings', 'how'}
+  [row] = measured(run, number=20)
+  assert set(row) == {*about, 'distance'}
   code, _, err = program('evaluate', f'--workdir={run}', '--metrics=fit')
   assert code == 1
   assert "no metric 'fit'" in err
+
+
+def test_evaluate_takes_patches_and_neighbours(program, run):
+  code, out, err = program(
+    'evaluate',
+    f'--workdir={run}',
+    '--samples=30',
+    '--features=random',
+    '--metrics=swd,prdc',
+  )
+  assert code == 0, err
+  samples, reals = measured(run, number=30)
+  assert samples['swd'] > reals['swd'] > 0
+  assert samples['swd_levels'] == {'16': samples['swd']}
+  assert samples['how']['swd'] == {
+    'reals': 30,
+    'images': 30,
+    'patches': 128,
+    'size': 7,
+    'directions': 512,
+  }
+  assert reals['coverage'] > samples['coverage'] >= 0
+  assert {'precision', 'recall', 'density'} <= set(reals)
+  assert samples['how']['prdc']['reals'] == 1500
+  assert 'k precision recall 3, k density coverage 5' in out
+
+
+def test_evaluate_measures_every_moment_and_none_of_them_twice(program, run):
+  flags = (
+    f'--workdir={run}',
+    '--samples=10',
+    '--features=random',
+    '--held_out=',
+    '--checkpoints=all',
+  )
+  code, _, err = program('evaluate', *flags, '--metrics=distance')
+  assert code == 0, err
+  rows = measured(run, number=10)
+  assert [(row['step'], row['images_shown']) for row in rows] == [
+    (1, 8),
+    (2, 16),
+  ]
+  # What is there already is kept, whatever it says.
+  path = run / 'evaluation.json'
+  report = json.loads(path.read_text())
+  for row in report['measures']:
+    row['distance'] = -1
+  path.write_text(json.dumps(report))
+  code, out, err = program('evaluate', *flags, '--metrics=distance,change')
+  assert code == 0, err
+  first, second = measured(run, number=10)
+  assert first['distance'] == second['distance'] == -1
+  assert 'change' not in first
+  assert second['change']['16'] > 0
+  assert second['change_since'] == 8
+  assert 'change: latents 36.' in out
+
+
+def test_evaluate_follows_latents_from_moment_to_moment_only(program, run):
+  code, _, err = program('evaluate', f'--workdir={run}', '--metrics=change')
+  assert code == 1
+  assert 'give --checkpoints=all' in err
+
+
+def test_change_is_measured_at_each_resolution_of_a_pyramid():
+  pyramid = [np.full((2, side, side, 3), side / 8) for side in (4, 8)]
+  now = measures.levels(pyramid, 8)
+  before = measures.levels([level - 0.5 for level in pyramid], 8)
+  before[8][0] += 0.5  # One of the two images has not changed.
+  assert measures.change(before, now) == {'4': 0.25, '8': 0.125}
+
+
+def test_what_grew_in_between_is_compared_at_the_resolution_of_the_data():
+  checks = np.kron([[1, -1], [-1, 1]], np.ones((4, 4)))[None, ..., None]
+  before = measures.levels(checks[:, ::4, ::4], 8)
+  assert measures.change(before, measures.levels(checks, 8)) == {'8': 0}
+
+
+def test_rows_are_drawn_in_their_order():
+  drawn = measures.some(np.arange(100), 30, 0)
+  assert len(set(drawn)) == 30
+  assert (np.diff(drawn) > 0).all()
+  assert drawn[-1] > 80
+  np.testing.assert_array_equal(measures.some(np.arange(9), 30, 0), range(9))
 
 
 def test_train_says_where_things_are(program, run):

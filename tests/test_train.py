@@ -6,10 +6,12 @@ import math
 import os
 import pathlib
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
+import types
 
 import jax
 import jax.numpy as jnp
@@ -38,22 +40,24 @@ DCGAN = (
   '--config.discriminator.width=4',
   *TINY,
 )
-# Ten steps in dispatches of 4, 4 and 2.
+# Ten steps in dispatches of 4, 4 and 2; half of the images mirrored.
 DENSE = (
   '--config=configs/dense.py',
   '--config.generator.widths=(8,)',
   '--config.discriminator.widths=(8,)',
   '--config.steps_together=4',
+  '--config.data.mirror=true',
   *TINY,
 )
 
 
 def rows(folder):
-  """The lines of metrics.jsonl, but for the pace."""
+  """The lines of metrics.jsonl, but for what they say of time."""
   lines = (folder / 'metrics.jsonl').read_text().splitlines()
   measured = [json.loads(line) for line in lines]
   for row in measured:
-    assert row.pop('images_per_second') >= 0
+    assert row.pop('images_per_second') > 0
+    assert row.pop('compile_seconds', 1) > 0
   return measured
 
 
@@ -206,6 +210,69 @@ def logged(path):
       found.setdefault(value.tag, {})[event.step] = value.simple_value
     data = data[16 + length :]
   return found
+
+
+def test_what_a_run_costs_is_said_once_and_what_compiling_took_is_kept(
+  program, tmp_path
+):
+  # After the first dispatch of 4 steps, and 100 more of 8 images.
+  flags = (*DENSE, '--config.images=960', '--config.log.every=480')
+  code, out, _ = program('train', *flags, f'--workdir={tmp_path}/run')
+  assert code == 0
+  [sentence] = re.findall(r'.* images a second: .*', out)
+  assert out.index(sentence) < out.index('960/960 images')
+  pace, left, memory = re.fullmatch(
+    r'([\d,.]+) images a second: ([\d.]+) minutes to the end at this pace, '
+    r'\w+ memory ([\d.]+) GiB at its peak\.',
+    sentence,
+  ).groups()
+  pace = float(pace.replace(',', ''))
+  assert float(left) == pytest.approx((960 - 832) / pace / 60, abs=0.051)
+  assert 0.1 < float(memory) < 100
+  lines = (tmp_path / 'run' / 'metrics.jsonl').read_text().splitlines()
+  compiled = [json.loads(line).get('compile_seconds') for line in lines]
+  assert compiled[0] > 0 and set(compiled[1:]) == {None}
+  [events] = (tmp_path / 'run' / 'tensorboard').iterdir()
+  assert len(logged(events)['compile_seconds']) == 1
+
+
+def test_each_stage_says_what_is_left_of_it(monkeypatch):
+  clock = [0.0]
+  ticking = types.SimpleNamespace(monotonic=lambda: clock[0])
+  monkeypatch.setattr(train, 'time', ticking)
+  fade = dispatch.Phase('small', None, rows=16, steps=1000)
+  hold, large = fade._replace(steps=99), fade._replace(step='large', rows=4)
+  phases, said = (fade, hold, large), []
+  tell = train.cost(phases, said.append)
+
+  def go(phase, steps, seconds, together=10):
+    clock[0] += seconds
+    go.done += steps
+    tell(phase, {'loss': np.zeros(together)}, go.done)
+
+  go.done = 0
+  go(fade, 10, 50.0)  # compiles
+  for _ in range(9):
+    go(fade, 10, 8.0)
+  assert not said
+  go(fade, 10, 8.0)
+  # 1,600 images in 80 seconds; of 1,099 steps, 989 are left.
+  [words] = said
+  assert words.startswith(
+    '20.0 images a second: 13.2 minutes to the end of this stage at this pace, '
+  )
+  for _ in range(89):
+    go(fade, 10, 1.0)
+  go(hold, 99, 1.0, together=99)
+  assert len(said) == 1
+  go(large, 10, 50.0)
+  go(large, 5, 50.0, together=5)  # another program is measured anew
+  go(large, 100, 40.0, together=5)
+  # 400 images in 40 seconds; 885 steps of 4 are left.
+  assert len(said) == 2
+  assert said[1].startswith(
+    '10.0 images a second: 5.9 minutes to the end at this pace, '
+  )
 
 
 def test_alarms_are_raised_once(program, tmp_path, monkeypatch):
@@ -412,7 +479,7 @@ def test_phases_follow_one_another_and_resume_anywhere(tiny):
   def go_on(state):
     words, states, measured = [], {}, {}
     for phase, now, metrics, done in dispatch.dispatches(
-      phases, state, road, mesh, 2, words.append
+      phases, state, road, mesh, 2, lambda *told: words.append(told)
     ):
       assert phase is phases[done > 4]
       assert now.step == done
@@ -424,7 +491,8 @@ def test_phases_follow_one_another_and_resume_anywhere(tiny):
   start = jax.jit(build.start(config, shape))()
   words, states, measured = go_on(jax.tree.map(jnp.copy, start))
   assert list(states) == [2, 4, 6, 8, 10]
-  assert len(words) == 2  # one program for each phase
+  # One program for each phase.
+  assert [told[:2] for told in words] == [(phases[0], 2), (phases[1], 2)]
   # Adam counted from the second phase's beginning.
   counts = [
     leaf
@@ -480,7 +548,7 @@ def test_every_image_of_the_order_is_shown_in_its_turn(name, together):
   def seen(state):
     found = []
     for _, now, metrics, done in dispatch.dispatches(
-      phases, state, road, mesh, together, lambda words: None
+      phases, state, road, mesh, together, lambda *told: None
     ):
       assert now.step == done
       found.append(np.asarray(metrics['saw']).reshape(-1))

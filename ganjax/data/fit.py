@@ -6,6 +6,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 _MODES = {1: 'L', 3: 'RGB', 4: 'RGBA'}
+# Where the largest square lies: what is left over to its left and above it.
+_SQUARES = {'center': (0.5, 0.5), 'top': (0.5, 0)}
 
 
 def check(resolution, channels, crop):
@@ -17,8 +19,10 @@ def check(resolution, channels, crop):
       f'channels is {channels}: choose 1 (grey), 3 (RGB), 4 (RGBA), or 0 for '
       'what is stored.'
     )
-  if crop not in ('center', 'stretch', 'pad'):
-    raise ValueError(f"crop is '{crop}': choose 'center', 'stretch' or 'pad'.")
+  if crop not in (*_SQUARES, 'stretch', 'pad'):
+    raise ValueError(
+      f"crop is '{crop}': choose 'center', 'top', 'stretch' or 'pad'."
+    )
 
 
 def _plain(image):
@@ -48,7 +52,11 @@ def _resize(image, size, box):
 
 
 def fit(file, resolution, channels, crop):
-  """Returns uint8 [resolution, resolution, channels] of a picture's file.
+  """Returns uint8 [resolution, resolution, channels], and the picture's side.
+
+  The side is what became `resolution` pixels: the shorter one, or the longer
+  one where the picture is padded. A JPEG of more than twice the resolution may
+  have been shrunk as it was decoded, and tells a smaller side than its own.
 
   The picture is turned upright (EXIF), 16 bits are scaled to 8, transparency
   is shown on white unless 4 channels are asked. Pixels of a picture that has
@@ -59,9 +67,10 @@ def fit(file, resolution, channels, crop):
     file: a path, or an open binary file.
     resolution: side in pixels.
     channels: 1, 3 or 4.
-    crop: 'center' keeps the largest centred square, 'stretch' the whole
-      picture without its proportions, 'pad' the whole picture centred on
-      black (fully transparent where there are 4 channels).
+    crop: 'center' keeps the largest centred square, 'top' the uppermost of a
+      tall picture (a portrait keeps its head) and the centred one of a wide,
+      'stretch' the whole picture without its proportions, 'pad' the whole
+      picture centred on black (fully transparent where there are 4 channels).
   """
   with Image.open(file) as image:
     # A JPEG can be decoded at 1/2, 1/4 or 1/8; twice the size is left for the
@@ -72,12 +81,14 @@ def fit(file, resolution, channels, crop):
     upright.load()
   width, height = upright.size
   size, box = (resolution, resolution), (0, 0, width, height)
-  if crop == 'center':
-    side = min(width, height)
-    left, top = (width - side) // 2, (height - side) // 2
+  side = min(width, height)
+  if crop in _SQUARES:
+    across, down = _SQUARES[crop]
+    left, top = int((width - side) * across), int((height - side) * down)
     box = (left, top, left + side, top + side)
   elif crop == 'pad':
-    ratio = resolution / max(width, height)
+    side = max(width, height)
+    ratio = resolution / side
     size = max(1, round(width * ratio)), max(1, round(height * ratio))
   picture = _resize(upright, size, box)
   if picture.mode == 'RGBA' and channels != 4:
@@ -90,7 +101,8 @@ def fit(file, resolution, channels, crop):
     corner = (resolution - size[0]) // 2, (resolution - size[1]) // 2
     canvas.paste(picture, corner)
     picture = canvas
-  return np.asarray(picture).reshape(resolution, resolution, channels)
+  pixels = np.asarray(picture).reshape(resolution, resolution, channels)
+  return pixels, side
 
 
 def broken(error):

@@ -12,11 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 import PIL
-from PIL import Image
 
 from ganjax.data import fit, sources
 
-_RECIPE = 1  # raise it when the same source gives other pixels than before
+_RECIPE = 2  # raise it when what is kept of the same source changes
 
 
 class Dataset(NamedTuple):
@@ -45,6 +44,17 @@ def quantize(images):
   return xp.clip(xp.round(values), 0, 255).astype('uint8')
 
 
+def mirrored(images, coins):
+  """Returns the images, [N, H, W, C], left to right where the coin is true.
+
+  Args:
+    images: of any type, [N, H, W, C].
+    coins: bool [N], as of `order.coins`.
+  """
+  xp = images.__array_namespace__()
+  return xp.where(coins[:, None, None, None], images[:, :, ::-1], images)
+
+
 def load(
   name,
   directory=None,
@@ -57,8 +67,9 @@ def load(
   """Returns the Dataset of that name, decoded and resized once.
 
   The pixels are kept in a folder below `cache` whose name changes with
-  whatever would change them; the next call maps that file. Broken pictures
-  are left out, with a warning that names them.
+  whatever would change them; the next call maps that file. One warning names
+  the broken pictures, which are left out, and says how many of mixed sizes are
+  smaller than the resolution, and so enlarged.
 
   Args:
     name: 'digits' (1,797 handwritten digits, no file needed), 'folder' (your
@@ -69,8 +80,9 @@ def load(
     resolution: side in pixels. Pictures that have it keep their exact pixels,
       others are resized (MNIST, 28, is smoothed at 32).
     channels: 1, 3 or 4; 0 for what is stored (3 for a folder).
-    crop: 'center' keeps the largest centred square, 'stretch' squeezes, 'pad'
-      puts the whole picture on black.
+    crop: 'center' keeps the largest centred square, 'top' the uppermost of a
+      tall picture (for portraits), 'stretch' squeezes, 'pad' puts the whole
+      picture on black.
     cache: folder for decoded pictures; `$XDG_CACHE_HOME/ganjax`, else
       `~/.cache/ganjax`. Where it cannot be written, memory is used.
 
@@ -96,18 +108,17 @@ def load(
     draft = final.with_name(f'.{digest}-{uuid.uuid4().hex}')
     images = _allocate(draft, (source.size, *shape))
     try:
-      labels, broken = _decode(source, images, title, crop)
+      labels, about = _decode(source, images, title, crop)
       images = images[: len(labels)]
       if not isinstance(images, np.memmap):
-        _report(broken, source.size, title)
+        _report(about)
         return Dataset(images, _array(labels), title)
-      about = {'name': title, 'size': source.size, 'broken': broken}
       _publish(draft, final, images, labels, about)
     finally:
       shutil.rmtree(draft, ignore_errors=True)
 
   about = json.loads((final / 'about.json').read_text())
-  _report(about['broken'], about['size'], title)
+  _report(about)
   labels = final / 'labels.npy'
   return Dataset(
     np.load(final / 'images.npy', mmap_mode='r'),
@@ -138,7 +149,7 @@ def _allocate(draft, shape):
 
 
 def _decode(source, images, title, crop):
-  """Fills `images` from the front; returns labels and what is broken."""
+  """Fills `images` from the front; returns labels, and what there is to say."""
   from tqdm import tqdm
 
   def decode(part):
@@ -147,41 +158,50 @@ def _decode(source, images, title, crop):
 
   def place(index, file, label):
     try:
-      images[index] = fit.fit(file, *images.shape[2:], crop)
+      images[index], side = fit.fit(file, *images.shape[2:], crop)
     except Exception as error:
       if not fit.broken(error):
         raise
-      return index, None, f'{source.title(index)} ({error})'
-    return index, label, None
+      return index, None, 0, f'{source.title(index)} ({error})'
+    return index, label, side, None
 
-  labels, broken = [], []
+  labels, broken, small = [], [], []
   few = True if source.size < 2000 else None  # None: shown on a terminal only
   with (
     warnings.catch_warnings(),
     concurrent.futures.ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool,
     tqdm(total=source.size, desc=title, unit=' images', disable=few) as bar,
   ):
-    # Up to 179 million pixels are read; Pillow refuses more as a bomb.
-    warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+    # Pillow's own, one a picture: of crooked EXIF, or of a bomb, where there
+    # are 89 million pixels. It reads up to twice as many.
+    warnings.filterwarnings('ignore', module='PIL')
     parts = [
       range(start, min(start + 32, source.size))
       for start in range(0, source.size, 32)
     ]
     for done in pool.map(decode, parts):
-      for index, label, fault in done:
+      for index, label, side, fault in done:
         if fault:
           broken.append(fault)
         else:
           if broken:
             images[len(labels)] = images[index]
           labels.append(label)
+          if side < len(images[0]) and not source.alike:
+            small.append((side, source.title(index)))
         bar.update()
   if not labels:
     raise ValueError(
       f'none of the {source.size} pictures of {title} can be read: '
       f'{"; ".join(broken[:5])}.'
     )
-  return labels, broken
+  return labels, {
+    'name': title,
+    'size': source.size,
+    'broken': broken,
+    'small': len(small),
+    'smallest': min(small, default=None),
+  }
 
 
 def _array(labels):
@@ -205,11 +225,22 @@ def _publish(draft, final, images, labels, about):
       raise
 
 
-def _report(broken, size, title):
+def _report(about):
+  """Warns, once, of the pictures that are not shown as they are."""
+  words, broken = [], about['broken']
   if broken:
     more = f'; and {len(broken) - 5} more' if len(broken) > 5 else ''
-    warnings.warn(
-      f'{len(broken)} of {size} pictures of {title} cannot be read and are '
-      f'left out: {"; ".join(broken[:5])}{more}.',
-      stacklevel=3,
+    words.append(
+      f'{len(broken)} of {about["size"]} pictures of {about["name"]} cannot be '
+      f'read and are left out: {"; ".join(broken[:5])}{more}.'
     )
+  if about['small']:
+    side, title = about['smallest']
+    words.append(
+      f'{about["small"]} of {about["size"]} pictures of {about["name"]} are '
+      f'smaller than that and are enlarged, which blurs them; the smallest, '
+      f'{title}, has a side of {side} pixels. Choose a smaller resolution, or '
+      'take them out of the data.'
+    )
+  if words:
+    warnings.warn(' '.join(words), stacklevel=3)

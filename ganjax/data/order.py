@@ -4,7 +4,8 @@ A permutation of `size` examples that is computed one element at a time needs
 no memory, no state to save and no thread to wait for: a run that resumes asks
 for its next position. The permutation is a keyed Feistel network on the bits
 of the position, with cycle walking (John Black and Phillip Rogaway, "Ciphers
-with Arbitrary Finite Domains", CT-RSA 2002, section 4).
+with Arbitrary Finite Domains", CT-RSA 2002, section 4). A coin for each
+position, by which an example is mirrored, needs as little.
 """
 
 import jax
@@ -19,6 +20,39 @@ def _mix(x):
   x = (x ^ (x >> 16)) * np.uint32(0x85EBCA6B)
   x = (x ^ (x >> 13)) * np.uint32(0xC2B2AE35)
   return x ^ (x >> 16)
+
+
+def _secret(key):
+  """Returns uint32 [], the words of a typed key hashed into one."""
+  secret = jnp.uint32(0)
+  for word in jax.random.key_data(key).astype(jnp.uint32):
+    secret = _mix((secret + np.uint32(_STRIDE)) ^ word)
+  return secret
+
+
+def _positions(first, number):
+  """Returns uint32 [number], counted modulo 2^32."""
+  first = jnp.asarray(first, jnp.uint32)
+  return first + jnp.arange(number, dtype=jnp.uint32)
+
+
+def coins(key, first, number):
+  """Returns a fair coin for each of `number` positions, bool [number].
+
+  Coins of one key depend neither on one another nor on `indices`: an example
+  gets new ones in each epoch.
+
+  Args:
+    key: a scalar typed key.
+    first: position of the first coin in the run, integer in [0, 2^32); may be
+      traced. Positions are counted modulo 2^32.
+    number: how many positions, static.
+  """
+  # Two secrets: the coins of another key are then no rearrangement of these.
+  before = _mix(~_secret(key))
+  after = _mix(before + np.uint32(_STRIDE))
+  hashed = _mix(_mix(_positions(first, number) ^ before) + after)
+  return hashed >= np.uint32(2**31)
 
 
 def indices(key, first, number, size):
@@ -42,13 +76,9 @@ def indices(key, first, number, size):
     raise ValueError(
       f'size is {size}: an order needs from 1 to 2^31 - 1 examples.'
     )
-  position = jnp.asarray(first, jnp.uint32) + jnp.arange(
-    number, dtype=jnp.uint32
-  )
-  secret = jnp.uint32(0)
-  for word in jax.random.key_data(key).astype(jnp.uint32):
-    secret = _mix((secret + np.uint32(_STRIDE)) ^ word)
-  secret = _mix(secret ^ _mix(position // np.uint32(size) + np.uint32(_STRIDE)))
+  position = _positions(first, number)
+  epoch = position // np.uint32(size)
+  secret = _mix(_secret(key) ^ _mix(epoch + np.uint32(_STRIDE)))
 
   # Halves of unequal width keep the domain below 2 * size, so that a walk
   # takes under two steps on average.

@@ -104,7 +104,7 @@ def stream(
   channels = channels or source.channels
   fit.check(resolution, channels, crop)
   key, first = _on_host(key), int(first)
-  offsets = np.arange(number)[rows]
+  offsets, told = np.arange(number)[rows], set()
 
   def picture(turn):
     batch, row = divmod(turn, len(offsets))
@@ -114,15 +114,17 @@ def stream(
       stand_in = (index + step) % source.size
       try:
         [(file, _)] = source.read([stand_in])
-        return fit.fit(file, resolution, channels, crop)
+        return fit.fit(file, resolution, channels, crop)[0]
       except Exception as error:
         if not fit.broken(error):
           raise
-        warnings.warn(
-          f'{source.title(stand_in)} of {source.name} cannot be read '
-          f'({error}): the next one stands in for it.',
-          stacklevel=2,
-        )
+        if stand_in not in told:
+          told.add(stand_in)
+          warnings.warn(
+            f'{source.title(stand_in)} of {source.name} cannot be read '
+            f'({error}): the next one stands in for it.',
+            stacklevel=2,
+          )
     raise ValueError(f'none of the pictures of {source.name} can be read.')
 
   turns = grain.MapDataset.range(2**32 * len(offsets)).map(picture)

@@ -31,6 +31,7 @@ class Source(NamedTuple):
       an integer or None.
     title: index -> what to call that picture in a message.
     identity: text that changes when the pictures do.
+    alike: whether all are known to have the same size.
   """
 
   name: str
@@ -39,6 +40,7 @@ class Source(NamedTuple):
   read: Callable
   title: Callable
   identity: str
+  alike: bool
 
 
 def digits(split):
@@ -79,6 +81,7 @@ def digits(split):
     read,
     lambda i: f'digit {i}',
     'digits of 1998',
+    alike=True,
   )
 
 
@@ -128,6 +131,7 @@ def folder(directory, split):
     ],
     lambda i: paths[i],
     identity.hexdigest(),
+    alike=False,
   )
 
 
@@ -209,6 +213,7 @@ def prepared(name, directory, split):
     read,
     lambda i: f'example {i}',
     (builder.data_path / 'dataset_info.json').read_text() + split,
+    alike=None not in feature.shape,
   )
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -20,6 +21,17 @@ def normal(deviation):
     return deviation * flat.reshape(shape)
 
   return draw
+
+
+class Block(nn.Module):
+  """A function of arrays, which may use linen modules, as one module."""
+
+  function: Callable
+
+  @nn.compact
+  def __call__(self, *inputs):
+    """What the function makes of the arrays."""
+    return self.function(*inputs)
 
 
 class Conv(nn.Module):

@@ -1,17 +1,59 @@
 """A linen module as a `Generator` or a `Discriminator`."""
 
+import jax
 import jax.numpy as jnp
+from flax import linen as nn
 
 from ganjax.players import Discriminator, Generator
 
+# A module class whose activations are computed again in the backward pass.
+remat = nn.remat
 
-def generator(module):
-  """The `Generator` of a module `(latents, train) -> images`; no mapping."""
-  return Generator(
-    init=_init(module),
-    mapping=lambda params, buffers, latents, key, train: (latents, buffers),
-    synthesis=_apply(module),
-  )
+
+def generator(module, mapping=lambda latents: latents):
+  """The `Generator` of a module `(styles, train) -> images`.
+
+  Args:
+    module: a linen module, the synthesis.
+    mapping: a function `latents -> styles` without parameters.
+  """
+
+  def init(key, latents):
+    return _init(module)(key, mapping(latents))
+
+  def mapped(params, buffers, latents, key, train):
+    return mapping(latents), buffers
+
+  return Generator(init, mapped, _apply(module))
+
+
+def generator_of_two(mapping, synthesis):
+  """The `Generator` of two modules, each with a part of params and buffers.
+
+  Args:
+    mapping: a linen module `(latents, train) -> styles`; its part is 'mapping'.
+    synthesis: a linen module `(styles, train) -> images`; likewise.
+  """
+  modules = {'mapping': mapping, 'synthesis': synthesis}
+
+  def init(key, latents):
+    params, buffers, inputs = {}, {}, latents
+    keys = jax.random.split(key)
+    for name, key in zip(modules, keys, strict=True):
+      params[name], buffers[name] = _init(modules[name])(key, inputs)
+      inputs, _ = part(name)(params, buffers, inputs, key, True)
+    return params, buffers
+
+  def part(name):
+    def apply(params, buffers, inputs, key, train):
+      outputs, changed = _apply(modules[name])(
+        params[name], buffers[name], inputs, key, train
+      )
+      return outputs, {**buffers, name: changed}
+
+    return apply
+
+  return Generator(init, *map(part, modules))
 
 
 def discriminator(module, view=lambda images: images):

@@ -1,0 +1,194 @@
+"""Progressive growing of GANs (Karras et al., 2018, arXiv:1710.10196).
+
+  python -m experiments.train --config configs/progressive.py --workdir runs/pg
+
+grows from 4 to 16 pixels on scikit-learn's handwritten digits, which need no
+download: under ten minutes on two cores. `:flowers32` is the comparison with
+MSG-GAN in the README; `:cifar10`, `:table1`, `:flowers128` and `:paper1024` are
+the papers' own settings, spelled out, for accelerators:
+
+  --config configs/progressive.py:cifar10 --config.data.dir=PATH
+
+Deviations from the authors' code: the learning rate has no ramp at the start,
+each step of a player draws its own latents, and the moving average of the
+generator starts out faster.
+"""
+
+from configs import base
+
+
+def get_config(name='digits'):
+  """The config of that name, locked."""
+  config = base.get_config()
+  config.network = 'progressive'
+  config.loss = 'wasserstein'
+  config.regularizers.discriminator.wgan_gp.weight = 10.0
+  config.regularizers.discriminator.drift.weight = 1e-3
+  _adam(config, 1e-3)
+  config.prior = dict(name='normal', size=512)
+  config.generator = dict(
+    base=8192,  # channels times half the resolution,
+    most=512,  # and channels at any
+    norm='pixel',  # batch, none
+    activation='leaky_relu',  # relu
+    output='linear',  # tanh
+    scaling='equalized',  # at_start: He's constant is in the draw only
+    remat=False,  # blocks are computed again instead of being kept
+  )
+  config.discriminator = dict(
+    base=8192,
+    most=512,
+    norm='none',  # layer, batch
+    activation='leaky_relu',
+    scaling='equalized',
+    remat=False,
+    statistics=base.statistics() | dict(name='stddev', group=4),
+  )
+  config.growth = dict(
+    first=4,  # pixels of the first stage; 0: those of the last, no growth
+    fade=600_000,  # images in which a stage fades in
+    hold=600_000,  # images for which it is held
+    # For 4 pixels, 8, 16 and so on, the last for all that follow.
+    batch_size=(16,),
+    rate=(1.0,),  # factor of both learning rates
+  )
+  presets = digits, flowers32, cifar10, table1, flowers128, paper1024
+  base.preset(name, *presets)(config)
+  return config.lock()
+
+
+def _adam(config, rate, b2=0.99):
+  for player in config.optimizers.values():
+    player.update(learning_rate=rate, b1=0.0, b2=b2)
+
+
+def _widths(config, base, most, latents):
+  for player in config.generator, config.discriminator:
+    player.update(base=base, most=most)
+  config.prior.size = latents
+
+
+def digits(config):
+  """Small, narrow and soon done."""
+  config.images = 120_000
+  config.data.resolution = 16
+  config.growth.update(fade=15_000, hold=15_000)
+  _widths(config, 256, 32, latents=32)
+
+
+def flowers32(config):
+  """Flowers at 32 pixels: what two cores can do."""
+  config.images = 200_000
+  config.data.update(name='tf_flowers', resolution=32, mirror=True)
+  config.growth.update(fade=20_000, hold=20_000)
+  _widths(config, 512, 64, latents=64)
+  config.log.every = 2_000
+  config.samples.every = 10_000
+  config.checkpoint.update(every=20_000, keep=20)
+
+
+def _seldom(config):
+  config.log.every = 10_000
+  config.samples.every = 100_000
+  config.checkpoint.every = 500_000
+
+
+def cifar10(config):
+  """CIFAR-10 as in the authors' Theano code, for an IS of 8.80 at best.
+
+  Its penalty asks for gradients of norm 750: ((|g| - 750) / 750)^2, times 10.
+  It moves both players in one step; here they take turns.
+  """
+  config.images = 20_000_000
+  config.data.update(name='cifar10', resolution=32)
+  config.growth.update(fade=400_000, hold=400_000)
+  _widths(config, 4096, 128, latents=128)
+  penalty = config.regularizers.discriminator.wgan_gp
+  penalty.update(weight=10.0 / 750**2, target=750.0)
+  _seldom(config)
+
+
+def table1(config):
+  """The paper's ablation at 128 pixels, of which this is row (g).
+
+  Made for CelebA and LSUN bedrooms. `sweep` has its rows from (a) on.
+  """
+  config.images = 10_000_000
+  config.data.update(name='folder', resolution=128, mirror=True)
+  config.growth.update(fade=800_000, hold=800_000)
+  _widths(config, 2048, 512, latents=512)
+  _seldom(config)
+
+
+def flowers128(config):
+  """Flowers at 128 pixels, as for one GPU in the authors' TensorFlow code."""
+  config.images = 12_000_000
+  config.data.update(name='tf_flowers', resolution=128, mirror=True)
+  config.growth.batch_size = (128, 128, 128, 64, 32, 16)
+  _seldom(config)
+
+
+def paper1024(config):
+  """CelebA-HQ at 1024 pixels on one GPU, from a folder of pictures.
+
+  Batches are those of the authors' TensorFlow code for one GPU, where the
+  learning rate is raised to .0015 at 1024 pixels only.
+  """
+  config.images = 12_000_000
+  config.data.update(name='folder', resolution=1024, mirror=True)
+  config.data.road = 'stream'
+  config.growth.batch_size = (128, 128, 128, 64, 32, 16, 8, 4, 4)
+  config.growth.rate = (1.0,) * 8 + (1.5,)
+  config.checkpoint.keep = 2
+  _seldom(config)
+
+
+def sweep(add):
+  """The paper's table 1, from Gulrajani et al.'s baseline (a) to (h)."""
+  row = {
+    # (a): WGAN-GP at once at the full resolution.
+    'growth.first': 0,
+    'growth.batch_size': (64,),
+    'critic_steps': 5,
+    'ema_decay': 0.999**20,
+    'prior.size': 128,
+    'generator.activation': 'relu',
+    'generator.norm': 'batch',
+    'generator.output': 'tanh',
+    'generator.scaling': 'at_start',
+    'discriminator.norm': 'layer',
+    'discriminator.scaling': 'at_start',
+    'discriminator.statistics.name': 'none',
+  }
+  for player in ('generator', 'discriminator'):
+    row |= {
+      f'optimizers.{player}.learning_rate': 1e-4,
+      f'optimizers.{player}.b2': 0.9,
+    }
+  for changes in (
+    {},
+    {'growth.first': 4},  # (b) + progressive growing
+    {'growth.batch_size': (16,)},  # (c) + small minibatch
+    {  # (d) + revised training parameters
+      'critic_steps': 1,
+      'ema_decay': 0.999,
+      'prior.size': 512,
+      'generator.activation': 'leaky_relu',
+      'generator.output': 'linear',
+      'discriminator.norm': 'none',
+      'optimizers.generator.b2': 0.99,
+      'optimizers.discriminator.b2': 0.99,
+    },
+    {'discriminator.statistics.name': 'discrimination'},  # (e)
+    {'discriminator.statistics.name': 'stddev'},  # (e*)
+    {  # (f) + equalised learning rate
+      'generator.scaling': 'equalized',
+      'discriminator.scaling': 'equalized',
+      'optimizers.generator.learning_rate': 1e-3,
+      'optimizers.discriminator.learning_rate': 1e-3,
+    },
+    {'generator.norm': 'pixel'},  # (g) + pixelwise normalisation
+    {'images': 20_000_000},  # (h) converged; the paper does not say when
+  ):
+    row = row | changes
+    add(row)

@@ -1,0 +1,166 @@
+"""What is measured of a set of images beside the reals, by name.
+
+Each measure says with its values how they were taken: how many images, how many
+neighbours. Whatever has to be the same for two values to be compared is there.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ganjax import pictures
+from ganjax.data import images
+from ganjax.metrics import coverage, diversity, frechet, wasserstein
+from ganjax.networks import features
+
+_NEAR = 5000  # images at most whose neighbours are looked for
+_ALIKE = 1000  # images, and pairs of them, of the measures of diversity
+LATENTS = 36  # whose images are followed from moment to moment
+
+
+class Measure(NamedTuple):
+  """A measure.
+
+  Attributes:
+    columns: names of its values.
+    take: `(reals, shown, seed) -> values, how`, of two `Shown`; both are dicts
+      of JSON values.
+  """
+
+  columns: tuple
+  take: Callable
+
+
+class Shown(NamedTuple):
+  """A set of images.
+
+  Attributes:
+    images: uint8 `[N, H, W, C]`.
+    features: `() -> [N, D]`, which computes them at the first call.
+  """
+
+  images: np.ndarray
+  features: Callable
+
+
+def shown(pixels, apply):
+  """The `Shown` of images and of the map that gives their features.
+
+  Args:
+    pixels: uint8 `[N, H, W, C]`.
+    apply: of `features.Features`.
+  """
+  return Shown(
+    pixels, functools.cache(lambda: features.in_batches(apply, pixels))
+  )
+
+
+def some(array, number, seed):
+  """At most so many rows of an array, drawn by the seed, in their order."""
+  if len(array) <= number:
+    return array
+  rows = np.random.default_rng(seed).choice(len(array), number, replace=False)
+  return array[np.sort(rows)]
+
+
+def change(before, now):
+  """From resolution to the mean squared change between images of one latent.
+
+  Karnewar and Wang, "MSG-GAN: Multi-Scale Gradients for Generative Adversarial
+  Networks", 2020, arXiv:1903.06048, section 4.1, which follows 36 latents.
+
+  Args:
+    before: of `levels`.
+    now: of `levels`, for the same latents.
+  """
+  return {
+    str(side): float(np.mean(np.square(now[side] - before[side])))
+    for side in now
+  }
+
+
+def levels(samples, side):
+  """From resolution, in pixels, to the images of it in a tree, `[N, R, R, C]`.
+
+  Args:
+    samples: of a generator, in [-1, 1]; where they are one array, it is
+      enlarged to `side`, for its resolution may grow from moment to moment.
+    side: of the data, in pixels.
+  """
+  leaves = jax.tree.leaves(samples)
+  if len(leaves) == 1:
+    leaves = [pictures.enlarged(leaves[0], side)]
+  return {leaf.shape[1]: np.asarray(leaf) for leaf in leaves}
+
+
+def _fid(reals, shown, seed):
+  value = frechet.fid(reals.features(), shown.features())
+  return {'fid': value}, _counts(reals.images, shown.images)
+
+
+def _kid(reals, shown, seed):
+  mean, std = frechet.kid(reals.features(), shown.features(), seed=seed)
+  return {'kid': mean, 'kid_std': std}, _counts(reals.images, shown.images)
+
+
+def _swd(reals, shown, seed):
+  number = min(len(reals.images), len(shown.images))
+  pair = [some(own.images, number, seed) for own in (reals, shown)]
+  how = {'patches': 128, 'size': 7, 'directions': 512}
+  found = wasserstein.sliced_wasserstein(*pair, seed=seed, **how)
+  by_level = {str(side): value for side, value in found.levels.items()}
+  values = {'swd': found.mean, 'swd_levels': by_level}
+  return values, {**_counts(*pair), **how}
+
+
+def _prdc(reals, shown, seed):
+  pair = [some(own.features(), _NEAR, seed) for own in (reals, shown)]
+  near = {'k_precision_recall': 3, 'k_density_coverage': 5}
+  values = {
+    **coverage.precision_recall(*pair, near['k_precision_recall'])._asdict(),
+    **coverage.density_coverage(*pair, near['k_density_coverage'])._asdict(),
+  }
+  values = {name: float(value) for name, value in values.items()}
+  return values, {**_counts(*pair), **near}
+
+
+def _ms_ssim(reals, shown, seed):
+  few = _few(shown, seed)
+  value = diversity.diversity(few, _ALIKE, jax.random.key(seed))
+  return {'ms_ssim': float(value)}, {'images': len(few), 'pairs': _ALIKE}
+
+
+def _distance(reals, shown, seed):
+  few = _few(shown, seed)
+  value = float(diversity.pairwise_distance(few))
+  return {'distance': value}, {'images': len(few)}
+
+
+def _few(shown, seed):
+  return images.scale(jnp.asarray(some(shown.images, _ALIKE, seed)))
+
+
+def _counts(reals, shown):
+  return {'reals': len(reals), 'images': len(shown)}
+
+
+MEASURES = {
+  'fid': Measure(('fid',), _fid),
+  'kid': Measure(('kid', 'kid_std'), _kid),
+  'swd': Measure(('swd', 'swd_levels'), _swd),
+  'ms_ssim': Measure(('ms_ssim',), _ms_ssim),
+  'prdc': Measure(('precision', 'recall', 'density', 'coverage'), _prdc),
+  'distance': Measure(('distance',), _distance),
+}
+
+COLUMNS = {name: measure.columns for name, measure in MEASURES.items()} | {
+  'change': ('change',)
+}
+"""The values of each measure; 'change' takes two moments of one run."""
+
+ON_FEATURES = ('fid', 'kid', 'prdc')
+"""The measures whose values depend on the features; others see pixels."""

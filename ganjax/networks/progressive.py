@@ -1,0 +1,314 @@
+"""Progressive growing: networks that begin with 4x4 pixels and double them.
+
+Karras et al., "Progressive Growing of GANs for Improved Quality, Stability, and
+Variation", 2018, arXiv:1710.10196, section 2, figure 2 and table 2. Stage s has
+images of 4 * 2^s pixels, s = 0 to the last. At every stage the parameters are
+those of all stages, with the same names, shapes and first values, so that a
+growing state keeps its shape; those that a stage has no use for have zero
+gradients.
+
+The other rows of its table 1 are other arguments: `normalized_by_batch`,
+`normalized_by_layer` and `normalized_not` for `norm`, `nn.relu` for
+`activation`, `jnp.tanh` for `output`, `equalized.at_start` for `scaling`, and
+what the discriminator sees of the batch.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+from flax import linen as nn
+
+from ganjax.networks import equalized, layers, linen, resample
+
+
+def normalized_by_pixel(activation):
+  """The map `(images, train) -> images`: activation, then pixel norm."""
+  return lambda images, train: equalized.pixel_norm(activation(images))
+
+
+def normalized_by_batch(activation, **arguments):
+  """The map `(images, train) -> images`: `layers.BatchNorm`, then activation.
+
+  Args:
+    activation: images -> images.
+    **arguments: of `layers.BatchNorm`.
+  """
+
+  def normalize(images, train):
+    norm = layers.BatchNorm(dtype=images.dtype, **arguments)
+    return activation(norm(images, train))
+
+  return normalize
+
+
+def normalized_by_layer(activation):
+  """The map `(images, train) -> images`: layer norm, then activation.
+
+  Ba, Kiros and Hinton, "Layer Normalization", 2016, arXiv:1607.06450, over
+  height, width and channels, with a scale and a bias for each channel.
+  """
+
+  def normalize(images, train):
+    axes = tuple(range(1, images.ndim))
+    norm = nn.LayerNorm(dtype=images.dtype, reduction_axes=axes)
+    return activation(norm(images))
+
+  return normalize
+
+
+def normalized_not(activation):
+  """The map `(images, train) -> images`: the activation alone."""
+  return lambda images, train: activation(images)
+
+
+class ProgressiveGenerator(nn.Module):
+  """Styles `[N, Z]` -> images of a stage `[N, R, R, channels]`."""
+
+  widths: tuple[int, ...]
+  channels: int
+  stage: int
+  alpha: Any
+  activate: Callable
+  output: Callable
+  conv: Callable
+  remat: Callable
+
+  @nn.compact
+  def __call__(self, styles, train):
+    """Images of the styles."""
+
+    def convolved(images, width, **kernel):
+      return self.activate(self.conv(width, **kernel)(images), train)
+
+    def start(styles, width):
+      # Of one pixel, a convolution makes what a dense layer would.
+      pixel = styles[:, None, None]
+      return convolved(convolved(pixel, width, size=4, padding=3), width)
+
+    def grow(images, width):
+      return convolved(convolved(resample.nearest(images), width), width)
+
+    # At each resolution: the compiler drops what is not shown.
+    images, shown = styles, []
+    for stage, width in enumerate(self.widths[: self.stage + 1]):
+      function = functools.partial(grow if stage else start, width=width)
+      images = self.remat(layers.Block)(function, name=f'block{stage}')(images)
+      rgb = self.conv(self.channels, 1, gain=1.0, name=f'rgb{stage}')(images)
+      shown.append(rgb.astype(jnp.float32))
+    image = shown[-1]
+    if self.stage:
+      image = _fade(resample.nearest(shown[-2]), image, self.alpha)
+    return self.output(image)
+
+
+class ProgressiveDiscriminator(nn.Module):
+  """Images of a stage `[N, R, R, C]` -> logits `[N]`."""
+
+  widths: tuple[int, ...]
+  stage: int
+  alpha: Any
+  activation: Callable
+  activate: Callable
+  map_statistics: Callable | None
+  statistics: Callable | None
+  conv: Callable
+  dense: Callable
+  remat: Callable
+
+  @nn.compact
+  def __call__(self, images, train):
+    """Logits of the images."""
+    side = 4 * 2**self.stage
+    if images.shape[1:3] != (side, side):
+      raise ValueError(
+        f'Stage {self.stage} judges images of {side}x{side} pixels, not of '
+        f'{images.shape[1]}x{images.shape[2]}; give it those of a generator of '
+        'the same stage, or of its own view.'
+      )
+
+    def entered(images, stage):
+      rgb = self.conv(self.widths[stage], 1, name=f'rgb{stage}')(images)
+      return self.activation(rgb)
+
+    def convolved(images, width, **kernel):
+      return self.activate(self.conv(width, **kernel)(images), train)
+
+    def shrink(images, width):
+      return resample.average(
+        convolved(convolved(images, images.shape[-1]), width)
+      )
+
+    def end(images, width):
+      images = convolved(images, width)
+      return convolved(images, width, size=4, padding=0)[:, 0, 0]
+
+    hidden = entered(images, self.stage)
+    for stage in range(self.stage, 0, -1):
+      function = functools.partial(shrink, width=self.widths[stage - 1])
+      hidden = self.remat(layers.Block)(function, name=f'block{stage}')(hidden)
+      # Initialising enters at every stage, for the parameters of all.
+      if stage == self.stage or self.is_initializing():
+        images = resample.average(images)
+        hidden = _fade(entered(images, stage - 1), hidden, self.alpha)
+    if self.map_statistics is not None:
+      hidden = self.map_statistics()(hidden)
+    function = functools.partial(end, width=self.widths[0])
+    features = self.remat(layers.Block)(function, name='block0')(hidden)
+    self.sow('features', 'last', features)
+    if self.statistics is not None:
+      features = self.statistics()(features)
+    logits = self.dense(1, gain=1.0, name='logits')(features)
+    return logits[:, 0].astype(jnp.float32)
+
+
+def generator(
+  resolution,
+  channels=3,
+  stage=None,
+  alpha=1.0,
+  base=8192,
+  most=512,
+  activation=equalized.leaky_relu,
+  norm=normalized_by_pixel,
+  mapping=equalized.pixel_norm,
+  output=lambda images: images,
+  scaling=equalized.equalized,
+  remat=lambda module: module,
+  dtype=jnp.float32,
+):
+  """The `Generator` of a stage of progressive growing.
+
+  Args:
+    resolution: of the last stage's images, a power of two from 4 on.
+    channels: of the images.
+    stage: 0 for 4x4 pixels, 1 for 8x8 and so on; None is the last.
+    alpha: share of the stage in what is shown, in [0, 1]: 0 is the stage before
+      with every pixel four times, 1 the stage alone; may be traced. Stage 0
+      has none before it.
+    base: channels of the layers times half the resolution; 4096 for the paper's
+      CIFAR-10, 2048 for its table 1.
+    most: channels at any resolution; 128 for the paper's CIFAR-10.
+    activation: images -> images.
+    norm: a function of the activation, which gives `(images, train) -> images`,
+      such as `normalized_by_pixel`; it may use linen modules.
+    mapping: latents -> styles, here the latents that the first layer takes.
+    output: of the images that come out, `jnp.tanh` to have them in [-1, 1].
+    scaling: `equalized.equalized` or `equalized.at_start`.
+    remat: a transform of module classes, put around each block: `nn.remat`
+      computes activations again in the backward pass, instead of storing them.
+    dtype: of the computation; parameters and images are float32.
+
+  Raises:
+    ValueError: if there is no such resolution or stage.
+  """
+  last = _last(resolution)
+  module = ProgressiveGenerator(
+    _widths(last, base, most),
+    channels,
+    _checked(stage, last, resolution),
+    alpha,
+    norm(activation),
+    output,
+    functools.partial(equalized.Conv, scaling=scaling, dtype=dtype),
+    remat,
+  )
+  whole = linen.generator(module.clone(stage=last), mapping)
+  return linen.generator(module, mapping)._replace(init=whole.init)
+
+
+def discriminator(
+  resolution,
+  stage=None,
+  alpha=1.0,
+  base=8192,
+  most=512,
+  activation=equalized.leaky_relu,
+  norm=normalized_not,
+  map_statistics=layers.MinibatchStd,
+  statistics=None,
+  scaling=equalized.equalized,
+  remat=lambda module: module,
+  dtype=jnp.float32,
+):
+  """The `Discriminator` of a stage of progressive growing.
+
+  Its view takes reals of the last stage's resolution to the stage, and fades
+  them as the generator does its images. For other arguments, see `generator`.
+
+  Args:
+    alpha: at 0, the logits are those that the stage before gives to the images
+      averaged over 2x2 pixels; may be traced.
+    activation: images -> images; after the layers that take images, alone.
+    norm: as in `generator`, at all other layers but the last.
+    map_statistics: a module factory, `[N, 4, 4, C]` -> `[N, 4, 4, C + S]`,
+      called before the convolutions at 4x4 pixels; None for none.
+    statistics: a module factory, `[N, F]` -> `[N, F + S]`, called before the
+      last layer, such as `layers.MinibatchDiscrimination`; None for none.
+
+  Raises:
+    ValueError: if there is no such resolution or stage.
+  """
+  last = _last(resolution)
+  stage = _checked(stage, last, resolution)
+  module = ProgressiveDiscriminator(
+    _widths(last, base, most),
+    stage,
+    alpha,
+    activation,
+    norm(activation),
+    map_statistics,
+    statistics,
+    functools.partial(equalized.Conv, scaling=scaling, dtype=dtype),
+    functools.partial(equalized.Dense, scaling=scaling, dtype=dtype),
+    remat,
+  )
+  whole = linen.discriminator(module.clone(stage=last))
+
+  def init(key, images):
+    # Whatever the stage, and of one example: only the shapes matter.
+    example = jnp.zeros((1, resolution, resolution, images.shape[-1]))
+    return whole.init(key, example)
+
+  def view(images):
+    for _ in range(last - stage):
+      images = resample.average(images)
+    if stage:
+      coarse = resample.nearest(resample.average(images))
+      images = _fade(coarse, images, alpha)
+    return images
+
+  return linen.discriminator(module, view)._replace(init=init)
+
+
+def _fade(before, now, alpha):
+  # Exact at both ends, as before + alpha * (now - before) is not.
+  return ((1 - alpha) * before + alpha * now).astype(now.dtype)
+
+
+def _widths(last, base, most):
+  return tuple(
+    equalized.channels(4 * 2**stage, base, most) for stage in range(last + 1)
+  )
+
+
+def _last(resolution):
+  last = resolution.bit_length() - 3
+  if last < 0 or resolution != 4 * 2**last:
+    raise ValueError(
+      'Progressive growing ends at a power of two from 4 pixels on, not at '
+      f'{resolution}; set the resolution of the data to one.'
+    )
+  return last
+
+
+def _checked(stage, last, resolution):
+  if stage is None:
+    return last
+  if not 0 <= stage <= last:
+    raise ValueError(
+      f'There is no stage {stage}: images grow from 4 pixels at stage 0 to '
+      f'{resolution} at stage {last}; choose one of them, or None for the last.'
+    )
+  return stage

@@ -1,0 +1,271 @@
+"""The generator of styles, and the networks of MSG-StyleGAN around it.
+
+Karras, Laine and Aila, "A Style-Based Generator Architecture for Generative
+Adversarial Networks", 2019, arXiv:1812.04948, section 2: a mapping network
+turns latents into styles, and each layer of the synthesis has one of them scale
+and shift what it has normalised. Karnewar and Wang, "MSG-GAN: Multi-Scale
+Gradients for Generative Adversarial Networks", 2020, arXiv:1903.06048, make an
+image at each resolution, so that images are pyramids, as in `networks.msg`.
+With `connections=()` the pyramid is one image, and the generator StyleGAN's,
+without growing.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from ganjax.networks import equalized, layers, linen, msg, resample
+
+
+class Mapping(nn.Module):
+  """Latents `[N, Z]` -> styles `[N, number, width]`, one for each layer.
+
+  Attributes:
+    number: layers of the synthesis.
+    width: numbers in a style.
+    depth: dense layers.
+    mixing: as in `generator`.
+    dense: a module factory.
+  """
+
+  number: int
+  width: int
+  depth: int
+  mixing: Any
+  dense: Callable
+
+  @nn.compact
+  def __call__(self, latents, train):
+    """Styles of the latents."""
+    network = [
+      self.dense(self.width, rate=0.01, name=f'dense{layer}')
+      for layer in range(self.depth)
+    ]
+
+    def mapped(latents):
+      styles = equalized.pixel_norm(latents)
+      for layer in network:
+        styles = equalized.leaky_relu(layer(styles))
+      return styles[:, None]
+
+    rows = len(latents)
+    styles = mapped(latents)
+    if train and self.has_rng('noise'):
+      keys = jax.random.split(self.make_rng('noise'), 3)
+      others = mapped(jax.random.normal(keys[0], latents.shape))
+      crossover = jax.random.randint(keys[1], (rows, 1), 1, self.number)
+      mixed = jax.random.bernoulli(keys[2], self.mixing, (rows, 1))
+      replaced = mixed & (jnp.arange(self.number) >= crossover)
+      return jnp.where(replaced[:, :, None], others, styles)
+    return jnp.broadcast_to(styles, (rows, self.number, self.width))
+
+
+def instance_norm(images):
+  """Images whose mean is 0 and variance 1 over the pixels of each channel.
+
+  Ulyanov, Vedaldi and Lempitsky, "Instance Normalization: The Missing
+  Ingredient for Fast Stylization", 2016, arXiv:1607.08022.
+
+  Args:
+    images: `[N, H, W, C]`.
+  """
+  centred = images.astype(jnp.float32)
+  centred -= centred.mean((1, 2), keepdims=True)
+  variance = jnp.mean(centred**2, (1, 2), keepdims=True)
+  return (centred * jax.lax.rsqrt(variance + 1e-8)).astype(images.dtype)
+
+
+class Styling(nn.Module):
+  """What follows a convolution: noise, bias, activation, norm and style.
+
+  The noise is one image for all channels, with a strength for each, 0 at first.
+  Without a key there is none, which is its mean.
+
+  Attributes:
+    dense: a module factory.
+  """
+
+  dense: Callable
+
+  @nn.compact
+  def __call__(self, images, style):
+    """Images `[N, H, W, C]` in the style `[N, W]`."""
+    width = images.shape[-1]
+    strength, bias = (
+      self.param(name, nn.initializers.zeros, (width,)).astype(images.dtype)
+      for name in ('strength', 'bias')
+    )
+    if self.has_rng('noise'):
+      noise = jax.random.normal(self.make_rng('noise'), images.shape[:-1])
+      images += strength * noise[..., None].astype(images.dtype)
+    images = instance_norm(equalized.leaky_relu(images + bias))
+    style = self.dense(2 * width, gain=1.0)(style)[:, None, None]
+    scale, shift = jnp.split(style, 2, -1)
+    return (scale + 1) * images + shift
+
+
+class StyleGenerator(nn.Module):
+  """Styles `[N, L, W]` -> a pyramid of images `[N, r, r, channels]`.
+
+  Attributes:
+    stages: pairs of a resolution and its channels, from 4 pixels on; each has
+      two of the L layers.
+    sides: resolutions of the pyramid.
+  """
+
+  stages: tuple[tuple[int, int], ...]
+  sides: tuple[int, ...]
+  channels: int
+  conv: Callable
+  linear: Callable
+  dense: Callable
+  remat: Callable
+
+  @nn.compact
+  def __call__(self, styles, train):
+    """Images in the styles."""
+    if styles.shape[1] != 2 * len(self.stages):
+      raise ValueError(
+        f'Images of {self.stages[-1][0]} pixels take {2 * len(self.stages)} '
+        f'styles, two for each resolution, not {styles.shape[1]}; give styles '
+        'of a mapping to the same resolution.'
+      )
+
+    def grow(images, width):
+      # The bias comes after the blur, which would darken it at the border.
+      grown = self.conv(width, bias=False)(resample.nearest(images))
+      return resample.blur(grown)
+
+    def block(first, width, images, styles):
+      images = Styling(self.dense)(first(images, width), styles[:, 0])
+      images = self.conv(width, bias=False)(images)
+      return Styling(self.dense)(images, styles[:, 1])
+
+    start = 4, 4, self.stages[0][1]
+    constant = self.param('constant', nn.initializers.ones, start)
+    images = jnp.broadcast_to(constant, (len(styles), *start))
+    first, pyramid = lambda images, width: images, []
+    for stage, (side, width) in enumerate(self.stages):
+      function = functools.partial(block, first, width)
+      images = self.remat(layers.Block)(function, name=f'block{side}')(
+        images, styles[:, 2 * stage : 2 * stage + 2]
+      )
+      if side in self.sides:
+        rgb = self.linear(self.channels, name=f'rgb{side}')(images)
+        pyramid.append(rgb.astype(jnp.float32))
+      first = grow
+    return tuple(pyramid)
+
+
+def _entered(linear, width, rgb):
+  return equalized.leaky_relu(linear(width, gain=equalized.GAIN)(rgb))
+
+
+def _shrunk(conv, inner, outer, images):
+  images = equalized.leaky_relu(conv(inner)(images))
+  # A mean of the convolution's outputs is one with a stride, of wider kernels.
+  images = resample.average(conv(outer)(resample.blur(images)))
+  return equalized.leaky_relu(images)
+
+
+def _joined(linear, width, rgb, hidden):
+  seen = equalized.leaky_relu(linear(width // 2, gain=equalized.GAIN)(rgb))
+  both = jnp.concatenate([hidden, seen], -1)
+  return linear(width, bias=False)(both)
+
+
+cat_lin = msg.Combine(lambda width: width, _joined)
+"""MSG-StyleGAN's: channels are a linear map of those before and of features.
+
+The features are half as many channels, made of the image by a layer with an
+activation.
+"""
+
+
+def generator(
+  resolution,
+  channels=3,
+  style=512,
+  depth=8,
+  mixing=0.0,
+  base=8192,
+  most=512,
+  connections=None,
+  scaling=equalized.equalized,
+  remat=lambda module: module,
+  dtype=jnp.float32,
+):
+  """The `Generator` of styles, whose images are a pyramid.
+
+  Its styles are `[N, L, style]`, two layers for each resolution. Larger images
+  are those of the nearest neighbours, convolved and then blurred. For other
+  arguments, see `msg.generator`.
+
+  Args:
+    style: numbers in a style; 512 in the papers.
+    depth: dense layers of the mapping, which normalises latents first.
+    mixing: share of the examples whose styles, from a random layer on, are
+      those of other latents, drawn N(0, 1); 0 in MSG-StyleGAN, .9 in StyleGAN,
+      which mixes all of a batch at the same layer. In training only; may be
+      traced.
+    dtype: of the synthesis; the mapping, parameters and images are float32.
+
+  Raises:
+    ValueError: if there is no such resolution or connection, and when the
+      synthesis is given another number of styles than L.
+  """
+  conv, linear = msg.convolutions(1.0, scaling, dtype)
+  stages = msg.stages(resolution, base, most)
+  dense = functools.partial(equalized.Dense, scaling=scaling)
+  return linen.generator_of_two(
+    Mapping(2 * len(stages), style, depth, mixing, dense),
+    StyleGenerator(
+      stages,
+      msg.connected(resolution, connections),
+      channels,
+      conv,
+      linear,
+      functools.partial(dense, dtype=dtype),
+      remat,
+    ),
+  )
+
+
+def discriminator(
+  resolution,
+  base=8192,
+  most=512,
+  connections=None,
+  combine=cat_lin,
+  block_statistics=layers.MinibatchStd,
+  map_statistics=layers.MinibatchStd,
+  scaling=equalized.equalized,
+  remat=lambda module: module,
+  dtype=jnp.float32,
+):
+  """The `Discriminator` of MSG-StyleGAN, which is shown a pyramid.
+
+  As that of MSG-ProGAN, but blurred before it halves. For the arguments, see
+  `msg.discriminator`.
+
+  Raises:
+    ValueError: as there.
+  """
+  return msg.discriminator(
+    resolution,
+    base,
+    most,
+    connections,
+    combine,
+    block_statistics,
+    map_statistics,
+    scaling=scaling,
+    remat=remat,
+    dtype=dtype,
+    enter=_entered,
+    shrink=_shrunk,
+  )
