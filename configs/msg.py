@@ -76,14 +76,17 @@ def digits(config):
   """Small, narrow and soon done."""
   config.images = 60_000
   config.data.resolution = 16
-  _widths(config, 256, 32, latents=32)
+  # 32 channels at the resolution, whatever it is.
+  for player in config.generator, config.discriminator:
+    player.update(base=16 * config.data.get_ref('resolution'), most=64)
+  config.prior.size = 64
 
 
 def flowers32(config):
   """Flowers at 32 pixels: what two cores can do."""
+  digits(config)
   config.images = 200_000
   config.data.update(name='tf_flowers', resolution=32, mirror=True)
-  _widths(config, 512, 64, latents=64)
   config.samples.every = 10_000
   config.checkpoint.update(every=20_000, keep=20)
 

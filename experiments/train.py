@@ -53,6 +53,12 @@ def main():
     for params in state.params
   ]
   done = dispatch.shown(run.phases, int(state.step))
+  reached, asked = run.phases[-1].title, f'{config.data.resolution} pixels'
+  if reached not in ('', asked):
+    announce(
+      f'Warning: {config.images} images end at {reached}, and not at {asked}; '
+      'raise images, or lower growth.fade and growth.hold.'
+    )
   announce(
     f'{config.network} on {data.name}: '
     f'{sizes[0]:,} parameters generate, {sizes[1]:,} discriminate; '

@@ -54,6 +54,8 @@ def tiny():
     for network in config.generator, config.discriminator:
       if 'width' in network:
         network.width = 4
+      if 'base' in network:
+        network.update(base=32, most=8)
       if 'widths' in network:
         network.widths = (8,)
     config.data.resolution = 16
