@@ -21,6 +21,7 @@ def get_config(name='digits'):
   """The config of that name, locked."""
   config = base.get_config()
   config.network = 'progressive'
+  config.batch_size = 16
   config.loss = 'wasserstein'
   config.regularizers.discriminator.wgan_gp.weight = 10.0
   config.regularizers.discriminator.drift.weight = 1e-3
@@ -49,7 +50,7 @@ def get_config(name='digits'):
     fade=600_000,  # images in which a stage fades in
     hold=600_000,  # images for which it is held
     # For 4 pixels, 8, 16 and so on, the last for all that follow.
-    batch_size=(16,),
+    batch_size=(),  # none: that of the config
     rate=(1.0,),  # factor of both learning rates
   )
   presets = digits, flowers32, cifar10, table1, flowers128, paper1024
@@ -151,7 +152,7 @@ def sweep(add):
   row = {
     # (a): WGAN-GP at once at the full resolution.
     'growth.first': 0,
-    'growth.batch_size': (64,),
+    'batch_size': 64,
     'critic_steps': 5,
     'ema_decay': 0.999**20,
     'prior.size': 128,
@@ -171,7 +172,7 @@ def sweep(add):
   for changes in (
     {},
     {'growth.first': 4},  # (b) + progressive growing
-    {'growth.batch_size': (16,)},  # (c) + small minibatch
+    {'batch_size': 16},  # (c) + small minibatch
     {  # (d) + revised training parameters
       'critic_steps': 1,
       'ema_decay': 0.999,

@@ -103,7 +103,8 @@ def _at_stage(config, stage):
   if stage is None:
     return config
   own = config.copy_and_resolve_references()
-  sizes, rates = config.growth.batch_size, config.growth.rate
+  sizes = config.growth.batch_size or (config.batch_size,)
+  rates = config.growth.rate
   with own.ignore_type():
     own.batch_size = sizes[min(stage, len(sizes) - 1)]
     for optimizer in own.optimizers.values():
