@@ -294,3 +294,68 @@ def test_benchmark_says_when_a_process_of_its_own_ends(
   assert code == 1
   assert "A process of the side 'ganjax' ended too early" in err
   assert 'Traceback' not in err
+
+
+@pytest.fixture
+def pyramids(program, folder):
+  """The workdir of a run whose images are pyramids, trained once."""
+  place = folder / 'pyramids'
+  if not place.exists():
+    code, _, err = program(
+      'train',
+      '--config=configs/msg.py',
+      '--config.images=16',
+      '--config.batch_size=8',
+      '--config.checkpoint.every=8',
+      '--config.generator.base=32',
+      '--config.discriminator.base=32',
+      f'--workdir={place}',
+    )
+    assert code == 0, err
+  return place
+
+
+def test_a_pyramid_is_shown_at_all_its_resolutions(program, pyramids):
+  code, out, err = program(
+    'sample', f'--workdir={pyramids}', '--grid=2x3', '--pyramid', '--zoom=1'
+  )
+  assert code == 0, err
+  levels = pixels(pyramids / 'grid-pyramid.png')
+  # Rows of 4, 8 and 16 pixels, all as large as the last.
+  assert levels.shape == (3 * 18 + 2, 3 * 18 + 2)
+  smallest = levels[2:18, 2:18].reshape(4, 4, 4, 4)
+  assert (smallest == smallest[:, :1, :, :1]).all()
+  finest = pixels(pyramids / 'grid.png')
+  np.testing.assert_array_equal(levels[38:54], finest[2:18])
+
+
+def test_without_truncation_left_all_samples_are_the_same(program, pyramids):
+  code, out, err = program(
+    'sample', f'--workdir={pyramids}', '--grid=1x2', '--truncation=0'
+  )
+  assert code == 0, err
+  assert 'truncation 0' in out
+  # Tiles of 32 pixels and gaps of 4.
+  left, right = np.split(pixels(pyramids / 'grid.png')[4:, 4:], 2, 1)
+  np.testing.assert_array_equal(left[:32, :32], right[:32, :32])
+
+
+def test_a_single_image_is_no_pyramid(program, run):
+  code, _, err = program('sample', f'--workdir={run}', '--pyramid')
+  assert code == 1
+  assert 'this generator makes one' in err
+
+
+def test_all_moments_of_pyramids_are_measured(program, pyramids):
+  code, out, err = program(
+    'evaluate',
+    f'--workdir={pyramids}',
+    '--checkpoints=all',
+    '--metrics=swd,change',
+    '--samples=40',
+    '--held_out=',
+  )
+  assert code == 0, err
+  first, second = measured(pyramids, number=40)
+  assert [row['images_shown'] for row in (first, second)] == [8, 16]
+  assert set(second['change']) == {'4', '8', '16'}
