@@ -1,11 +1,11 @@
-"""Pictures of samples: grids, and ways between latents."""
+"""Pictures: of files and to files, grids of samples, ways between latents."""
 
 import math
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 
 def finest(images):
@@ -58,6 +58,56 @@ def save(path, picture, zoom=1):
   picture = np.kron(picture, np.ones((zoom, zoom, 1), np.uint8))
   grey = picture.shape[-1] == 1
   Image.fromarray(picture[..., 0] if grey else picture).save(path)
+
+
+def load(path):
+  """The picture of a file, upright, `[H, W, 3]` float32 in [0, 1].
+
+  Grey becomes three channels alike; what is transparent is shown on white.
+
+  Args:
+    path: of anything that Pillow reads.
+
+  Raises:
+    FileNotFoundError: if there is no such file.
+    ValueError: if it is no picture.
+  """
+  try:
+    with Image.open(path) as image:
+      image = ImageOps.exif_transpose(image)
+      if image.has_transparency_data:
+        image = image.convert('RGBA')
+        white = Image.new('RGBA', image.size, 'white')
+        image = Image.alpha_composite(white, image)
+      return np.asarray(image.convert('RGB'), np.float32) / 255
+  except FileNotFoundError as error:
+    raise FileNotFoundError(f'There is no file {path}.') from error
+  except (OSError, SyntaxError) as error:
+    raise ValueError(
+      f'{path} is no picture that can be read ({error}); give a PNG, a JPEG or '
+      'another common kind.'
+    ) from error
+
+
+def animate(path, frames, seconds=4.0):
+  """Writes a GIF of pictures `[h, w, 3]` uint8, all as large as the last.
+
+  Args:
+    path: of the file.
+    frames: a list of pictures, whose sizes may differ.
+    seconds: that they take together.
+  """
+  height, width, _ = frames[-1].shape
+  images = [Image.fromarray(frame).resize((width, height)) for frame in frames]
+  duration = [int(1000 * seconds / len(images))] * len(images)
+  duration[-1] += 2000
+  images[0].save(
+    path,
+    save_all=True,
+    append_images=images[1:],
+    duration=duration,
+    loop=0,
+  )
 
 
 def interpolate(start, end, steps):

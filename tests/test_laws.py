@@ -31,14 +31,20 @@ LAYERS = (
       'advice',
       'pictures',
       'growth',
+      'roots',
+      'style',
+      'colour',
+      'canvas',
+      'economy',
     },
     {'figures', 'planes', 'curves'},
     {'tables'},
+    {'weights', 'pickled', 'compressed', 'download'},
     {'metrics'},
     {'networks'},
     {'data'},
   ),
-  ({'game'},),
+  ({'game', 'objective'},),
   ({'steps', 'turns', 'remedies', 'dynamics', 'dirac'},),
   (
     {
@@ -50,9 +56,20 @@ LAYERS = (
       'ways',
       'record',
       'classifier',
+      'encoding',
+      'transfer',
     },
   ),
-  ({'choice', 'architectures', 'blueprint', 'build', 'laboratory'},),
+  (
+    {
+      'choice',
+      'architectures',
+      'blueprint',
+      'build',
+      'laboratory',
+      'recipes',
+    },
+  ),
 )
 
 # Which modules alone may import a library, at the top or in a function.
@@ -63,6 +80,7 @@ CONFINED = {
     'turns',
     'descents',
     'dirac',
+    'canvas',
     'blueprint',
     'classifier',
   },
@@ -74,8 +92,10 @@ CONFINED = {
   'tensorboardX': {'record'},
   'matplotlib': {'figures', 'planes', 'curves'},
   'tabulate': {'tables'},
+  'h5py': {'weights'},
+  'safetensors': {'weights'},
 }
-ONLY_IN_FUNCTIONS = {'tensorflow_datasets', 'grain'}
+ONLY_IN_FUNCTIONS = {'tensorflow_datasets', 'grain', 'h5py', 'safetensors'}
 
 # The library up to the update rules leaves these to its callers, except:
 IMPURE = {'jax.jit', 'jax.random.key', 'jax.random.PRNGKey', 'print'}
@@ -94,7 +114,7 @@ FILES = sorted((ROOT / 'ganjax').rglob('*.py'))
 CONFIGS = sorted(
   path.stem
   for path in (ROOT / 'configs').glob('[!_]*.py')
-  if path.stem not in ('base', 'mode_collapse')
+  if path.stem not in ('base', 'mode_collapse', 'style_transfer')
 )
 
 

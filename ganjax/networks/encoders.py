@@ -1,0 +1,141 @@
+"""Encoders: trained networks that see a picture in layers of features.
+
+Pictures are float32 [N, H, W, 3] in [0, 1] here, and red comes first, as all
+of the literature on style transfer has them; the GANs' images are in [-1, 1].
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+class Encoder(NamedTuple):
+  """A network's features of pictures, and what they may be asked for.
+
+  Fields:
+    name: what it is, and where its weights are from, with their hash.
+    params: a tree of arrays. Pass it to compiled functions as an argument: XLA
+      would fold what it closes over, for minutes. Cast to bfloat16, it
+      computes in that type.
+    apply: (params, pictures [N, H, W, 3] in [0, 1], layers: a tuple of names)
+      -> {name: features [N, h, w, C]}. The preprocessing is inside. Nothing
+      is computed beyond the deepest layer asked for. ValueError for a layer
+      that there is not, and for pictures of another shape or too small.
+    layers: all names, in order.
+    content: names of the default content layers.
+    style: names of the default style layers.
+    smallest: least side of a picture, in pixels, at which every layer has
+      features.
+  """
+
+  name: str
+  params: Any
+  apply: Callable
+  layers: tuple[str, ...]
+  content: tuple[str, ...]
+  style: tuple[str, ...]
+  smallest: int
+
+
+def torchvision(pictures):
+  """Returns pictures as torchvision's networks were trained to see them.
+
+  Red first; the mean (.485, .456, .406) is taken away, and what is left is
+  divided by the deviation (.229, .224, .225).
+  """
+  mean = np.array([0.485, 0.456, 0.406], np.float32)
+  return (pictures - mean) / np.array([0.229, 0.224, 0.225], np.float32)
+
+
+def caffe(pictures, mean=(103.939, 116.779, 123.68)):
+  """Returns pictures as the networks of Caffe were trained to see them.
+
+  Blue first, values in [0, 255], less their mean, which is that of VGG. Keras
+  and Gatys use these networks.
+  """
+  return 255 * pictures[..., ::-1] - np.array(mean, np.float32)
+
+
+def up_to(names, layers):
+  """Returns the names up to the deepest of the layers.
+
+  Args:
+    names: of all layers, in order.
+    layers: a tuple of some of them.
+
+  Raises:
+    ValueError: if one of the layers is not among the names.
+  """
+  for layer in layers:
+    if layer not in names:
+      raise ValueError(f"no layer '{layer}': choose from {', '.join(names)}.")
+  return names[: max((names.index(layer) + 1 for layer in layers), default=0)]
+
+
+def check(pictures, smallest):
+  """Raises ValueError if an encoder cannot take pictures of this shape."""
+  shape = pictures.shape
+  if len(shape) != 4 or shape[3] != 3 or min(shape[1:3]) < smallest:
+    raise ValueError(
+      f'The encoder got pictures of the shape {shape}; expected [N, H, W, 3] '
+      f'with H and W of at least {smallest}.'
+    )
+
+
+def convolution(features, layer, stride=1, padding=1):
+  """Returns `features` [N, H, W, C] under a layer, [N, h, w, F].
+
+  Args:
+    features: of any float type; they are cast to that of the layer.
+    layer: {'kernel': [k, k, C, F], 'bias': [F]}.
+    stride: in pixels.
+    padding: zeros added to each side.
+  """
+  return layer['bias'] + jax.lax.conv_general_dilated(
+    features.astype(layer['kernel'].dtype),
+    layer['kernel'],
+    window_strides=(stride, stride),
+    padding=((padding, padding), (padding, padding)),
+    dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+  )
+
+
+def layer(arrays, name, shape, source):
+  """Returns {'kernel': [k, k, C, F], 'bias': [F]} out of a file's arrays.
+
+  Args:
+    arrays: among them `{name}.weight` [F, C, k, k] and `{name}.bias` [F].
+    name: of the layer.
+    shape: (F, C, k, k) as it should be; F is None where any will do.
+    source: what the arrays are of, for the errors.
+
+  Raises:
+    ValueError: if an array is missing or has another shape.
+  """
+  weight, bias = (_array(arrays, f'{name}.{part}', source) for part in _PARTS)
+  expected = (len(weight) if shape[0] is None else shape[0], *shape[1:])
+  if weight.shape != expected or bias.shape != expected[:1]:
+    raise ValueError(
+      f'{source}: {name} has a kernel of {weight.shape} and a bias of '
+      f'{bias.shape}; expected {expected} and {expected[:1]}: this is another '
+      'network.'
+    )
+  return {
+    'kernel': jnp.asarray(weight.transpose(2, 3, 1, 0), jnp.float32),
+    'bias': jnp.asarray(bias, jnp.float32),
+  }
+
+
+_PARTS = 'weight', 'bias'
+
+
+def _array(arrays, name, source):
+  if name not in arrays:
+    raise ValueError(
+      f'{source} has no {name}, but {sorted(arrays)[:4]} and so on '
+      f'({len(arrays)} in all): it is of another network, or a part of one.'
+    )
+  return np.atleast_1d(arrays[name])
