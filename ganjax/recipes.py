@@ -78,8 +78,8 @@ def encoder(config, path=None, report=None):
 def recipe(config, encoder, start=None):
   """The `transfer.Recipe` of a config for an encoder.
 
-  A term of weight 0 is left out. Layers that the encoder has not are replaced
-  by its own.
+  A term of weight 0 is left out. Where the encoder lacks one of the layers, its
+  own replace all of them.
 
   Args:
     config: the config.
@@ -90,13 +90,14 @@ def recipe(config, encoder, start=None):
     ValueError: if the config names what there is not.
   """
   content, painted, rough = config.content, config.style, config.variation
+  layers = _layers(content.layers, painted.layers, encoder)
   terms = {
     'content': lambda: objective.content_term(
-      _layers(content.layers, encoder, encoder.content),
+      layers[0],
       choose('statistic of content', _contents, content.statistic),
     ),
     'style': lambda: objective.style_term(
-      _layers(painted.layers, encoder, encoder.style),
+      layers[1],
       choose('statistic of style', _styles, painted.statistic),
     ),
     'variation': lambda: objective.variation_term(
@@ -132,6 +133,8 @@ def scales(config):
   return sides, (config.steps.first, *others)
 
 
-def _layers(wanted, encoder, own):
-  shares = dict(wanted)
-  return shares if shares and set(shares) <= set(encoder.layers) else own
+def _layers(content, painted, encoder):
+  """The layers of content and style: all as asked for, or the encoder's own."""
+  if {*content, *painted} <= set(encoder.layers):
+    return dict(content) or encoder.content, dict(painted) or encoder.style
+  return encoder.content, encoder.style

@@ -128,7 +128,7 @@ def test_layers_that_an_encoder_lacks_are_replaced_by_its_own():
   encoder = untrained.encoder(0)
   without, *_ = recipes.recipe(config, encoder).terms
   assert tuple(without.layers) == encoder.content != ('relu4_2',)
-  fits = encoder._replace(layers=(*encoder.layers, 'relu4_2'))
+  fits = encoder._replace(layers=(*encoder.layers, 'relu5_1'))
   content, *_ = recipes.recipe(config, fits).terms
   assert content.layers == {'relu4_2': 1.0}
   assert content.statistic is style.content_gatys
