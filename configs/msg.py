@@ -14,7 +14,7 @@ The paper does not say with which decay RMSprop averages, nor which batches
 MSG-ProGAN saw; here they are .99 and 16.
 """
 
-from configs import base
+from configs import _sizes, base
 
 
 def get_config(name='digits'):
@@ -66,49 +66,29 @@ def _optimizers(config, **section):
     player.update(section)
 
 
-def _widths(config, base, most, latents):
-  for player in config.generator, config.discriminator:
-    player.update(base=base, most=most)
-  config.prior.size = latents
-
-
 def digits(config):
   """Small, narrow and soon done."""
+  _sizes.small(config, 16)
   config.images = 60_000
-  config.data.resolution = 16
-  # 32 channels at the resolution, whatever it is.
-  for player in config.generator, config.discriminator:
-    player.update(base=16 * config.data.get_ref('resolution'), most=64)
-  config.prior.size = 64
 
 
 def flowers32(config):
-  """Flowers at 32 pixels: what two cores can do."""
-  digits(config)
-  config.images = 200_000
-  config.data.update(name='tf_flowers', resolution=32, mirror=True)
-  config.samples.every = 10_000
-  config.checkpoint.update(every=20_000, keep=20)
-
-
-def _seldom(config):
-  config.log.every = 10_000
-  config.samples.every = 100_000
-  config.checkpoint.every = 500_000
+  """Flowers at 32 pixels, to be compared with the other way to them."""
+  _sizes.flowers(config)
 
 
 def cifar10(config):
   """CIFAR-10: an IS of 8.63 at the rate .003, from 7.92 to 8.33 at others."""
   config.images = 20_000_000
   config.data.update(name='cifar10', resolution=32)
-  _seldom(config)
+  _sizes.seldom(config)
 
 
 def flowers128(config):
   """Flowers; at 256 pixels the paper has an FID of 28.27 at 1.7 M images."""
   config.images = 1_700_000
   config.data.update(name='tf_flowers', resolution=128, mirror=True)
-  _seldom(config)
+  _sizes.seldom(config)
 
 
 def paper1024(config):
@@ -116,7 +96,7 @@ def paper1024(config):
   config.images = 6_000_000
   config.data.update(name='folder', resolution=1024, mirror=True, road='stream')
   config.checkpoint.keep = 2
-  _seldom(config)
+  _sizes.seldom(config)
 
 
 def bmsg128(config):

@@ -14,7 +14,7 @@ each step of a player draws its own latents, and the moving average of the
 generator starts out faster.
 """
 
-from configs import base
+from configs import _sizes, base
 
 
 def get_config(name='digits'):
@@ -63,38 +63,17 @@ def _adam(config, rate, b2=0.99):
     player.update(learning_rate=rate, b1=0.0, b2=b2)
 
 
-def _widths(config, base, most, latents):
-  for player in config.generator, config.discriminator:
-    player.update(base=base, most=most)
-  config.prior.size = latents
-
-
 def digits(config):
   """Small, narrow and soon done."""
+  _sizes.small(config, 16)
   config.images = 90_000
-  config.data.resolution = 16
   config.growth.update(fade=15_000, hold=15_000)
-  # 32 channels at the resolution, whatever it is.
-  for player in config.generator, config.discriminator:
-    player.update(base=16 * config.data.get_ref('resolution'), most=64)
-  config.prior.size = 64
 
 
 def flowers32(config):
-  """Flowers at 32 pixels: what two cores can do."""
-  digits(config)
-  config.images = 200_000
-  config.data.update(name='tf_flowers', resolution=32, mirror=True)
-  config.growth.update(fade=20_000, hold=20_000)
-  config.log.every = 2_000
-  config.samples.every = 10_000
-  config.checkpoint.update(every=20_000, keep=20)
-
-
-def _seldom(config):
-  config.log.every = 10_000
-  config.samples.every = 100_000
-  config.checkpoint.every = 500_000
+  """Flowers at 32 pixels, to be compared with the other way to them."""
+  _sizes.flowers(config)
+  config.growth.update(fade=10_000, hold=10_000)
 
 
 def cifar10(config):
@@ -106,10 +85,10 @@ def cifar10(config):
   config.images = 20_000_000
   config.data.update(name='cifar10', resolution=32)
   config.growth.update(fade=400_000, hold=400_000)
-  _widths(config, 4096, 128, latents=128)
+  _sizes.widths(config, 4096, 128, latents=128)
   penalty = config.regularizers.discriminator.wgan_gp
   penalty.update(weight=10.0 / 750**2, target=750.0)
-  _seldom(config)
+  _sizes.seldom(config)
 
 
 def table1(config):
@@ -120,8 +99,8 @@ def table1(config):
   config.images = 10_000_000
   config.data.update(name='folder', resolution=128, mirror=True)
   config.growth.update(fade=800_000, hold=800_000)
-  _widths(config, 2048, 512, latents=512)
-  _seldom(config)
+  _sizes.widths(config, 2048, 512, latents=512)
+  _sizes.seldom(config)
 
 
 def flowers128(config):
@@ -129,7 +108,7 @@ def flowers128(config):
   config.images = 12_000_000
   config.data.update(name='tf_flowers', resolution=128, mirror=True)
   config.growth.batch_size = (128, 128, 128, 64, 32, 16)
-  _seldom(config)
+  _sizes.seldom(config)
 
 
 def paper1024(config):
@@ -144,7 +123,7 @@ def paper1024(config):
   config.growth.batch_size = (128, 128, 128, 64, 32, 16, 8, 4, 4)
   config.growth.rate = (1.0,) * 8 + (1.5,)
   config.checkpoint.keep = 2
-  _seldom(config)
+  _sizes.seldom(config)
 
 
 def sweep(add):
