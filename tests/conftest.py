@@ -1,6 +1,7 @@
 import os
 import pathlib
 import runpy
+import signal
 import sys
 import tempfile
 
@@ -12,6 +13,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 def pytest_configure(config):
   """Caches of their own: a test leaves nothing in the user's."""
+  # A shell that starts tests in the background has them ignore Ctrl-C.
+  signal.signal(signal.SIGINT, signal.default_int_handler)
   if hasattr(config, 'workerinput'):  # of xdist, which shares its parent's
     return
   folder = tempfile.TemporaryDirectory(prefix='ganjax-')
