@@ -14,7 +14,9 @@ VGG's; where features are of another network, its own layers stand in for them:
 - `:lesson_content`, `:lesson_style` and `:lesson` are the three pictures of the
   lesson's notebook: the content from noise; from noise with the style; and from
   the content with noise, style and variation. It has VGG-16 and Adam with a
-  rate of .002, b1 .99 and an epsilon of .1, for 1,000 steps at 256 pixels.
+  rate of .002, b1 .99 and an epsilon of .1, for 1,000 steps at 256 pixels. Its
+  weights are for VGG-16: on the features of another network, which are larger
+  or smaller, style and variation weigh otherwise.
 """
 
 from ml_collections import ConfigDict
