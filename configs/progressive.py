@@ -58,9 +58,9 @@ def get_config(name='digits'):
   return config.lock()
 
 
-def _adam(config, rate, b2=0.99):
+def _adam(config, rate):
   for player in config.optimizers.values():
-    player.update(learning_rate=rate, b1=0.0, b2=b2)
+    player.update(learning_rate=rate, b1=0.0, b2=0.99)
 
 
 def digits(config):

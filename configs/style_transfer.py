@@ -100,7 +100,6 @@ def wasserstein(config):
     for block, share in shares.items()
   }
   config.variation.weight = 2.0
-  config.start = 'content'
 
 
 def _notebook(config):

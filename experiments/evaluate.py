@@ -20,7 +20,7 @@ from absl import flags
 from tqdm import tqdm
 
 from experiments import launch, ledger, measures, workdir
-from ganjax import build, classifier, pictures
+from ganjax import build, classifier, kept, pictures
 from ganjax.data import images
 from ganjax.networks import features
 
@@ -195,7 +195,7 @@ def _features(config, data):
     return classifier.features_for(
       data.images,
       data.labels,
-      launch.cache() / 'classifiers',
+      kept.folder() / 'classifiers',
       data.name,
       # Small data sets need more passes for as many steps.
       epochs=int(np.clip(30_000 // len(data.images), 5, 20)),

@@ -11,9 +11,14 @@ import jax
 from absl import app, flags, logging
 from tqdm import tqdm
 
+from ganjax import kept
+
 _TRACEBACK = flags.DEFINE_bool(
   'traceback', False, 'Show where in the code an error was raised.'
 )
+
+LEFT = 75
+"""Exit code where a signal ended a run: "try again" in sysexits.h."""
 
 # What a user can cause and mend; anything else is a bug and shows its trace.
 _MENDABLE = (ValueError, FloatingPointError, ImportError, OSError)
@@ -79,18 +84,12 @@ def _fail(sentence, code):
   sys.exit(code)
 
 
-def cache():
-  """The folder of what is made once and kept between runs."""
-  home = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
-  return pathlib.Path(home) / 'ganjax'
-
-
 def _as_sentence(message, *place, **line):
   return f'Warning: {message}\n'
 
 
 def _cache_programs():
   """A second start finds compiled programs on the disk."""
-  jax.config.update('jax_compilation_cache_dir', str(cache() / 'xla'))
+  jax.config.update('jax_compilation_cache_dir', str(kept.folder() / 'xla'))
   jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)
   jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)

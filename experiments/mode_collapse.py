@@ -19,7 +19,7 @@ from ml_collections import config_flags
 from tqdm import tqdm
 
 from experiments import dirac, findings, launch, workdir
-from ganjax import blueprint, dynamics, laboratory, population
+from ganjax import blueprint, dynamics, kept, laboratory, population
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', 'configs/mode_collapse.py:ring', 'Which protocol, after the colon.'
@@ -43,9 +43,6 @@ _EIGENVALUES = flags.DEFINE_integer(
 )
 _REPORT = flags.DEFINE_bool('report', False, 'Only write the report again.')
 flags.mark_flag_as_required('workdir')
-
-# "Try again" among the exit codes of sysexits.h: a signal ended the runs.
-_LEFT = 75
 
 
 def main():
@@ -71,7 +68,7 @@ def main():
       workdir.claim(place, own)
     if not _REPORT.value and not _run(own, problem, place, name, seeds):
       tqdm.write('Stopped by a signal; the same command goes on from there.')
-      return _LEFT
+      return launch.LEFT
     if found := findings.kept(place, seeds):
       results[name] = found
       findings.tabulate(folder, config, problem, results, shares)
@@ -120,7 +117,7 @@ def _problem(config):
     bar.update()
 
   with bar:
-    return laboratory.problem(config, launch.cache(), report)
+    return laboratory.problem(config, kept.folder(), report)
 
 
 def _run(config, problem, place, name, seeds):

@@ -65,9 +65,6 @@ _VERIFY = flags.DEFINE_string(
   'verify_weights', None, 'File of VGG to be shown to be the true one.'
 )
 
-# "Try again" among the exit codes of sysexits.h: a signal ended the run.
-_LEFT = 75
-
 
 def main():
   """Paints; returns the exit code."""
@@ -116,7 +113,7 @@ def main():
         break
   seconds = time.monotonic() - began
   _write(config, report, content, encoder, shown, seconds, done, sum(steps))
-  return _LEFT if left and done < sum(steps) else 0
+  return launch.LEFT if left and done < sum(steps) else 0
 
 
 def _configured():

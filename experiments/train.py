@@ -25,9 +25,6 @@ _PROCESSES = flags.DEFINE_integer('num_processes', 1, 'How many share it.')
 _PROCESS = flags.DEFINE_integer('process_id', 0, 'Which of them this one is.')
 flags.mark_flag_as_required('workdir')
 
-# "Try again" among the exit codes of sysexits.h: a signal ended the run.
-_LEFT = 75
-
 
 def main():
   """Trains; returns the exit code."""
@@ -75,7 +72,7 @@ def main():
       f'Stopped by a signal after {done} of {config.images} images; the same '
       'command goes on from there.'
     )
-    return _LEFT
+    return launch.LEFT
   view = jax.jit(run.phases[-1].view, static_argnums=1)
   picture = pictures.grid(pictures.finest(view(state, 64)))
   if jax.process_index() == 0:

@@ -194,7 +194,7 @@ _networks = {
   'residual_stacked': _published(stacked.residual),
 }
 
-_dtypes = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
+DTYPES = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
 
 
 def networks(config, shape, **grown):
@@ -210,7 +210,7 @@ def networks(config, shape, **grown):
     ValueError: if the config names no network, or gives it other arguments.
   """
   network = choose('network', _networks, config.network)
-  dtype = choose('dtype', _dtypes, config.dtype)
+  dtype = choose('dtype', DTYPES, config.dtype)
   try:
     pair = network(config, shape, dtype, **grown)
   except (KeyError, TypeError) as error:

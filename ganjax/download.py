@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from typing import NamedTuple
 
-from ganjax import weights
+from ganjax import kept, weights
 
 
 class File(NamedTuple):
@@ -89,12 +89,8 @@ FILES = {
 
 
 def cache() -> pathlib.Path:
-  """Returns the folder of weights: `$XDG_CACHE_HOME/ganjax/weights`.
-
-  Without the variable it is below `~/.cache`.
-  """
-  home = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
-  return pathlib.Path(home) / 'ganjax' / 'weights'
+  """Returns the folder of weights, below that of `kept`."""
+  return kept.folder() / 'weights'
 
 
 def known(path) -> str | None:

@@ -2,9 +2,15 @@
 
 import functools
 
-import jax.numpy as jnp
-
-from ganjax import canvas, economy, encoding, objective, style, transfer
+from ganjax import (
+  architectures,
+  canvas,
+  economy,
+  encoding,
+  objective,
+  style,
+  transfer,
+)
 from ganjax.choice import choose
 from ganjax.networks import vgg
 
@@ -69,9 +75,10 @@ def encoder(config, path=None, report=None):
   )
   if config.tiles:
     chosen = economy.tiled(chosen, config.tiles)
-  dtypes = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
   if config.dtype != 'float32':
-    chosen = economy.cast(chosen, choose('dtype', dtypes, config.dtype))
+    chosen = economy.cast(
+      chosen, choose('dtype', architectures.DTYPES, config.dtype)
+    )
   return chosen, sentence
 
 

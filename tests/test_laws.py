@@ -21,7 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 # Every module of ganjax/, or the folder it is in, from the ground up; a set in
 # a layer is a column, and columns of the same layer do not import one another.
 LAYERS = (
-  ({'players'},),
+  ({'players', 'kept'},),
   (
     {
       'losses',

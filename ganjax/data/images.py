@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import PIL
 
+from ganjax import kept
 from ganjax.data import fit, sources
 
 _RECIPE = 2  # raise it when what is kept of the same source changes
@@ -100,8 +101,7 @@ def load(
   parts = [_RECIPE, PIL.__version__, name, split, source.identity, shape, crop]
   digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
   if cache is None:
-    home = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
-    cache = os.path.join(home, 'ganjax')
+    cache = kept.folder()
   final = pathlib.Path(cache).expanduser() / digest
 
   if not os.path.exists(final / 'about.json'):

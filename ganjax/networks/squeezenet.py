@@ -120,15 +120,11 @@ def _fire(params, x):
 
 def _max_pool(x, axis):
   """The largest of 3 features, every 2, along an axis; the last may be 2."""
-  # Maxima of two and two, as in vgg.max_pool.
   count = x.shape[axis] // 2
   around = [(0, 0)] * x.ndim
   around[axis] = (0, 2 * count + 2 - x.shape[axis])
-  x = jnp.pad(x, around, constant_values=-jnp.inf)
-  x = x.reshape(*x.shape[:axis], count + 1, 2, *x.shape[axis + 1 :])
-  even, odd = (
-    jax.lax.index_in_dim(x, k, axis + 1, keepdims=False) for k in (0, 1)
-  )
+  padded = jnp.pad(x, around, constant_values=-jnp.inf)
+  even, odd = encoders.halves(padded, axis)
 
   def part(rows, start):
     return jax.lax.slice_in_dim(rows, start, start + count, axis=axis)

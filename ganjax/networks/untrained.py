@@ -80,12 +80,7 @@ def _halved(x):
     count = x.shape[axis] // 2
     around = [(0, 0)] * x.ndim
     around[axis] = (1, 1)
-    x = jnp.pad(x, around, 'reflect')
-    x = jax.lax.slice_in_dim(x, 0, 2 * count + 2, axis=axis)
-    x = x.reshape(*x.shape[:axis], count + 1, 2, *x.shape[axis + 1 :])
-    even, odd = (
-      jax.lax.index_in_dim(x, k, axis + 1, keepdims=False) for k in (0, 1)
-    )
+    even, odd = encoders.halves(jnp.pad(x, around, 'reflect'), axis)
 
     def part(rows, start, axis=axis, count=count):
       return jax.lax.slice_in_dim(rows, start, start + count, axis=axis)

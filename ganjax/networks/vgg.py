@@ -14,10 +14,8 @@ _BLOCKS = {13: (2, 2, 3, 3, 3), 16: (2, 2, 4, 4, 4)}
 
 def max_pool(x):
   """Returns [N, H // 2, W // 2, C], the largest of 2x2 features."""
-  # Maxima of two and two: on a CPU the derivative of a window's maximum takes
-  # fifteen times as long.
-  rows = jnp.maximum(*_halves(x, 1))
-  return jnp.maximum(*_halves(rows, 2))
+  rows = jnp.maximum(*encoders.halves(x, 1))
+  return jnp.maximum(*encoders.halves(rows, 2))
 
 
 def average_pool(x):
@@ -28,8 +26,8 @@ def average_pool(x):
   later layers remain about as large as with the maxima they were trained with
   (Crowson, style-transfer-pytorch, 2021).
   """
-  rows = sum(_halves(x, 1))
-  return sum(_halves(rows, 2)) / 2
+  rows = sum(encoders.halves(x, 1))
+  return sum(encoders.halves(rows, 2)) / 2
 
 
 def l2_pool(x):
@@ -37,8 +35,8 @@ def l2_pool(x):
 
   The factor is Crowson's, as in `average_pool`.
   """
-  rows = sum(half**2 for half in _halves(x, 1))
-  squares = sum(_halves(rows, 2))
+  rows = sum(half**2 for half in encoders.halves(x, 1))
+  squares = sum(encoders.halves(rows, 2))
   # The root has no slope at 0, where rectified features often are.
   some = squares > 0
   return jnp.where(some, 0.78 * jnp.sqrt(jnp.where(some, squares, 1)), 0)
@@ -127,14 +125,6 @@ def from_weights(
 def recognises(arrays):
   """Returns whether the arrays bear the names of a VGG."""
   return 'conv1_1.weight' in _by_layer(arrays)[0]
-
-
-def _halves(x, axis):
-  """The even and the odd rows or columns; an odd last one falls away."""
-  pairs = x.shape[axis] // 2
-  x = jax.lax.slice_in_dim(x, 0, 2 * pairs, axis=axis)
-  x = x.reshape(*x.shape[:axis], pairs, 2, *x.shape[axis + 1 :])
-  return [jax.lax.index_in_dim(x, k, axis + 1, keepdims=False) for k in (0, 1)]
 
 
 def _layers(convolutions):
