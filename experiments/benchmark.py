@@ -7,6 +7,10 @@ does meets both; medians and their ratio are printed. Only ratios of one run
 compare. Each step draws latents, and moves the discriminator and the generator
 by Adam. The ring's sides are processes of their own, which wait for their turn:
 a population over all devices, PyTorch on one thread, and on one for each core.
+Style transfer wants a file of weights and two pictures:
+
+  python -m experiments.benchmark --match style \
+    --weights compressed_SqueezeNet.net --content cat.jpg --style marc.jpg
 """
 
 import contextlib
@@ -27,7 +31,7 @@ import optax
 from absl import flags
 from tqdm import tqdm
 
-from experiments import launch, workdir
+from experiments import benchmark_style, launch, workdir
 from ganjax import game, losses, priors, regularizers, steps
 from ganjax.networks import dcgan
 from ganjax.players import Pair
@@ -37,6 +41,9 @@ _MATCH = flags.DEFINE_string('match', '', 'Only cases whose name has this.')
 _RUNS = flags.DEFINE_integer(
   'runs', 8, 'Of the ring population; 256 fill a GPU.', lower_bound=1
 )
+_WEIGHTS = flags.DEFINE_string('weights', None, "SqueezeNet 1.0's, for style.")
+_CONTENT = flags.DEFINE_string('content', None, 'Picture to paint.')
+_STYLE = flags.DEFINE_string('style', None, 'Picture to paint like.')
 _OUTPUT = flags.DEFINE_string('output', 'runs/benchmark.json', 'A JSON file.')
 
 
@@ -278,6 +285,16 @@ def main():
       f'{ways["ganjax"]}.'
     )
     rows.append(row | {'runs': _RUNS.value, 'ways': ways})
+  if _MATCH.value in benchmark_style.NAME:
+    files = _WEIGHTS.value, _CONTENT.value, _STYLE.value
+    if all(files):
+      for row, words in benchmark_style.rows(measured, files, 'torch' in sides):
+        tqdm.write(f'{words}.')
+        rows.append(row)
+    else:
+      tqdm.write(
+        'Style transfer is left out: it wants --weights, --content and --style.'
+      )
   about = workdir.provenance()
   about['versions'] |= versions
   path = pathlib.Path(_OUTPUT.value)

@@ -76,15 +76,33 @@ def gram(features, mask=None, precision=None):
   number, height, width, channels = features.shape
   rows = features.reshape(number, height * width, channels)
   weights, total = _weights(mask, height * width)
+  return _products(precision, rows, weights.astype(rows.dtype)) / total
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _products(precision, rows, weights):
+  """The sums of weighted products of channels, `[N, C, C]` float32."""
+  return _sums(precision, rows, weights, rows)
+
+
+@_products.defjvp
+def _products_forward(precision, primals, tangents):
+  # One product and its transpose, where autodiff would compute two.
+  (rows, weights), (change, weighing) = primals, tangents
+  half = _sums(precision, rows, weights, change)
   return (
-    jnp.einsum(
-      'npc,npd->ncd',
-      rows * weights.astype(rows.dtype),
-      rows,
-      precision=precision,
-      preferred_element_type=jnp.float32,
-    )
-    / total
+    _products(precision, rows, weights),
+    half + jnp.swapaxes(half, 1, 2) + _sums(precision, rows, weighing, rows),
+  )
+
+
+def _sums(precision, left, weights, right):
+  return jnp.einsum(
+    'npc,npd->ncd',
+    left * weights,
+    right,
+    precision=precision,
+    preferred_element_type=jnp.float32,
   )
 
 
