@@ -81,6 +81,7 @@ def main():
   content = pictures.load(_CONTENT.value)[None]
   styles = _recoloured(config, _styles(config), content)
   encoder, sentence = _encoder(config)
+  encoder = recipes.levelled(config, encoder, content)
   recipe = recipes.recipe(config, encoder, start)
   tqdm.write(f'Features: {sentence}')
 

@@ -12,7 +12,7 @@ from ganjax import (
   transfer,
 )
 from ganjax.choice import choose
-from ganjax.networks import vgg
+from ganjax.networks import encoders, vgg
 
 _contents = {
   'relative': style.content,
@@ -43,6 +43,9 @@ _starts = {
   'noisy_content': transfer.noisy_content,
   'style_stats': transfer.style_stats,
 }
+
+# The order of rectified features of VGG-16, of pictures in [0, 255].
+_LEVEL = 300.0
 
 _pools = {
   'max': vgg.max_pool,
@@ -82,6 +85,29 @@ def encoder(config, path=None, report=None):
   return chosen, sentence
 
 
+def levelled(config, encoder, content):
+  """The encoder on whose features the weights of a config mean what they say.
+
+  Weights of published recipes are for VGG. Where the layers of another network
+  stand in for its layers, their features are made as large as VGG's.
+
+  Args:
+    config: the config.
+    encoder: of `ganjax.networks.encoders`.
+    content: `[N, H, W, 3]` in [0, 1].
+  """
+  if not _stand_in(config, encoder):
+    return encoder
+  side = min(config.size, max(content.shape[1:3]))
+  size = canvas.shape(*content.shape[1:3], side)
+  return encoders.levelled(
+    encoder,
+    canvas.resized(content, size),
+    tuple(dict.fromkeys([*encoder.content, *encoder.style])),
+    _LEVEL,
+  )
+
+
 def recipe(config, encoder, start=None):
   """The `transfer.Recipe` of a config for an encoder.
 
@@ -97,7 +123,7 @@ def recipe(config, encoder, start=None):
     ValueError: if the config names what there is not.
   """
   content, painted, rough = config.content, config.style, config.variation
-  layers = _layers(content.layers, painted.layers, encoder)
+  layers = _layers(config, encoder)
   terms = {
     'content': lambda: objective.content_term(
       layers[0],
@@ -140,8 +166,17 @@ def scales(config):
   return sides, (config.steps.first, *others)
 
 
-def _layers(content, painted, encoder):
+def _layers(config, encoder):
   """The layers of content and style: all as asked for, or the encoder's own."""
-  if {*content, *painted} <= set(encoder.layers):
-    return dict(content) or encoder.content, dict(painted) or encoder.style
-  return encoder.content, encoder.style
+  if _stand_in(config, encoder):
+    return encoder.content, encoder.style
+  return (
+    dict(config.content.layers) or encoder.content,
+    dict(config.style.layers) or encoder.style,
+  )
+
+
+def _stand_in(config, encoder):
+  """Whether layers of the encoder stand in for some that it lacks."""
+  asked = {*config.content.layers, *config.style.layers}
+  return not asked <= set(encoder.layers)

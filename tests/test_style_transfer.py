@@ -172,3 +172,17 @@ def test_a_file_that_is_no_picture_is_named(tmp_path):
 def test_an_unknown_preset_is_answered_with_all():
   with pytest.raises(ValueError, match='choose from default, fast, gatys'):
     importlib.import_module('configs.style_transfer').get_config('x')
+
+
+def test_features_that_stand_in_are_made_as_large_as_those_of_vgg():
+  config = style_transfer.get_config('gatys')
+  encoder = untrained.encoder(0)
+  content = np.random.default_rng(0).uniform(size=(1, 64, 64, 3))
+  content = content.astype(np.float32)
+  found = recipes.levelled(config, encoder, content)
+  features = found.apply(found.params, content, found.style)
+  for layer in found.style:
+    assert np.sqrt(np.mean(features[layer] ** 2)) == pytest.approx(300, rel=1e-4)
+  config.style.layers = {}
+  config.content.layers = {}
+  assert recipes.levelled(config, encoder, content) is encoder

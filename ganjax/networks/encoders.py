@@ -85,6 +85,35 @@ def check(pictures, smallest):
     )
 
 
+def levelled(encoder, pictures, layers, level):
+  """Returns the encoder whose features have one root mean square.
+
+  Args:
+    encoder: an `Encoder`.
+    pictures: [N, H, W, 3], on which the features are to have it.
+    layers: names of those that are divided; others stay as they are.
+    level: the root mean square of each of them.
+  """
+  found = encoder.apply(encoder.params, pictures, layers)
+  scales = {
+    layer: level / jnp.sqrt(jnp.mean(features.astype(jnp.float32) ** 2))
+    for layer, features in found.items()
+  }
+
+  def apply(params, pictures, layers):
+    own, scales = params
+    return {
+      layer: features * scales.get(layer, 1)
+      for layer, features in encoder.apply(own, pictures, layers).items()
+    }
+
+  return encoder._replace(
+    name=f'{encoder.name}, at a root mean square of {level:g}',
+    params=(encoder.params, scales),
+    apply=apply,
+  )
+
+
 def halves(x, axis):
   """Returns the even and the odd rows or columns; an odd last one falls away.
 
