@@ -45,7 +45,7 @@ LAYERS = (
     {'data'},
   ),
   ({'game', 'objective'},),
-  ({'steps', 'turns', 'remedies', 'dynamics', 'dirac'},),
+  ({'steps', 'turns', 'remedies', 'dynamics', 'dirac', 'feedforward'},),
   (
     {
       'dispatch',
@@ -81,6 +81,7 @@ CONFINED = {
     'descents',
     'dirac',
     'canvas',
+    'feedforward',
     'blueprint',
     'classifier',
   },
@@ -89,6 +90,8 @@ CONFINED = {
   'grain': {'data'},
   'ml_collections': {'build'},
   'absl': {},
+  'optuna': {},
+  'jinja2': {},
   'tensorboardX': {'record'},
   'matplotlib': {'figures', 'planes', 'curves'},
   'tabulate': {'tables'},
@@ -114,7 +117,8 @@ FILES = sorted((ROOT / 'ganjax').rglob('*.py'))
 CONFIGS = sorted(
   path.stem
   for path in (ROOT / 'configs').glob('[!_]*.py')
-  if path.stem not in ('base', 'mode_collapse', 'style_transfer')
+  if path.stem
+  not in ('base', 'mode_collapse', 'style_transfer', 'style_network')
 )
 
 
