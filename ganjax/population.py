@@ -35,6 +35,7 @@ class Training(NamedTuple):
     every: how many steps lie between two looks; it divides `steps`.
     dispatched: a `look` in several dispatches, which need not be traceable, for
       the way of a step a dispatch; None where one will do.
+    stepped: a `step` likewise, which may donate its state.
   """
 
   init: Callable
@@ -43,6 +44,7 @@ class Training(NamedTuple):
   steps: int
   every: int
   dispatched: Callable | None = None
+  stepped: Callable | None = None
 
 
 class Population(NamedTuple):
@@ -109,6 +111,7 @@ def train(
   numbers=(),
   data=(),
   *,
+  states=None,
   way='auto',
   devices=None,
   chunk=None,
@@ -127,6 +130,8 @@ def train(
     keys: `[M]`, one for each run.
     numbers: a tree of `[M, ...]`, the hyperparameters of each run.
     data: a tree of arrays that all runs share.
+    states: `[M, ...]`, as a `Population` has them, for runs to go on from; they
+      begin with their inits where None.
     way: 'vmap', the members of a device in step; 'map', one after another in
       one program; 'steps', one after another, a step a dispatch, for XLA on a
       CPU is slow at convolutions within loops; 'auto' times them on the runs at
@@ -140,7 +145,8 @@ def train(
     announce: is told in words what a user should know.
 
   Raises:
-    ValueError: if `every` does not divide `steps`, or there is no such way.
+    ValueError: if `every` does not divide `steps`, there is no such way, or
+      states are not one for each key.
   """
   if training.steps % training.every:
     raise ValueError(
@@ -151,6 +157,12 @@ def train(
     raise ValueError(
       f'There is no way {way!r} to map runs; choose from auto, '
       f'{", ".join(ways.WAYS)}.'
+    )
+  given = {len(leaf) for leaf in jax.tree.leaves(states)}
+  if given - {len(keys)}:
+    raise ValueError(
+      f'There are states of {max(given)} runs to go on from, for {len(keys)} '
+      'keys; give one state for each key.'
     )
   devices = (devices or jax.local_devices())[: len(keys)]
   if chunk is None:
@@ -167,7 +179,8 @@ def train(
   with bar, signals() as arrived:
     for first in range(0, len(keys), chunk):
       members = jax.tree.map(
-        lambda leaf, first=first: leaf[first : first + chunk], (keys, numbers)
+        lambda leaf, first=first: leaf[first : first + chunk],
+        (keys, numbers, states),
       )
       kept = f'{folder}/{first:06d}' if folder else None
       with _keeping(kept, config) as keeper:
@@ -207,6 +220,7 @@ def _chunk(
   training,
   keys,
   numbers,
+  given,
   data,
   devices,
   filled,
@@ -223,8 +237,13 @@ def _chunk(
   nothing of that: other devices may go on with it.
   """
   looks = training.steps // training.every
-  init = ways.started(training)
-  states = jax.eval_shape(init, keys, numbers, data)
+
+  def begin():
+    if given is None:
+      return ways.started(training)(keys, numbers, data)
+    return given
+
+  states = jax.eval_shape(begin)
   looked = jax.eval_shape(ways.vmapped(training, 1), states, numbers, data)[1]
   records = jax.tree.map(
     lambda leaf: np.zeros((leaf.shape[0], looks, *leaf.shape[1:]), leaf.dtype),
@@ -235,7 +254,7 @@ def _chunk(
     {'states': states, 'records': records, 'looks': np.int32(0)}
   )
   if kept is None:
-    states = init(keys, numbers, data)
+    states = begin()
   else:
     states, reached = kept['states'], int(kept['looks'])
     records = jax.tree.map(np.array, kept['records'])

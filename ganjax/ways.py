@@ -62,7 +62,7 @@ def mapped(training, number):
 @_once
 def stepwise(training, number):
   """As `mapped`, a step a dispatch."""
-  step = jax.jit(training.step, donate_argnums=0)
+  step = training.stepped or jax.jit(training.step, donate_argnums=0)
   look = training.dispatched or jax.jit(training.look)
 
   def advance(state, numbers, data):

@@ -247,6 +247,40 @@ def test_what_a_signal_ended_goes_on_to_the_bit(
   assert (again.seconds, again.way) == (found.seconds, 'map')
 
 
+def test_two_halves_are_the_whole_to_the_bit(mapped, tmp_path):
+  half = RING._replace(steps=RING.steps // 2, every=RING.steps // 2)
+
+  def go_on(runs, states, folder, way='map'):
+    return population.train(
+      half,
+      KEYS[runs],
+      jax.tree.map(lambda leaf: leaf[runs], NUMBERS),
+      DATA,
+      states=states,
+      way=way,
+      chunk=3,
+      devices=jax.devices()[:1],
+      folder=tmp_path / folder,
+    )
+
+  first = go_on(np.arange(RUNS), None, 'first')
+  # In between, one is dropped.
+  left = jax.tree.map(lambda leaf: leaf[1:], first.states)
+  second = go_on(np.arange(1, RUNS), left, 'second')
+  for found, runs, look in ((first, 0, LOOKS // 2 - 1), (second, 1, -1)):
+    looked = jax.tree.map(lambda leaf: leaf[:, 0], found.records[0])
+    expected = jax.tree.map(
+      lambda leaf, runs=runs, look=look: leaf[runs:, look], mapped.records[0]
+    )
+    assert_equal(looked, expected)
+  assert_equal(
+    second.states, jax.tree.map(lambda leaf: leaf[1:], mapped.states)
+  )
+  # Once more, from what the folder keeps.
+  again = go_on(np.arange(1, RUNS), left, 'second', way='vmap')
+  assert_equal(results(again), results(second))
+
+
 def test_auto_says_what_it_took(alone):
   said = []
   found = train(way='auto', announce=said.append)
@@ -261,7 +295,7 @@ def test_auto_says_what_it_took(alone):
   assert_equal(results(found), alone, rtol=1e-3, atol=1e-5)
 
 
-def test_a_look_of_several_dispatches_is_for_runs_by_steps():
+def test_what_takes_several_dispatches_is_for_runs_by_steps():
   def found(way):
     training = population.Training(
       init=lambda key, numbers, data: jnp.zeros(()),
@@ -271,13 +305,17 @@ def test_a_look_of_several_dispatches_is_for_runs_by_steps():
       every=2,
       # Of floats, which no tracer turns into.
       dispatched=lambda state, numbers, data: jnp.float32(-float(state)),
+      stepped=lambda state, numbers, data: (
+        jnp.float32(float(state) + 10 * numbers),
+        {},
+      ),
     )
     numbers = jnp.arange(1.0, RUNS + 1)
     return population.train(training, KEYS, numbers, way=way, chunk=RUNS)
 
   steps_taken = np.outer(np.arange(1, RUNS + 1), [2, 4])
   np.testing.assert_array_equal(found('map').records[0], steps_taken)
-  np.testing.assert_array_equal(found('steps').records[0], -steps_taken)
+  np.testing.assert_array_equal(found('steps').records[0], -10 * steps_taken)
 
 
 def test_any_function_has_a_population():
@@ -310,6 +348,8 @@ def test_what_cannot_be_is_refused_in_a_sentence():
     population.train(RING._replace(every=5), KEYS, NUMBERS, DATA)
   with pytest.raises(ValueError, match="no way 'pmap' .* auto, vmap, map, ste"):
     train(way='pmap')
+  with pytest.raises(ValueError, match='states of 3 runs to go on from, for 5'):
+    train(states=jnp.zeros((3, 2)))
 
 
 # One process for what two devices are needed for.

@@ -1,0 +1,106 @@
+"""The plan of a sweep: which runs there are, and which share a program.
+
+A cell is a dict of changes to a config, {field: JSON value}; a member is a cell
+with a seed. Members that differ in traced numbers and seeds alone are one
+population, and so one compiled program; what else differs starts another.
+"""
+
+import itertools
+import json
+from typing import NamedTuple
+
+
+class Program(NamedTuple):
+  """The members of a sweep that train as one population, M of them.
+
+  Attributes:
+    fixed: the changes that all of them share, {field: value}.
+    numbers: from a field to its value in each member, a tuple of M floats, to
+      be traced; may be empty.
+    seeds: of each member, a tuple of M ints.
+    cells: the number of each member's cell, a tuple of M ints.
+  """
+
+  fixed: dict
+  numbers: dict
+  seeds: tuple
+  cells: tuple
+
+
+def cross(factors):
+  """The list of cells of all combinations, the last factor innermost.
+
+  Args:
+    factors: from a tuple of fields, which move together, to their values.
+
+  Raises:
+    ValueError: if a factor has no values or one of them twice, or if two
+      factors have a field in common.
+  """
+  seen = set()
+  for fields, values in factors.items():
+    for field in fields:
+      if field in seen:
+        raise ValueError(
+          f'The field {field} is given by two factors; give it once, with all '
+          'of its values.'
+        )
+      seen.add(field)
+    _check('+'.join(fields), values)
+  return [
+    {
+      field: value
+      for fields, value in zip(factors, chosen, strict=True)
+      for field in fields
+    }
+    for chosen in itertools.product(*factors.values())
+  ]
+
+
+def _check(name, values):
+  if not len(values):
+    raise ValueError(f'The factor {name} has no values; give at least one.')
+  told = [json.dumps(value) for value in values]
+  for value in told:
+    if told.count(value) > 1:
+      raise ValueError(
+        f'The factor {name} has the value {value} {told.count(value)} times; '
+        'once is enough.'
+      )
+
+
+def programs(cells, seeds, traced):
+  """The tuple of `Program`s that train each cell with each seed.
+
+  A number is traced if its field may be and it is a float other than 0: what is
+  0 is left out of a game, which saves its cost. Programs come in the order of
+  their first cells, and members in that of the cells, seeds innermost.
+
+  Args:
+    cells: a sequence of dicts, with values of the types of their fields.
+    seeds: a sequence of ints.
+    traced: the set of fields that may be traced.
+  """
+  found = {}
+  for number, cell in enumerate(cells):
+    fixed, numbers = {}, {}
+    for field, value in cell.items():
+      moves = field in traced and isinstance(value, float) and value != 0
+      (numbers if moves else fixed)[field] = value
+    # 1, 1.0 and True are equal keys of a dict, but not as JSON.
+    which = json.dumps(fixed, sort_keys=True), *sorted(numbers)
+    found.setdefault(which, []).append((number, fixed, numbers))
+  return tuple(_program(members, seeds) for members in found.values())
+
+
+def _program(members, seeds):
+  _, fixed, numbers = members[0]
+  return Program(
+    fixed=fixed,
+    numbers={
+      field: tuple(own[field] for _, _, own in members for _ in seeds)
+      for field in sorted(numbers)
+    },
+    seeds=tuple(seeds) * len(members),
+    cells=tuple(number for number, _, _ in members for _ in seeds),
+  )
