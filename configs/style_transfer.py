@@ -15,8 +15,8 @@ VGG's; where features are of another network, its own layers stand in for them:
   lesson's notebook: the content from noise; from noise with the style; and from
   the content with noise, style and variation. It has VGG-16 and Adam with a
   rate of .002, b1 .99 and an epsilon of .1, for 1,000 steps at 256 pixels. Its
-  weights are for VGG-16: on the features of another network, which are larger
-  or smaller, style and variation weigh otherwise.
+  weights are for VGG-16: features of another network that stand in are made as
+  large, but they are others, so terms weigh but roughly as much.
 """
 
 from ml_collections import ConfigDict
