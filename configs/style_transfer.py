@@ -41,7 +41,7 @@ def get_config(name='default'):
   config.variation = dict(weight=0.1, statistic='nine')
   config.optimizer = dict(name='adam', learning_rate=0.02, b1=0.9, b2=0.99)
   config.clamp = True  # pictures to [0, 1], after each step
-  config.start = 'content'  # noise, style_stats
+  config.start = 'content'  # colors, noise, noisy_content, style_stats
   config.decay = 0.99  # of the moving average, which is the result; 0: the last
   config.colors = 'style'  # luminance, match: those of the content
   config.dtype = 'float32'  # bfloat16

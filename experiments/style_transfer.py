@@ -46,7 +46,9 @@ _KEEP_COLORS = flags.DEFINE_bool(
   'keep_colors', False, "The content's colours: colors=luminance."
 )
 _INIT = flags.DEFINE_string(
-  'init', None, 'content, noise, noisy_content, style_stats, or a picture.'
+  'init',
+  None,
+  'content, colors, noise, noisy_content, style_stats, or a picture.',
 )
 _SIZE = flags.DEFINE_integer('size', None, 'Longer side of the result.')
 _MIN_SIZE = flags.DEFINE_integer('min_size', None, 'Of the first scale.')

@@ -42,6 +42,7 @@ _starts = {
   'noise': transfer.noise,
   'noisy_content': transfer.noisy_content,
   'style_stats': transfer.style_stats,
+  'colors': transfer.colors,
 }
 
 # The order of rectified features of VGG-16, of pictures in [0, 255].
@@ -179,4 +180,4 @@ def _layers(config, encoder):
 def _stand_in(config, encoder):
   """Whether layers of the encoder stand in for some that it lacks."""
   asked = {*config.content.layers, *config.style.layers}
-  return not asked <= set(encoder.layers)
+  return not asked <= {objective.PIXELS, *encoder.layers}

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ganjax import canvas, dispatch, objective
+from ganjax import canvas, colour, dispatch, objective
 
 
 class Recipe(NamedTuple):
@@ -102,6 +102,19 @@ def style_stats(key, content, styles):
   deviation = jnp.sqrt(jnp.maximum(square - mean**2, 0))
   draws = jax.random.normal(key, content.shape)
   return jnp.clip(mean[:, None, None] + deviation[:, None, None] * draws, 0, 1)
+
+
+def colors(key, content, styles):
+  """The content in the colours of the styles: their means and covariances.
+
+  Of several styles, the mean of what each would make of it, by their weights.
+  """
+  total = sum(exemplar.weight for exemplar in styles)
+  made = (
+    exemplar.weight * colour.matched(content, exemplar.picture)
+    for exemplar in styles
+  )
+  return jnp.clip(sum(made) / total, 0, 1)
 
 
 def picture(start):

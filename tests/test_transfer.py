@@ -434,6 +434,10 @@ def test_starts_are_what_they_say():
   mean = pixels[0].mean(0) / 4 + pixels[1].mean(0) * 3 / 4
   found = transfer.style_stats(KEY, large, soft)
   np.testing.assert_allclose(found.mean((0, 1, 2)), mean, atol=1e-3)
+  found = transfer.colors(KEY, CONTENT, soft[:1])
+  np.testing.assert_allclose(
+    found.mean((1, 2)), pixels[0].mean(0)[None].repeat(2, 0), atol=1e-3
+  )
   start = transfer.picture(CONTENT[:1])
   np.testing.assert_array_equal(start(KEY, CONTENT, STYLES)[1], CONTENT[0])
   assert start(KEY, large, STYLES).shape == large.shape
