@@ -15,14 +15,11 @@ import functools
 import pathlib
 
 import jax
-import numpy as np
 from absl import flags
 from tqdm import tqdm
 
 from experiments import launch, ledger, measures, workdir
-from ganjax import build, classifier, kept, pictures
-from ganjax.data import images
-from ganjax.networks import features
+from ganjax import build
 
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Of a training.')
 _METRICS = flags.DEFINE_list(
@@ -58,19 +55,12 @@ def main():
   """Writes `evaluation.json` into the workdir and prints it as a table."""
   _check()
   folder = pathlib.Path(_WORKDIR.value)
-  config, shape = workdir.described(folder)
+  config, _ = workdir.described(folder)
   config.data.road = 'auto'  # All reals, where training streamed them.
   data = build.dataset(config)
-  seen = _features(config, data)
+  seen = measures.features_of(data, _FEATURES.value)
   reals = measures.shown(data.images, seen.apply)
-  settings = {
-    'features': seen.name,
-    'data': f'{data.name}, {len(data.images)} images',
-    'split': config.data.split,
-    'resizing': f'{config.data.crop} to {shape[0]} pixels; what a stage of '
-    'growth makes smaller is enlarged by nearest pixels',
-    'seed': _SEED.value,
-  }
+  settings = measures.settings(config, data, seen, _SEED.value)
   path = folder / 'evaluation.json'
   rows, asked = ledger.read(path), []
 
@@ -150,14 +140,9 @@ def _fill(row, reals, shown, others):
 
 
 def _samples(run):
-  """Samples as uint8, as pictures are stored, `[N, H, W, C]`."""
   draw = workdir.generator(run, _WEIGHTS.value)
-  key, noise_key = jax.random.split(jax.random.key(_SEED.value))
-  pixels = features.in_batches(
-    lambda latents: images.quantize(pictures.finest(draw(latents, noise_key))),
-    run.game.prior(key, _SAMPLES.value),
-  )
-  return pictures.enlarged(pixels, run.shape[0])
+  paint = measures.painter(lambda given, latents, key: draw(latents, key))
+  return paint((), run.game.prior, _SAMPLES.value, _SEED.value, run.shape[0])
 
 
 def _followed(run):
@@ -174,33 +159,6 @@ def _change(before, now):
     'change_since': before[1],
   }
   return values, {'latents': measures.LATENTS}
-
-
-def _features(config, data):
-  labelled = data.labels is not None
-  if _FEATURES.value == 'classifier' and not labelled:
-    raise ValueError(
-      f'{data.name} has no labels to train a classifier on; use '
-      '--features=random.'
-    )
-  if _FEATURES.value == 'random' or not labelled:
-    return features.random_features()
-  bar = tqdm(desc='classifier of the data', unit='step', disable=None)
-
-  def report(step, total, loss):
-    bar.total = total
-    bar.update()
-
-  with bar:
-    return classifier.features_for(
-      data.images,
-      data.labels,
-      kept.folder() / 'classifiers',
-      data.name,
-      # Small data sets need more passes for as many steps.
-      epochs=int(np.clip(30_000 // len(data.images), 5, 20)),
-      report=report,
-    )
 
 
 def _held_out(config):

@@ -11,14 +11,16 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from tqdm import tqdm
 
-from ganjax import pictures
+from ganjax import classifier, kept, pictures
 from ganjax.data import images
 from ganjax.metrics import coverage, diversity, frechet, wasserstein
 from ganjax.networks import features
 
 _NEAR = 5000  # images at most whose neighbours are looked for
 _ALIKE = 1000  # images, and pairs of them, of the measures of diversity
+_PART = 256  # images that are drawn at once
 LATENTS = 36  # whose images are followed from moment to moment
 
 
@@ -57,6 +59,89 @@ def shown(pixels, apply):
   return Shown(
     pixels, functools.cache(lambda: features.in_batches(apply, pixels))
   )
+
+
+def painter(draw):
+  """The function `(given, prior, number, seed, side) -> samples` of a game.
+
+  Samples are uint8, as pictures are stored, `[N, side, side, C]`, the same
+  latents' for the same seed. It compiles once for all that is given.
+
+  Args:
+    draw: `(given, latents, key) -> images` in [-1, 1], or a tree of them, of
+      which the finest are taken; `given` is any tree of arrays.
+  """
+
+  @jax.jit
+  def pixels(given, latents, key):
+    return images.quantize(pictures.finest(draw(given, latents, key)))
+
+  def paint(given, prior, number, seed, side):
+    key, noise_key = jax.random.split(jax.random.key(seed))
+    latents = np.asarray(prior(key, number))
+    # The last part is filled up, to compile only once.
+    whole = (number + -number % _PART, *latents.shape[1:])
+    parts = np.resize(latents, whole).reshape(-1, _PART, *whole[1:])
+    drawn = [np.asarray(pixels(given, part, noise_key)) for part in parts]
+    return pictures.enlarged(np.concatenate(drawn)[:number], side)
+
+  return paint
+
+
+def features_of(data, which='auto'):
+  """The `features.Features` that a data set is measured on.
+
+  Args:
+    data: an `images.Dataset`.
+    which: 'classifier', of the data, trained once and kept; 'random', of an
+      untrained network; 'auto', the first where the data have labels.
+
+  Raises:
+    ValueError: if there are no labels to train a classifier on.
+  """
+  labelled = data.labels is not None
+  if which == 'classifier' and not labelled:
+    raise ValueError(
+      f'{data.name} has no labels to train a classifier on; use '
+      '--features=random.'
+    )
+  if which == 'random' or not labelled:
+    return features.random_features()
+  bar = tqdm(desc='classifier of the data', unit='step', disable=None)
+
+  def report(step, total, loss):
+    bar.total = total
+    bar.update()
+
+  with bar:
+    return classifier.features_for(
+      data.images,
+      data.labels,
+      kept.folder() / 'classifiers',
+      data.name,
+      # Small data sets need more passes for as many steps.
+      epochs=int(np.clip(30_000 // len(data.images), 5, 20)),
+      report=report,
+    )
+
+
+def settings(config, data, seen, seed):
+  """What all measures of samples beside a data set have in common: a dict.
+
+  Args:
+    config: of the training.
+    data: an `images.Dataset`.
+    seen: the `features.Features`.
+    seed: of the latents, pairs and patches.
+  """
+  return {
+    'features': seen.name,
+    'data': f'{data.name}, {len(data.images)} images',
+    'split': config.data.split,
+    'resizing': f'{config.data.crop} to {data.images.shape[1]} pixels; what a '
+    'stage of growth makes smaller is enlarged by nearest pixels',
+    'seed': seed,
+  }
 
 
 def some(array, number, seed):

@@ -182,7 +182,9 @@ def test_features_that_stand_in_are_made_as_large_as_those_of_vgg():
   found = recipes.levelled(config, encoder, content)
   features = found.apply(found.params, content, found.style)
   for layer in found.style:
-    assert np.sqrt(np.mean(features[layer] ** 2)) == pytest.approx(300, rel=1e-4)
+    assert np.sqrt(np.mean(features[layer] ** 2)) == pytest.approx(
+      300, rel=1e-4
+    )
   config.style.layers = {}
   config.content.layers = {}
   assert recipes.levelled(config, encoder, content) is encoder
