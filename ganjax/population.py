@@ -301,7 +301,7 @@ def _chunk(
       reached += 1
       seconds += time.monotonic() - begun
       bar.update(training.every)
-      leave = arrived.is_set() and reached < looks
+      leave = arrived.is_set()
       if reached == looks or leave or time.monotonic() - saved > _SAVE_EVERY:
         keeper.save(
           reached,
