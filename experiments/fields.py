@@ -134,21 +134,34 @@ def numbers(cells):
   return {name: values for name, values in found.items() if values}
 
 
-def command(about, changes):
-  """The command that trains a cell, with the sweep's first seed.
+def command(about, changes, place):
+  """The command that trains a cell: one run, or all of a protocol's.
 
   Args:
     about: as `sweep.json` has it.
     changes: of the cell.
+    place: the workdir.
   """
   parts = ['--config', about['name'], *about['overrides']]
   if about['kind'] == 'images':
-    parts += [f'--config.{name}={value}' for name, value in changes.items()]
-    parts += [f'--config.seed={about["seeds"][0]}', '--workdir', 'runs/best']
-    return f'python -m experiments.train {shlex.join(parts)}'
-  for name, value in changes.items():
-    parts += ['--grid', f'{name}={value}']
-  return f'python -m experiments.sweep {shlex.join(parts)} --workdir runs/best'
+    parts += [
+      f'--config.{field}={_flag(value)}' for field, value in changes.items()
+    ]
+    parts.append(f'--config.seed={about["seeds"][0]}')
+    program = 'train'
+  else:
+    for field, value in changes.items():
+      parts += ['--grid', f'{field}={_flag(value)}']
+    parts += ['--seeds', len(about['seeds']), '--looks', about['looks']]
+    program = 'sweep'
+  parts += ['--workdir', place]
+  return f'python -m experiments.{program} {shlex.join(map(str, parts))}'
+
+
+def _flag(value):
+  if isinstance(value, list | tuple):
+    return f'({",".join(map(_flag, value))},)'
+  return f'{value}'
 
 
 def now(config, name):

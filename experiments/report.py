@@ -4,13 +4,12 @@ import base64
 import json
 import os
 import pathlib
-import shlex
 
 import jinja2
 import numpy as np
 from PIL import Image
 
-from experiments import outcome, sweep_figures, sweep_tables
+from experiments import fields, outcome, sweep_figures, sweep_tables
 from experiments.outcome import words
 from ganjax import effects, figures
 
@@ -64,29 +63,6 @@ def write(workdir):
   return [*(folder / name for name in contents), *paths]
 
 
-def command(about, cell):
-  """The command that trains a cell: one run, or all of a protocol's.
-
-  Args:
-    about: `sweep.json`.
-    cell: an `outcome.Cell`.
-  """
-  parts = ['--config', about['name'], *about['overrides']]
-  if about['kind'] == 'modes':
-    for field, value in cell.changes.items():
-      parts += ['--grid', f'{field}={_flag(value)}']
-    parts += ['--seeds', len(about['seeds']), '--looks', about['looks']]
-    program, place = 'sweep', f'runs/cell-{cell.number}'
-  else:
-    seed = about['seeds'][0]
-    for field, value in cell.changes.items():
-      parts.append(f'--config.{field}={_flag(value)}')
-    parts.append(f'--config.seed={seed}')
-    program, place = 'train', f'runs/cell-{cell.number}-seed-{seed}'
-  parts += ['--workdir', place]
-  return f'python -m experiments.{program} {shlex.join(map(str, parts))}'
-
-
 def _context(found, folder, images):
   """What the page says, by the names that its template has for it."""
   states = [run.state for run in found.runs]
@@ -128,7 +104,9 @@ def _context(found, folder, images):
     'images': images,
     'samples': _samples(found, folder, order, lines),
     'cells': order,
-    'command': lambda cell: command(found.about, cell),
+    'command': lambda cell: fields.command(
+      found.about, cell.changes, f'runs/cell-{cell.number}'
+    ),
     'ways': ways,
     'differing': _differing(ways),
     'made': sweep_tables.made(found),
@@ -237,9 +215,3 @@ def _drawn(path):
 def _embedded(path):
   told = base64.b64encode(path.read_bytes()).decode()
   return f'data:image/png;base64,{told}'
-
-
-def _flag(value):
-  if isinstance(value, list | tuple):
-    return f'({",".join(map(_flag, value))},)'
-  return f'{value}'

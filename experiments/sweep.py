@@ -133,7 +133,9 @@ def main():
     return 0
   if ranges:
     words = search.text(
-      study, about['objective'], lambda cell: fields.command(about, cell)
+      study,
+      about['objective'],
+      lambda cell: fields.command(about, cell, 'runs/best'),
     )
     tqdm.write(words)
   elif not all(programs.finished(program, sweep) for program in planned):

@@ -111,16 +111,32 @@ def test_a_file_without_a_sweep_proposes_nothing():
   assert added == []
 
 
-def test_a_command_trains_a_cell_alone():
+def test_the_command_of_a_cell_is_a_training():
   about = {
     'kind': 'images',
     'name': 'configs/dcgan.py',
     'overrides': ['--config.images=80'],
     'seeds': [3, 4],
   }
-  assert fields.command(about, {'loss': 'hinge'}) == (
+  assert fields.command(about, {'loss': 'hinge'}, 'runs/best') == (
     'python -m experiments.train --config configs/dcgan.py --config.images=80 '
     '--config.loss=hinge --config.seed=3 --workdir runs/best'
+  )
+
+
+def test_the_command_of_a_protocols_cell_is_a_sweep_of_it():
+  about = {
+    'kind': 'modes',
+    'name': 'configs/mode_collapse.py:ring',
+    'overrides': [],
+    'seeds': [0, 1, 2],
+    'looks': 4,
+  }
+  cell = {'remedy': 'r1', 'widths': [64, 64]}
+  assert fields.command(about, cell, 'runs/cell-3') == (
+    'python -m experiments.sweep --config configs/mode_collapse.py:ring '
+    "--grid remedy=r1 --grid 'widths=(64,64,)' --seeds 3 --looks 4 "
+    '--workdir runs/cell-3'
   )
 
 

@@ -320,33 +320,6 @@ def test_figures_come_as_png_and_pdf(sweep):
   assert not list(folder.glob('*.tmp'))
 
 
-def test_the_command_of_a_cell_is_a_training(sweep):
-  folder, *_ = sweep
-  found = outcome.read(folder)
-  assert report.command(found.about, found.cells[1]) == (
-    'python -m experiments.train --config configs/dcgan.py '
-    f'--config.images=12800 --config.loss=non_saturating --config.{R1}=0.0 '
-    f'--config.{RATES[0]}=0.0002 --config.{RATES[1]}=0.0002 --config.seed=0 '
-    '--workdir runs/cell-1-seed-0'
-  )
-
-
-def test_the_command_of_a_protocols_cell_is_a_sweep_of_it():
-  about = {
-    'kind': 'modes',
-    'name': 'configs/mode_collapse.py:ring',
-    'overrides': [],
-    'seeds': [0, 1, 2],
-    'looks': 4,
-  }
-  cell = outcome.Cell(3, {'remedy': 'r1', 'widths': [64, 64]}, {}, [])
-  assert report.command(about, cell) == (
-    'python -m experiments.sweep --config configs/mode_collapse.py:ring '
-    "--grid remedy=r1 --grid 'widths=(64,64,)' --seeds 3 --looks 4 "
-    '--workdir runs/cell-3'
-  )
-
-
 def test_fields_that_move_together_are_one_factor(tmp_path):
   _write(
     tmp_path,
