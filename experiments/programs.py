@@ -178,6 +178,32 @@ def forecast(planned, sweep, devices):
   return len(planned) * times[0] + trained + runs * sweep.looks * look
 
 
+def alone(program, sweep, number):
+  """The seconds of each of some runs, one after another, without compiling.
+
+  Args:
+    program: a `plan.Program`, whose first members run.
+    sweep: a `Sweep`.
+    number: of the runs.
+  """
+  training, _, data = _parts(program, sweep)
+  how = way(program, sweep)
+
+  def seconds(row):
+    found = population.train(
+      training._replace(every=training.steps),
+      *_members(program, sweep, np.array([row])),
+      data,
+      way='map' if how == 'vmap' else how,
+      devices=jax.local_devices()[:1],
+      name='alone',
+    )
+    return found and found.seconds
+
+  seconds(0)  # It compiles.
+  return [seconds(row % len(program.seeds)) for row in range(number)]
+
+
 def _blind(state, numbers, data):
   return ()
 

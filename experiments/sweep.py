@@ -17,6 +17,7 @@ shares the work.
 import json
 import os
 import pathlib
+import statistics
 import sys
 
 import jax
@@ -83,6 +84,13 @@ _WAY = flags.DEFINE_enum(
 _PROCESSES = flags.DEFINE_integer(
   'processes', 1, 'Programs that run side by side, a device or core each.', 1
 )
+_ALONE = flags.DEFINE_integer(
+  'alone',
+  0,
+  'Runs of the first program to train alone as well, one after another, to say '
+  'what populations save.',
+  0,
+)
 _QUIET = flags.DEFINE_bool(
   'quiet', False, 'Only run programs: no forecast, no table, no report.'
 )
@@ -141,6 +149,8 @@ def main():
   elif not all(programs.finished(program, sweep) for program in planned):
     tqdm.write('Other processes are at the rest; the last of them reports.')
     return 0
+  elif _ALONE.value:
+    _compare(planned[0], sweep)
   return _report(folder)
 
 
@@ -284,6 +294,24 @@ def _swept(planned, sweep):
         if not _QUIET.value:
           standing.tell(sweep.folder)
   return True
+
+
+def _compare(program, sweep):
+  """Says how much faster a program was than its runs one after another."""
+  times = programs.alone(program, sweep, _ALONE.value)
+  if None in times:
+    return
+  rows = outcome.read(sweep.folder).runs
+  place = programs.place(program, sweep).name
+  together = [
+    run.rows[-1]['seconds'] for run in rows if run.rows[-1]['program'] == place
+  ]
+  one, other = statistics.median(times), statistics.mean(together)
+  tqdm.write(
+    f'A run alone takes {one:.2f} s (median of {len(times)}), as a member of '
+    f'{len(together)} {other:.2f} s with compiling: {one / other:.2f} times as '
+    'fast as one after another.'
+  )
 
 
 def _study(folder, about, ranges):
