@@ -6,6 +6,7 @@ look that is measured is never computed again, and one that was begun goes on.
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import json
 import math
@@ -168,7 +169,7 @@ def forecast(planned, sweep, devices):
   step = min(times[1:]) / 4 / number
   measure = sweep.kind.look(_config(first, sweep), 0)
   state, own = jax.tree.map(lambda leaf: leaf[0], (states, numbers))
-  record = jax.jit(training.look)(state, own, data)
+  record = _looking(training)(state, own, data)
   measure(state['state'], own, record)
   begun = time.monotonic()
   measure(state['state'], own, record)
@@ -202,6 +203,12 @@ def alone(program, sweep, number):
 
   seconds(0)  # It compiles.
   return [seconds(row % len(program.seeds)) for row in range(number)]
+
+
+@functools.lru_cache(maxsize=8)
+def _looking(training):
+  """The compiled look of one member at where it is."""
+  return training.dispatched or jax.jit(training.look)
 
 
 def _blind(state, numbers, data):
@@ -268,7 +275,9 @@ def _trained(program, sweep, folder, look, members, states, name):
   steps = training.every
   parts = max(part for part in range(1, _PARTS + 1) if steps % part == 0)
   return population.train(
-    training._replace(steps=steps, every=steps // parts),
+    training._replace(
+      steps=steps, every=steps // parts, look=_blind, dispatched=None
+    ),
     *_members(program, sweep, members),
     data,
     states=states,
@@ -284,7 +293,7 @@ def _measured(program, sweep, folder, look, alive, found, rows):
   subject = kind.subject(config)
   training = kind.training(config, sweep.looks)
   step = training.every * look
-  measure = kind.look(config, step)
+  measure, look_at = kind.look(config, step), _looking(training)
   _, numbers = _members(program, sweep, alive)
   spent = {(row['cell'], row['seed']): row['seconds'] for row in rows}
   settings = kind.settings(config)
@@ -304,14 +313,12 @@ def _measured(program, sweep, folder, look, alive, found, rows):
       state, own = jax.tree.map(
         lambda leaf, row=row: leaf[row], (found.states, numbers)
       )
-      record, metrics = jax.tree.map(
-        lambda leaf, row=row: leaf[row], found.records
-      )
+      metrics = {name: part[row] for name, part in found.records[1].items()}
       broken = int(state['broken'])
       values, how, picture = dict.fromkeys(kind.columns), {}, None
       if broken < 0:
-        last = jax.tree.map(lambda leaf: leaf[-1], record)
-        values, how, drawn = measure(state['state'], own, last)
+        record = look_at(state, own, subject.data)
+        values, how, drawn = measure(state['state'], own, record)
         picture = folder / 'pictures' / f'{cell:03d}-{seed}-{look}.png'
         picture.parent.mkdir(exist_ok=True)
         pictures.save(picture, drawn)

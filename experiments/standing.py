@@ -10,7 +10,7 @@ import time
 import numpy as np
 from tqdm import tqdm
 
-from experiments import fields, launch, outcome
+from experiments import launch, outcome, sweep_figures
 from ganjax import tables
 from ganjax.train import signals
 
@@ -32,7 +32,7 @@ def tell(folder):
   shown = sorted(cells, key=place)[:_SHOWN]
   rows = [
     {
-      'label': fields.words(cell.changes),
+      'label': sweep_figures.label(found, cell),
       'values': {key: outcome.final(cell, key) for key in found.titles},
       'words': {'look': f'{outcome.reached(cell)} of {found.about["looks"]}'},
     }
@@ -44,7 +44,9 @@ def tell(folder):
   measured = sum(len(run.rows) for run in found.runs)
   diverged = sum(run.state == 'diverged' for run in found.runs)
   said = f'{measured} looks at {len(found.runs)} runs; {diverged} diverged.'
-  tqdm.write(tables.text(rows, columns, (said,), title='cell'))
+  varied = [sweep_figures.name(found, own) for own in outcome.factors(found)]
+  title = f'cell: {", ".join(varied)}' if varied else 'cell'
+  tqdm.write(tables.text(rows, columns, (said,), title=title))
 
 
 def duration(seconds):
