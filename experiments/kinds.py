@@ -149,10 +149,10 @@ def _of_modes(config):
       'The protocol dirac is a proof on a line, with nothing to sweep; run '
       'experiments.mode_collapse.'
     )
-  problem = _once(_problem)
+  problem_of = _once(problem)
 
   def of_data(config):
-    return problem(config, 'data', 'measure')
+    return problem_of(config, 'data', 'measure')
 
   def settings(config):
     return {
@@ -199,7 +199,8 @@ def _of_modes(config):
   )
 
 
-def _problem(config):
+def problem(config):
+  """The `laboratory.Problem` of a protocol, with a bar while it is prepared."""
   bar = tqdm(desc='classifier of the modes', unit='step', disable=None)
 
   def report(step, total, loss):

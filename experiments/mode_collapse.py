@@ -18,8 +18,8 @@ from absl import flags
 from ml_collections import config_flags
 from tqdm import tqdm
 
-from experiments import dirac, findings, launch, workdir
-from ganjax import blueprint, dynamics, kept, laboratory, population
+from experiments import dirac, findings, kinds, launch, workdir
+from ganjax import blueprint, dynamics, laboratory, population
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', 'configs/mode_collapse.py:ring', 'Which protocol, after the colon.'
@@ -55,7 +55,7 @@ def main():
   names = _REMEDIES.value or list(json.loads(config.to_json())['remedies'])
   configs = {name: laboratory.remedied(config, name) for name in names}
   shares = {name: _shorten(own) for name, own in configs.items()}
-  problem = _problem(config)
+  problem = kinds.problem(config)
   seeds = _SEEDS.value or config.seeds
   tqdm.write(
     f'{config.protocol}: {problem.name}; {len(names)} remedies, {seeds} seeds '
@@ -107,17 +107,6 @@ def _shorten(config):
   config.measure.looks = -(-config.steps // every)
   config.steps = every * config.measure.looks
   return config.steps / whole
-
-
-def _problem(config):
-  bar = tqdm(desc='classifier of the modes', unit='step', disable=None)
-
-  def report(step, total, loss):
-    bar.total = total
-    bar.update()
-
-  with bar:
-    return laboratory.problem(config, kept.folder(), report)
 
 
 def _run(config, problem, place, name, seeds):
