@@ -41,12 +41,7 @@ def grid(config, texts):
     read = [
       [value(config, name, word.strip()) for word in listed] for name in names
     ]
-    if any(own != read[0] for own in read):
-      raise ValueError(
-        f'--grid {text}: the fields {" and ".join(names)} are of different '
-        'types and cannot move together.'
-      )
-    factors[names] = read[0]
+    factors[names] = _alike(f'--grid {text}', names, read)
   return factors
 
 
@@ -70,12 +65,7 @@ def search(config, texts):
       found = [_distribution(config, name, spec.strip()) for name in names]
     except ValueError as error:
       raise ValueError(f'--search {text}: {error}') from error
-    if any(own != found[0] for own in found):
-      raise ValueError(
-        f'--search {text}: the fields {" and ".join(names)} are of different '
-        'types and cannot move together.'
-      )
-    ranges[names] = found[0]
+    ranges[names] = _alike(f'--search {text}', names, found)
   return ranges
 
 
@@ -198,6 +188,16 @@ def _parted(flag, example, text):
       f'{flag} {example}.'
     )
   return tuple(name.strip() for name in names.split('+')), rest
+
+
+def _alike(said, names, read):
+  """What all of the fields are to be, which must be the same."""
+  if any(own != read[0] for own in read):
+    raise ValueError(
+      f'{said}: the fields {" and ".join(names)} are of different types and '
+      'cannot move together.'
+    )
+  return read[0]
 
 
 def _once(known, names):

@@ -58,14 +58,6 @@ def changed(config, changes):
   return own
 
 
-def traced(config, numbers):
-  """A copy of the config with numbers that may be traced, `{field: number}`."""
-  own = config.copy_and_resolve_references()
-  with own.ignore_type():
-    own.update_from_flattened_dict(dict(numbers))
-  return own
-
-
 def words(changes):
   """The changes of a cell, as one reads them."""
   if not changes:

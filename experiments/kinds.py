@@ -14,7 +14,8 @@ import numpy as np
 from tqdm import tqdm
 
 from experiments import fields, measures
-from ganjax import build, kept, laboratory, pictures, trial
+from ganjax import blueprint, build, kept, laboratory, pictures, trial
+from ganjax.data import images
 from ganjax.networks import features
 
 _SEED = 0  # of the latents, pairs and patches of the measures
@@ -103,7 +104,7 @@ def _of_images(config, metrics, number):
     def at(step):
       def draw(given, latents, key):
         state, numbers = given
-        played = build.game(fields.traced(config, numbers), shape, step)
+        played = build.game(blueprint.numbered(config, numbers), shape, step)
         return played.sample(state.ema_params, state.buffers, latents, key)
 
       return measures.painter(draw), build.game(config, shape, step).prior
@@ -124,7 +125,7 @@ def _of_images(config, metrics, number):
       for name in metrics:
         own, how[name] = measures.MEASURES[name].take(reals, fakes, _SEED)
         values |= own
-      return Found(values, how, pictures.grid(_unscaled(record['samples'])))
+      return Found(values, how, pictures.grid(images.scale(record['samples'])))
 
     return measure
 
@@ -178,7 +179,7 @@ def _of_modes(config):
       if reals.ndim == 2:
         picture = _scatter(samples, reals)
       else:
-        picture = pictures.grid(_unscaled(samples[:36]))
+        picture = pictures.grid(images.scale(samples[:36]))
       how = {'samples': config.measure.samples, 'within': config.measure.within}
       return Found(values, dict.fromkeys(values, how), picture)
 
@@ -240,10 +241,6 @@ def _once(function):
     return made[key]
 
   return once
-
-
-def _unscaled(pixels):
-  return np.asarray(pixels) / 127.5 - 1
 
 
 def _scatter(samples, reals, side=200):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments import ledger
+from experiments import ledger, workdir
 
 # From a measure to its title, and whether less or more of it is better.
 MEASURES = {
@@ -235,7 +235,7 @@ def _cells(about, rows):
   if not listed:
     changes = {row['cell']: row['changes'] for row in rows}
   fields = dict.fromkeys(field for own in changes.values() for field in own)
-  config, by_run = _flat(about.get('config', {})), {}
+  config, by_run = workdir.flat(about.get('config', {})), {}
   for row in rows:
     # What was measured again is newer.
     by_run.setdefault((row['cell'], row['seed']), {})[row['look']] = row
@@ -282,13 +282,3 @@ def _number(value):
 
 def _hashable(value):
   return tuple(map(_hashable, value)) if isinstance(value, list) else value
-
-
-def _flat(values, prefix=''):
-  found = {}
-  for name, value in values.items():
-    if isinstance(value, dict):
-      found |= _flat(value, f'{prefix}{name}.')
-    else:
-      found[prefix + name] = value
-  return found

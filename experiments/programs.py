@@ -128,10 +128,10 @@ def way(program, sweep):
   """
   if sweep.way:
     return sweep.way
-  state = _abstract(program, sweep)
-  if not any(leaf.ndim == 4 for leaf in jax.tree.leaves(state)):
+  training, given, data = _parts(program, sweep)
+  if not dispatch.convolutional(jax.eval_shape(training.init, *given, data)):
     return 'vmap'
-  return 'steps' if dispatch.steps_together(state) == 1 else 'map'
+  return 'steps' if jax.default_backend() == 'cpu' else 'map'
 
 
 def check(program, sweep):
@@ -160,7 +160,7 @@ def forecast(planned, sweep, devices):
   number = -(-len(first.seeds) // devices) if how == 'vmap' else 1
   keys, numbers = _members(first, sweep, np.arange(number))
   states = ways.started(training)(keys, numbers, data)
-  advance = ways.WAYS[how](training._replace(look=_blind, dispatched=None), 4)
+  advance = ways.WAYS[how](ways.blind(training), 4)
   times = []
   for _ in range(3):
     begun = time.monotonic()
@@ -211,10 +211,6 @@ def _looking(training):
   return training.dispatched or jax.jit(training.look)
 
 
-def _blind(state, numbers, data):
-  return ()
-
-
 def _config(program, sweep):
   return sweep.kind.config(program.fixed)
 
@@ -227,11 +223,6 @@ def _parts(program, sweep):
     lambda leaf: leaf[0], _members(program, sweep, np.arange(1))
   )
   return training, given, sweep.kind.subject(config).data
-
-
-def _abstract(program, sweep):
-  training, given, data = _parts(program, sweep)
-  return jax.eval_shape(training.init, *given, data)
 
 
 def _members(program, sweep, rows):
@@ -275,9 +266,7 @@ def _trained(program, sweep, folder, look, members, states, name):
   steps = training.every
   parts = max(part for part in range(1, _PARTS + 1) if steps % part == 0)
   return population.train(
-    training._replace(
-      steps=steps, every=steps // parts, look=_blind, dispatched=None
-    ),
+    ways.blind(training)._replace(steps=steps, every=steps // parts),
     *_members(program, sweep, members),
     data,
     states=states,

@@ -30,7 +30,7 @@ def claim(workdir, config):
   values = json.loads(config.to_json())
   path = workdir / 'config.json'
   if path.exists():
-    there, here = _flat(json.loads(path.read_text())), _flat(values)
+    there, here = flat(json.loads(path.read_text())), flat(values)
     changed = [
       f'{name}: {json.dumps(there.get(name))} there, '
       f'{json.dumps(here.get(name))} now'
@@ -189,11 +189,12 @@ def restore(manager, start, mesh, steps=None):
   return checkpoint.restore(manager, abstract, steps)
 
 
-def _flat(values, prefix=''):
-  flat = {}
+def flat(values, prefix=''):
+  """The values of nested dicts in one, by their dotted names."""
+  found = {}
   for name, value in values.items():
     if isinstance(value, dict):
-      flat |= _flat(value, f'{prefix}{name}.')
+      found |= flat(value, f'{prefix}{name}.')
     else:
-      flat[prefix + name] = value
-  return flat
+      found[prefix + name] = value
+  return found

@@ -140,6 +140,14 @@ def _off(number):
   return _is(number, 0)
 
 
+def numbered(config, numbers):
+  """A copy of the config with `{field: number}`, which may be traced."""
+  own = config.copy_and_resolve_references()
+  with own.ignore_type():
+    own.update_from_flattened_dict(dict(numbers))
+  return own
+
+
 def objective(config, shape, grown=lambda step: {}):
   """The game of a config, for examples of a shape: a function `step -> Game`.
 

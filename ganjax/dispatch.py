@@ -109,8 +109,12 @@ def steps_together(params):
   within a loop about seven times slower, so there a network with kernels of
   four axes takes one step at a time.
   """
-  convolutional = any(leaf.ndim == 4 for leaf in jax.tree.leaves(params))
-  return 1 if convolutional and jax.default_backend() == 'cpu' else 32
+  return 1 if convolutional(params) and jax.default_backend() == 'cpu' else 32
+
+
+def convolutional(params):
+  """Whether a tree has kernels of four axes."""
+  return any(leaf.ndim == 4 for leaf in jax.tree.leaves(params))
 
 
 def dispatches(phases, state, road, mesh, together, compiled):

@@ -238,9 +238,7 @@ def training(config, problem):
   measure = config.measure
 
   def parts(numbers):
-    own = config.copy_and_resolve_references()
-    with own.ignore_type():
-      own.update_from_flattened_dict(dict(numbers))
+    own = blueprint.numbered(config, numbers)
     played = blueprint.objective(own, problem.shape)
     return played, blueprint.optimizers(own), blueprint.rule(own, played)
 

@@ -28,17 +28,11 @@ def training(config, shape, looks):
     looks: how many; they divide the steps of the run.
   """
 
-  def numbered(numbers):
-    own = config.copy_and_resolve_references()
-    with own.ignore_type():
-      own.update_from_flattened_dict(dict(numbers))
-    return own
-
   def phase(number, numbers):
-    return build.phases(numbered(numbers), shape)[number]
+    return build.phases(blueprint.numbered(config, numbers), shape)[number]
 
   def init(key, numbers, pixels):
-    own = numbered(numbers)
+    own = blueprint.numbered(config, numbers)
     played = blueprint.objective(own, shape)
     return steps.init(played, blueprint.optimizers(own), key)
 

@@ -112,7 +112,7 @@ def fastest(training, shares, shared, pool, announce):
     announce: is told what was measured.
   """
   if training.steps > 1:  # Else the look may be the work.
-    training = training._replace(look=_blind, dispatched=None)
+    training = blind(training)
   number, times = min(4, training.every), {}
 
   def once(advance):
@@ -144,5 +144,10 @@ def fastest(training, shares, shared, pool, announce):
   return best
 
 
-def _blind(state, numbers, data):
+def blind(training):
+  """The `Training` whose looks record nothing."""
+  return training._replace(look=_nothing, dispatched=None)
+
+
+def _nothing(state, numbers, data):
   return ()
