@@ -43,6 +43,7 @@ flags.mark_flags_as_required(['group', 'output'])
 _LABELS = {
   'fid': 'FID',
   'kid': 'KID',
+  'inception_score': 'IS',
   'swd': 'SWD x 1000',
   'swd_levels': 'SWD x 1000',
   'ms_ssim': 'MS-SSIM',

@@ -4,11 +4,12 @@
   python -m experiments.evaluate --workdir runs/msg --checkpoints all \
     --metrics fid,swd,change
 
-FID, KID and prdc (precision, recall, density, coverage) are taken on features
-that the table names: those of a classifier of the data where it has labels
-(trained once, and kept), else of an untrained network. The same figures for
-held-out reals stand beside the samples'. What was measured before, in the same
-way, is not measured again.
+FID, KID, the inception score and prdc (precision, recall, density, coverage)
+are taken on features that the table names: those of a classifier of the data
+where it has labels (trained once, and kept), else of an untrained network, or,
+with --features=inception, FID's own. The same figures for held-out reals stand
+beside the samples'. What was measured before, in the same way, is not measured
+again.
 """
 
 import functools
@@ -25,9 +26,9 @@ _WORKDIR = flags.DEFINE_string('workdir', None, 'Of a training.')
 _METRICS = flags.DEFINE_list(
   'metrics',
   ['fid', 'kid', 'distance', 'ms_ssim'],
-  'Which to take, of fid, kid, swd (minutes for 10,000 samples), prdc, '
-  'ms_ssim, distance and change (of the images of the same latents from '
-  'checkpoint to checkpoint).',
+  'Which to take, of fid, kid, inception_score, prdc, swd (minutes for 10,000 '
+  'samples), ms_ssim, distance and change (of the images of the same latents '
+  'from checkpoint to checkpoint).',
 )
 _CHECKPOINTS = flags.DEFINE_enum(
   'checkpoints', 'newest', ['newest', 'all'], 'Which of those that are kept.'
@@ -38,8 +39,11 @@ _SAMPLES = flags.DEFINE_integer(
   'How many to draw; held-out reals are as many, if there are.',
   lower_bound=2,
 )
-_FEATURES = flags.DEFINE_enum(
-  'features', 'auto', ['auto', 'classifier', 'random'], 'For FID and KID.'
+_FEATURES = flags.DEFINE_string(
+  'features',
+  'auto',
+  'For FID and the like: classifier, of the data; random; auto, the first '
+  "where there are labels; inception, FID's own; or the path of its file.",
 )
 _HELD_OUT = flags.DEFINE_string(
   'held_out', 'test', 'Split of the reals to compare with; empty for none.'
@@ -53,20 +57,20 @@ flags.mark_flag_as_required('workdir')
 
 def main():
   """Writes `evaluation.json` into the workdir and prints it as a table."""
-  _check()
   folder = pathlib.Path(_WORKDIR.value)
   config, _ = workdir.described(folder)
   config.data.road = 'auto'  # All reals, where training streamed them.
   data = build.dataset(config)
+  _check(data)
   seen = measures.features_of(data, _FEATURES.value)
-  reals = measures.shown(data.images, seen.apply)
+  reals = measures.shown(data.images, seen)
   settings = measures.settings(config, data, seen, _SEED.value)
   path = folder / 'evaluation.json'
   rows, asked = ledger.read(path), []
 
   def take(about, pixels, **others):
     row = ledger.row(rows, {**about, 'settings': settings})
-    _fill(row, reals, lambda: measures.shown(pixels(), seen.apply), others)
+    _fill(row, reals, lambda: measures.shown(pixels(), seen), others)
     asked.append(row)
     ledger.write(path, rows)
 
@@ -96,13 +100,8 @@ def main():
   return 0
 
 
-def _check():
-  known = {*measures.MEASURES, 'change'}
-  if unknown := sorted(set(_METRICS.value) - known):
-    raise ValueError(
-      f'There is no metric {unknown[0]!r}; choose from '
-      f'{", ".join(sorted(known))}.'
-    )
+def _check(data):
+  measures.check(_METRICS.value, data, _FEATURES.value)
   if 'change' in _METRICS.value and _CHECKPOINTS.value != 'all':
     raise ValueError(
       'The metric change compares the moments of a run; give --checkpoints=all.'

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from tqdm import tqdm
 
 from experiments import fields, measures
 from ganjax import blueprint, build, kept, laboratory, pictures, trial
@@ -55,13 +54,14 @@ class Found(NamedTuple):
   picture: np.ndarray
 
 
-def of(config, metrics, number):
+def of(config, metrics, number, which='auto'):
   """The `Kind` of a config.
 
   Args:
     config: of a training on images or of a protocol.
     metrics: names of `measures.MEASURES`, for images.
     number: of the samples that are drawn to be measured, of images.
+    which: of `measures.features_of`, for images.
 
   Raises:
     ValueError: if there is no such metric, or nothing to sweep.
@@ -74,10 +74,10 @@ def of(config, metrics, number):
       f'There is no metric {unknown[0]!r}; choose from '
       f'{", ".join(sorted(measures.MEASURES))}.'
     )
-  return _of_images(config, metrics, number)
+  return _of_images(config, metrics, number, which)
 
 
-def _of_images(config, metrics, number):
+def _of_images(config, metrics, number, which):
   dataset = _once(build.dataset)
 
   def of_data(config):
@@ -86,10 +86,10 @@ def _of_images(config, metrics, number):
   def beside(config):
     data = of_data(config)
     if set(metrics) & set(measures.ON_FEATURES):
-      seen = measures.features_of(data)
+      seen = measures.features_of(data, which)
     else:
       seen = features.Features('none taken', None)
-    return seen, measures.shown(data.images, seen.apply)
+    return seen, measures.shown(data.images, seen)
 
   beside = _once(beside)
 
@@ -120,7 +120,7 @@ def _of_images(config, metrics, number):
 
     def measure(state, numbers, record):
       drawn = paint((state, numbers), prior, number, _SEED, side)
-      fakes = measures.shown(drawn, seen.apply)
+      fakes = measures.shown(drawn, seen)
       values, how = {}, {}
       for name in metrics:
         own, how[name] = measures.MEASURES[name].take(reals, fakes, _SEED)
@@ -130,7 +130,9 @@ def _of_images(config, metrics, number):
     return measure
 
   def subject(config):
-    return trial.of_images(config, of_data(config))
+    data = of_data(config)
+    measures.check(metrics, data, which)
+    return trial.of_images(config, data)
 
   return Kind(
     name='images',
@@ -202,13 +204,7 @@ def _of_modes(config):
 
 def problem(config):
   """The `laboratory.Problem` of a protocol, with a bar while it is prepared."""
-  bar = tqdm(desc='classifier of the modes', unit='step', disable=None)
-
-  def report(step, total, loss):
-    bar.total = total
-    bar.update()
-
-  with bar:
+  with measures.bar('classifier of the modes', 'step') as report:
     return laboratory.problem(config, kept.folder(), report)
 
 

@@ -4,6 +4,7 @@ Each measure says with its values how they were taken: how many images, how many
 neighbours. Whatever has to be the same for two values to be compared is there.
 """
 
+import contextlib
 import functools
 from collections.abc import Callable
 from typing import NamedTuple
@@ -13,10 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from ganjax import classifier, kept, pictures
+from ganjax import classifier, download, kept, pictures, weights
 from ganjax.data import images
-from ganjax.metrics import coverage, diversity, frechet, wasserstein
-from ganjax.networks import features
+from ganjax.metrics import coverage, diversity, frechet, score, wasserstein
+from ganjax.networks import features, inception
 
 _NEAR = 5000  # images at most whose neighbours are looked for
 _ALIKE = 1000  # images, and pairs of them, of the measures of diversity
@@ -43,22 +44,23 @@ class Shown(NamedTuple):
   Attributes:
     images: uint8 `[N, H, W, C]`.
     features: `() -> [N, D]`, which computes them at the first call.
+    logits: `() -> [N, K]`, of the classes that the features know.
   """
 
   images: np.ndarray
   features: Callable
+  logits: Callable
 
 
-def shown(pixels, apply):
-  """The `Shown` of images and of the map that gives their features.
+def shown(pixels, seen):
+  """The `Shown` of images under features.
 
   Args:
     pixels: uint8 `[N, H, W, C]`.
-    apply: of `features.Features`.
+    seen: the `features.Features`.
   """
-  return Shown(
-    pixels, functools.cache(lambda: features.in_batches(apply, pixels))
-  )
+  rows = functools.cache(lambda: features.in_batches(seen.apply, pixels))
+  return Shown(pixels, rows, lambda: np.asarray(seen.logits(rows())))
 
 
 def painter(draw):
@@ -88,32 +90,53 @@ def painter(draw):
   return paint
 
 
+def check(metrics, data, which):
+  """Raises ValueError where measures cannot be taken of a data set.
+
+  Args:
+    metrics: names.
+    data: an `images.Dataset`.
+    which: as in `features_of`.
+  """
+  known = (*MEASURES, 'change')
+  if unknown := [name for name in metrics if name not in known]:
+    raise ValueError(
+      f'There is no metric {unknown[0]!r}; choose from '
+      f'{", ".join(sorted(known))}.'
+    )
+  labelled = data.labels is not None
+  if which == 'classifier' and not labelled:
+    raise ValueError(
+      f'{data.name} has no labels to train a classifier on; use '
+      '--features=random, or inception.'
+    )
+  untrained = which == 'random' or (which == 'auto' and not labelled)
+  if 'inception_score' in metrics and untrained:
+    raise ValueError(
+      'The inception score is of the classes that a network tells apart, and '
+      f'the features of {data.name} would be untrained; use '
+      '--features=inception, or leave this metric out.'
+    )
+
+
 def features_of(data, which='auto'):
   """The `features.Features` that a data set is measured on.
 
   Args:
     data: an `images.Dataset`.
     which: 'classifier', of the data, trained once and kept; 'random', of an
-      untrained network; 'auto', the first where the data have labels.
+      untrained network; 'auto', the first where the data have labels;
+      'inception', FID's own, fetched once and kept; or the path of its file.
 
   Raises:
-    ValueError: if there are no labels to train a classifier on.
+    OSError: if Inception's file cannot be read or fetched.
+    ValueError: if it is not one.
   """
-  labelled = data.labels is not None
-  if which == 'classifier' and not labelled:
-    raise ValueError(
-      f'{data.name} has no labels to train a classifier on; use '
-      '--features=random.'
-    )
-  if which == 'random' or not labelled:
+  if which not in ('auto', 'classifier', 'random'):
+    return _inception(which)
+  if which == 'random' or (which == 'auto' and data.labels is None):
     return features.random_features()
-  bar = tqdm(desc='classifier of the data', unit='step', disable=None)
-
-  def report(step, total, loss):
-    bar.total = total
-    bar.update()
-
-  with bar:
+  with bar('classifier of the data', 'step') as report:
     return classifier.features_for(
       data.images,
       data.labels,
@@ -123,6 +146,32 @@ def features_of(data, which='auto'):
       epochs=int(np.clip(30_000 // len(data.images), 5, 20)),
       report=report,
     )
+
+
+def _inception(path):
+  """Inception's features, under a name that only the published weights have."""
+  if path == 'inception':
+    with bar('Inception', 'B') as report:
+      path = download.fetch(download.INCEPTION, report=report)
+  sha = weights.digest(path)
+  published = sha.startswith(download.INCEPTION.digest)
+  name = 'Inception-v3' if published else 'other Inception-v3'
+  return inception.from_weights(
+    weights.read(path),
+    f'{name} (pool of 2048, 299 pixels as TensorFlow 1, sha {sha[:8]})',
+  )
+
+
+@contextlib.contextmanager
+def bar(title, unit):
+  """Yields `(done, total, *others)`, which moves a bar."""
+  with tqdm(desc=title, unit=unit, unit_scale=True, disable=None) as shown:
+
+    def report(done, total, *_):
+      shown.total = total
+      shown.update(done - shown.n)
+
+    yield report
 
 
 def settings(config, data, seen, seed):
@@ -192,6 +241,13 @@ def _kid(reals, shown, seed):
   return {'kid': mean, 'kid_std': std}, _counts(reals.images, shown.images)
 
 
+def _inception_score(reals, shown, seed):
+  splits = 10
+  mean, std = score.inception_score(shown.logits(), splits)
+  values = {'inception_score': mean, 'inception_score_std': std}
+  return values, {'images': len(shown.images), 'splits': splits}
+
+
 def _swd(reals, shown, seed):
   number = min(len(reals.images), len(shown.images))
   pair = [some(own.images, number, seed) for own in (reals, shown)]
@@ -236,6 +292,9 @@ def _counts(reals, shown):
 MEASURES = {
   'fid': Measure(('fid',), _fid),
   'kid': Measure(('kid', 'kid_std'), _kid),
+  'inception_score': Measure(
+    ('inception_score', 'inception_score_std'), _inception_score
+  ),
   'swd': Measure(('swd', 'swd_levels'), _swd),
   'ms_ssim': Measure(('ms_ssim',), _ms_ssim),
   'prdc': Measure(('precision', 'recall', 'density', 'coverage'), _prdc),
@@ -247,5 +306,5 @@ COLUMNS = {name: measure.columns for name, measure in MEASURES.items()} | {
 }
 """The values of each measure; 'change' takes two moments of one run."""
 
-ON_FEATURES = ('fid', 'kid', 'prdc')
+ON_FEATURES = ('fid', 'kid', 'inception_score', 'prdc')
 """The measures whose values depend on the features; others see pixels."""

@@ -78,6 +78,12 @@ _SAMPLES = flags.DEFINE_integer(
 _METRICS = flags.DEFINE_list(
   'metrics', ['fid', 'distance'], 'Of images: fid, kid, swd, prdc, ms_ssim, ...'
 )
+_FEATURES = flags.DEFINE_string(
+  'features',
+  'auto',
+  'For FID and the like: classifier, random, auto, inception, or the path of '
+  "its file, as experiments.evaluate's.",
+)
 _WAY = flags.DEFINE_enum(
   'way', None, ['vmap', 'map', 'steps'], 'How members of a program are mapped.'
 )
@@ -106,7 +112,7 @@ def main():
     return _report(folder)
   launch.one_device_a_core()
   config = _CONFIG.value
-  kind = kinds.of(config, _METRICS.value, _SAMPLES.value)
+  kind = kinds.of(config, _METRICS.value, _SAMPLES.value, _FEATURES.value)
   ranges = axes.search(config, _SEARCH.value)
   cells = _cells(config, ranges)
   about = _about(config, kind, cells, ranges)
@@ -190,6 +196,7 @@ def _about(config, kind, cells, ranges):
     'looks': _LOOKS.value,
     'samples': _SAMPLES.value,
     'metrics': list(kind.columns),
+    'features': _FEATURES.value,
     'objective': objective,
     'direction': _DIRECTION.value or usual,
   }

@@ -251,8 +251,13 @@ def features_for(
     **settings: `epochs`, `seed`, `test` and `report` of `trained_for`.
   """
   trained = trained_for(images, labels, cache_directory, name, **settings)
+  head = trained.params['logits']
   return features.Features(
-    trained.name, lambda images: outputs(trained.params, images)[1]
+    trained.name,
+    lambda images: outputs(trained.params, images)[1],
+    lambda seen: (
+      jnp.matmul(seen, head['kernel'], precision='highest') + head['bias']
+    ),
   )
 
 

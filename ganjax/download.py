@@ -20,8 +20,8 @@ class File(NamedTuple):
     digest: the hash in hexadecimal digits, or as many of the first as its
       publisher gives: PyTorch puts 8 into the file's name.
     size: about how much it is, in bytes.
-    origin: whose preprocessing the network was trained with, 'torchvision' or
-      'caffe'.
+    origin: whose preprocessing the network was trained with, 'torchvision',
+      'caffe' or 'tensorflow'.
   """
 
   name: str
@@ -86,6 +86,16 @@ FILES = {
     'squeezenet1_0-b66bff10.pth', 5_020_000, 'torchvision'
   ),
 }
+
+INCEPTION = File(
+  'pt_inception-2015-12-05-6726825d.pth',
+  'https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/',
+  'sha256',
+  '6726825d',
+  95_600_000,
+  'tensorflow',
+)
+"""What FID is measured with: TensorFlow's graph of 2015-12-05."""
 
 
 def cache() -> pathlib.Path:

@@ -158,6 +158,16 @@ def test_evaluate_takes_the_measures_that_are_asked(program, run):
   assert "no metric 'fit'" in err
 
 
+def test_evaluate_scores_no_untrained_features(program, run):
+  flags = f'--workdir={run}', '--metrics=inception_score'
+  code, _, err = program('evaluate', *flags, '--features=random')
+  assert code == 1
+  assert 'would be untrained; use --features=inception' in err
+  code, _, err = program('evaluate', *flags, '--features=gone.pth')
+  assert code == 1
+  assert 'gone.pth' in err
+
+
 def test_evaluate_takes_patches_and_neighbours(program, run):
   code, out, err = program(
     'evaluate',

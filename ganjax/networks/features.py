@@ -14,14 +14,19 @@ import numpy as np
 
 
 class Features(NamedTuple):
-  """A map of images [N, H, W, C] in [-1, 1] to features [N, D], and its name.
+  """A map of images to features, and its name.
 
-  `apply` is traceable and takes the whole array at once; `in_batches` bounds
-  its memory.
+  Attributes:
+    name: says all that the values depend on.
+    apply: images [N, H, W, C] in [-1, 1] to features [N, D]. It is traceable
+      and takes the whole array at once; `in_batches` bounds its memory.
+    logits: features [N, D] to logits [N, K] of the classes that they were
+      learned to tell apart; None where they were not.
   """
 
   name: str
   apply: Callable
+  logits: Callable | None = None
 
 
 def random_features(seed=0) -> Features:
