@@ -201,7 +201,7 @@ def descended(scene, names, case):
   The sides take turns at every evaluation. L-BFGS also evaluates where it will
   not go, so what counts is the lowest loss so far.
   """
-  lbfgs = canvas.clamped(canvas.lbfgs())
+  lbfgs = canvas.lbfgs(bounds=canvas.UNIT)
   descents = {f'{name}, Adam': _SIDES[name](scene) for name in names}
   descents['ganjax, L-BFGS'] = ganjax_descent(scene, lbfgs)
   losses = {name: [] for name in descents}

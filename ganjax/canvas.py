@@ -10,7 +10,14 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
+
+ANYWHERE = (-np.inf, np.inf)
+"""Bounds that bind nothing."""
+
+UNIT = (0.0, 1.0)
+"""The bounds of what can be shown."""
 
 
 class Optimizer(NamedTuple):
@@ -82,7 +89,7 @@ def resized(pictures, size):
 # Optimisers.
 
 
-def adam(learning_rate=0.02, b1=0.9, b2=0.99, eps=1e-8):
+def adam(learning_rate=0.02, b1=0.9, b2=0.99, eps=1e-8, bounds=ANYWHERE):
   """The `Optimizer` of Kingma and Ba, 2015, arXiv:1412.6980.
 
   Its moments are carried to the next size, and its count goes on: the first
@@ -93,12 +100,13 @@ def adam(learning_rate=0.02, b1=0.9, b2=0.99, eps=1e-8):
     b1: of the mean of gradients; may be traced.
     b2: of the mean of their squares; may be traced.
     eps: added to the root of the latter; may be traced.
+    bounds: to which pictures are clipped after each step.
   """
   inner = optax.adam(learning_rate, b1, b2, eps)
 
   def update(pictures, values, gradients, state):
     updates, state = inner.update(gradients, state, pictures)
-    pictures = optax.apply_updates(pictures, updates)
+    pictures = jnp.clip(optax.apply_updates(pictures, updates), *bounds)
     return pictures, pictures, state
 
   def carry(state, pictures):
@@ -122,10 +130,11 @@ class _Search(NamedTuple):
   moves: Any  # [memory, H, W, 3], the newest last
   changes: Any  # of the slope, over each move
   weights: Any  # [memory], 1 / <move, change>, or 0 for a move not to be used
+  length: Any  # by which the direction is shortened
   refusals: Any
 
 
-def lbfgs(memory=10, first=0.01, patience=6):
+def lbfgs(memory=10, first=0.01, patience=6, bounds=ANYWHERE):
   """The `Optimizer` of limited-memory BFGS, with one evaluation a step.
 
   Nocedal and Wright, "Numerical Optimization", 2006, algorithm 7.4, with
@@ -134,12 +143,23 @@ def lbfgs(memory=10, first=0.01, patience=6):
   is a step as well, so a budget of steps is one of evaluations. Each picture
   has its own search. At a new size the search begins anew.
 
+  Where nothing is remembered, moves are coarse as natural pictures are: the
+  first guess of the inverse curvature is a filter whose amplitude falls with
+  the frequency (Olah, Mordvintsev and Schubert, "Feature Visualization", 2017,
+  descend in such coordinates), in place of the usual multiple of the identity.
+
+  Within bounds it is a projected search (Bertsekas, "Projected Newton Methods
+  for Optimization Problems with Simple Constraints", 1982): what would leave
+  them stays, and what is judged, and remembered, is the move after clipping.
+
   Args:
     memory: how many moves are remembered.
     first: root mean square of the very first move, in units of the pictures,
       which lie in [0, 1]; may be traced.
     patience: refusals in a row after which the memory is forgotten.
+    bounds: of the values of pictures.
   """
+  low, high = bounds
 
   def init(picture):
     moves = jnp.zeros((memory, *picture.shape), picture.dtype)
@@ -152,6 +172,7 @@ def lbfgs(memory=10, first=0.01, patience=6):
       moves,
       jnp.copy(moves),
       jnp.zeros(memory),
+      jnp.float32(1),
       jnp.int32(0),
     )
 
@@ -168,14 +189,18 @@ def lbfgs(memory=10, first=0.01, patience=6):
       ),
       search,
     )
+    minimum = -expected / (2 * (value - search.value - expected))
+    shorter = jnp.where(jnp.isfinite(minimum), jnp.clip(minimum, 0.1, 0.5), 0.1)
     moved = moved._replace(
+      length=jnp.where(lower | forget, 1, search.length * shorter),
       refusals=jnp.where(forget, 0, refusals),
       weights=jnp.where(forget, 0, moved.weights),
     )
-    minimum = -expected / (2 * (value - search.value - expected))
-    shorter = jnp.where(jnp.isfinite(minimum), jnp.clip(minimum, 0.1, 0.5), 0.1)
-    ahead = jnp.where(lower | forget, _direction(moved, first), shorter * move)
-    return moved.base + ahead, moved.base, moved
+    base, slope = moved.base, moved.slope
+    held = ((base <= low) & (slope > 0)) | ((base >= high) & (slope < 0))
+    free = moved._replace(slope=jnp.where(held, 0, slope))
+    ahead = jnp.where(held, 0, moved.length * _direction(free, first))
+    return jnp.clip(base + ahead, low, high), base, moved
 
   return Optimizer(
     jax.vmap(init),
@@ -219,33 +244,33 @@ def _direction(search, first):
 
   pairs = search.moves, search.changes, search.weights
   slope, shares = jax.lax.scan(back, search.slope, pairs, reverse=True)
-  squares = jnp.vdot(search.changes[-1], search.changes[-1])
-  width = jnp.sqrt(jnp.mean(search.slope**2))
+  newest = search.changes[-1]
+  slope, change = _coarse(jnp.stack([slope, newest]))
+  squares = jnp.vdot(newest, change)
+  width = jnp.sqrt(jnp.mean(slope**2))
   # Of the newest move even where the weights are forgotten.
   scale = jnp.where(
     squares > 0,
-    jnp.vdot(search.moves[-1], search.changes[-1]) / squares,
+    jnp.vdot(search.moves[-1], newest) / squares,
     first / jnp.maximum(width, jnp.finfo(width.dtype).tiny),
   )
   slope, _ = jax.lax.scan(forth, scale * slope, (*pairs, shares))
   return -slope
 
 
-def clamped(optimizer):
-  """The `Optimizer` whose pictures stay in [0, 1].
+def _coarse(pictures):
+  """`[N, H, W, C]` under a filter of the amplitude 1 / (f + 5).
 
-  With `lbfgs` this is a projected search: what is judged, and remembered, is
-  the move after clamping.
-
-  Args:
-    optimizer: another one.
+  `f` is the spatial frequency in periods on the longer side; 5 of them keep
+  the means finite.
   """
-
-  def update(pictures, values, gradients, state):
-    ahead, reached, state = optimizer.update(pictures, values, gradients, state)
-    return jnp.clip(ahead, 0, 1), jnp.clip(reached, 0, 1), state
-
-  return optimizer._replace(update=update)
+  height, width = size = pictures.shape[1:3]
+  down, across = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)
+  amplitude = 1 / (max(size) * np.hypot(down, across) + 5)
+  spectrum = jnp.fft.rfft2(pictures, axes=(1, 2))
+  return jnp.fft.irfft2(
+    spectrum * amplitude[..., None].astype(np.float32), s=size, axes=(1, 2)
+  )
 
 
 def _where(condition, yes, no):

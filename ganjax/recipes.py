@@ -145,11 +145,12 @@ def recipe(config, encoder, start=None):
       'or variation a weight.'
     )
   section = dict(config.optimizer)
-  optimizer = choose('optimizer', _optimizers, section.pop('name'))(**section)
+  optimizer = choose('optimizer', _optimizers, section.pop('name'))
+  bounds = canvas.UNIT if config.clamp else canvas.ANYWHERE
   return transfer.Recipe(
     terms=tuple(terms[name]() for name in weights),
     weights=weights,
-    optimizer=canvas.clamped(optimizer) if config.clamp else optimizer,
+    optimizer=optimizer(bounds=bounds, **section),
     start=(
       choose('start', _starts, config.start)
       if start is None

@@ -33,7 +33,7 @@ class Recipe(NamedTuple):
 
   terms: tuple
   weights: Mapping[str, Any]
-  optimizer: canvas.Optimizer = canvas.clamped(canvas.adam())
+  optimizer: canvas.Optimizer = canvas.adam(bounds=canvas.UNIT)
   start: Callable = lambda key, content, styles: content
   decay: Any = 0.99
   style_scale: float = 1.0

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import scipy.optimize
 
 from ganjax import canvas, economy, objective, style, transfer
 
@@ -85,8 +86,8 @@ def program(optimizer, number=1):
   return jax.jit(transfer.chunk(step, number))
 
 
-ADAM = canvas.clamped(canvas.adam(0.05))
-LBFGS = canvas.lbfgs(memory=5)
+ADAM = canvas.adam(0.05, bounds=canvas.UNIT)
+LBFGS = canvas.lbfgs(memory=5, bounds=canvas.UNIT)
 AIMS = jax.jit(functools.partial(objective.targets, ENCODER, TERMS))(
   ENCODER.params, CONTENT, STYLES
 )
@@ -235,7 +236,7 @@ def test_no_large_constant_is_compiled_in():
 
 def test_no_evaluation_is_inside_a_loop_or_a_condition():
   # There a convolution is several times slower on a CPU.
-  step = transfer.stepper(ENCODER, TERMS, canvas.clamped(LBFGS))
+  step = transfer.stepper(ENCODER, TERMS, LBFGS)
   state = transfer.init(LBFGS, CONTENT)
   traced = jax.make_jaxpr(step)(state, ENCODER.params, AIMS, WEIGHTS, 0.9)
 
@@ -332,16 +333,39 @@ def test_lbfgs_solves_a_quadratic_of_few_values_in_few_steps():
   np.testing.assert_allclose(reached[-1], [goal] * 4, atol=1e-3)
 
 
-def test_clamped_lbfgs_finds_the_constrained_minimum():
+def test_lbfgs_within_bounds_finds_the_constrained_minimum():
   goal = np.linspace(-0.5, 1.5, 12, dtype=np.float32).reshape(2, 2, 3)
 
   def bowl(picture):
     return (jnp.arange(1.0, 13).reshape(2, 2, 3) * (picture - goal) ** 2).sum()
 
   start = draw(1, 2, 2, 3)
-  reached = descend(canvas.clamped(canvas.lbfgs()), bowl, start, 60)
+  reached = descend(canvas.lbfgs(bounds=canvas.UNIT), bowl, start, 60)
   assert jnp.all((reached >= 0) & (reached <= 1))
   np.testing.assert_allclose(reached[-1, 0], np.clip(goal, 0, 1), atol=2e-2)
+
+
+def test_bounds_bind_where_another_method_finds_that_they_do():
+  random = np.random.default_rng(5)
+  matrix = random.normal(size=(150, 108)) @ random.normal(size=(108, 108)) / 30
+  goal = matrix @ random.uniform(-0.5, 1.5, 108)
+
+  def bowl(picture):
+    return ((matrix @ picture.ravel() - goal) ** 2).sum()
+
+  expected = scipy.optimize.minimize(
+    lambda x: (bowl(x), 2 * matrix.T @ (matrix @ x - goal)),
+    np.full(108, 0.5),
+    jac=True,
+    method='L-BFGS-B',
+    bounds=[(0, 1)] * 108,
+    options={'maxiter': 5000, 'maxfun': 50_000, 'ftol': 1e-14, 'gtol': 1e-10},
+  )
+  assert 30 < np.sum((expected.x == 0) | (expected.x == 1)) < 100
+  start = np.full((1, 6, 6, 3), 0.5)
+  reached = descend(canvas.lbfgs(bounds=canvas.UNIT), bowl, start, 600)
+  assert jnp.all((reached >= 0) & (reached <= 1))
+  np.testing.assert_allclose(bowl(reached[-1]), expected.fun, rtol=0.01)
 
 
 def test_a_value_that_is_not_finite_is_refused():
