@@ -1,12 +1,11 @@
 """What the runs of a protocol found: tables and figures, from what is kept."""
 
-import os
-
 import jax
 import numpy as np
 
 from experiments import workdir
 from ganjax import figures, laboratory, pictures, planes, tables
+from ganjax.kept import whole
 from ganjax.metrics import coverage, diversity, support
 
 _COUNTED = (
@@ -37,10 +36,8 @@ def keep(path, training, found):
     'seconds': np.full(len(recorded['samples']), found.seconds),
     **metrics,
   }
-  unfinished = path.with_suffix('.tmp')
-  with unfinished.open('wb') as file:
+  with whole(path) as unfinished, unfinished.open('wb') as file:
     np.savez_compressed(file, **arrays)
-  os.replace(unfinished, path)
 
 
 def kept(place, seeds):

@@ -5,10 +5,10 @@ was measured (`settings`, and `how` by measure), and the values.
 """
 
 import json
-import os
 import pathlib
 
 from experiments import measures, workdir
+from ganjax import kept
 
 
 def read(path):
@@ -34,10 +34,7 @@ def row(rows, about):
 
 def write(path, rows):
   """Writes the rows, and what they were computed with and on."""
-  report = {'measures': rows, **workdir.provenance()}
-  unfinished = pathlib.Path(path).with_suffix('.tmp')
-  unfinished.write_text(json.dumps(report, indent=2) + '\n')
-  os.replace(unfinished, path)
+  kept.write_json(path, {'measures': rows, **workdir.provenance()})
 
 
 def text(rows, names):

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import pathlib
 
 import jinja2
@@ -11,7 +10,7 @@ from PIL import Image
 
 from experiments import fields, outcome, sweep_figures, sweep_tables
 from experiments.outcome import words
-from ganjax import effects, figures
+from ganjax import effects, figures, kept
 
 _SHOWN = 60  # sample grids at most: of the best cells, and a fifth of the worst
 
@@ -57,9 +56,7 @@ def write(workdir):
     'table.md': sweep_tables.markdown(found),
   }
   for name, content in contents.items():
-    unfinished = folder / f'{name}.tmp'
-    unfinished.write_text(content, encoding='utf-8')
-    os.replace(unfinished, folder / name)
+    kept.write(folder / name, content)
   return [*(folder / name for name in contents), *paths]
 
 

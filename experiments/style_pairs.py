@@ -26,7 +26,6 @@ import functools
 import importlib.util
 import itertools
 import json
-import os
 import pathlib
 import time
 from collections.abc import Callable
@@ -45,6 +44,7 @@ from ganjax import (
   canvas,
   colour,
   encoding,
+  kept,
   objective,
   pictures,
   recipes,
@@ -311,10 +311,7 @@ def _keep(row, content, style, painted, judges, seconds):
     'made': _made(row, content, style, judges),
     **workdir.provenance(),
   }
-  about = path.with_suffix('.json')
-  unfinished = about.with_suffix('.tmp')
-  unfinished.write_text(json.dumps(record, indent=2) + '\n')
-  os.replace(unfinished, about)
+  kept.write_json(path.with_suffix('.json'), record)
 
 
 # What is shown.

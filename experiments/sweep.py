@@ -15,7 +15,6 @@ shares the work.
 """
 
 import json
-import os
 import pathlib
 import statistics
 import sys
@@ -37,7 +36,7 @@ from experiments import (
   standing,
   studies,
 )
-from ganjax import plan, trial
+from ganjax import kept, plan, trial
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', 'configs/dcgan.py', 'Of a training, or of mode collapse.'
@@ -283,9 +282,7 @@ def _claim(folder, about):
   folder.mkdir(parents=True, exist_ok=True)
   path = folder / 'sweep.json'
   if not path.exists():
-    unfinished = folder / f'sweep.{os.getpid()}.tmp'
-    unfinished.write_text(json.dumps(about, indent=2) + '\n')
-    os.replace(unfinished, path)
+    kept.write_json(path, about)
 
 
 def _swept(planned, sweep):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import jax
 from ml_collections import ConfigDict
 
-from ganjax import build, checkpoint, dispatch, game, parallel
+from ganjax import build, checkpoint, dispatch, game, kept, parallel
 from ganjax.game import Game
 from ganjax.steps import TrainState
 
@@ -45,9 +45,7 @@ def claim(workdir, config):
       )
   elif jax.process_index() == 0:
     workdir.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix('.tmp')
-    unfinished.write_text(json.dumps(values, indent=2) + '\n')
-    os.replace(unfinished, path)
+    kept.write_json(path, values)
   return workdir, values
 
 
@@ -58,8 +56,7 @@ def describe(workdir, data):
     'shape': list(data.images.shape[1:]),
     **provenance(),
   }
-  path = pathlib.Path(workdir) / 'run.json'
-  path.write_text(json.dumps(about, indent=2) + '\n')
+  kept.write_json(pathlib.Path(workdir) / 'run.json', about)
 
 
 def provenance():

@@ -7,10 +7,8 @@ weights, so its name carries their hash, its data and its accuracy.
 """
 
 import hashlib
-import os
 import pathlib
 import re
-import tempfile
 from typing import NamedTuple
 
 import jax
@@ -19,6 +17,7 @@ import numpy as np
 import optax
 from flax import traverse_util
 
+from ganjax import kept
 from ganjax.networks import features
 
 
@@ -214,14 +213,16 @@ def trained_for(
       learned, measured = (images, labels), test[1:]
     else:
       order = np.asarray(jax.random.permutation(key_held, len(images)))
-      held, kept = np.split(order, [len(images) // 10])
+      held, left = np.split(order, [len(images) // 10])
       measured = images[held], labels[held]
-      learned = images[kept], labels[kept]
+      learned = images[left], labels[left]
     params = train(
       *learned, int(labels.max()) + 1, key_train, epochs, report=report
     )
     fraction = accuracy(params, *measured)
-    _write(path, _flat(params) | {'accuracy': np.float64(fraction)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with kept.whole(path) as unfinished, unfinished.open('wb') as file:
+      np.savez(file, **_flat(params), accuracy=fraction)
 
   with np.load(path) as file:
     arrays = dict(file)
@@ -301,13 +302,3 @@ def _labelled(images, labels, classes):
 def _flat(params):
   flat = traverse_util.flatten_dict(params, sep='/')
   return {path: np.asarray(array) for path, array in flat.items()}
-
-
-def _write(path, arrays):
-  """Writes beside the path, then renames: no reader meets half a file."""
-  path.parent.mkdir(parents=True, exist_ok=True)
-  with tempfile.NamedTemporaryFile(
-    dir=path.parent, suffix='.npz', delete=False
-  ) as file:
-    np.savez(file, **arrays)
-  os.replace(file.name, path)

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import pathlib
 import time
 from collections.abc import Callable
@@ -11,6 +10,8 @@ from typing import NamedTuple
 from tensorboardX import summary
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
+
+from ganjax import kept
 
 
 class Record(NamedTuple):
@@ -43,15 +44,13 @@ def start(workdir, shown):
     shown: images that the restored state has seen, 0 for a new run.
   """
   path = pathlib.Path(workdir) / 'metrics.jsonl'
-  kept = []
+  seen = []
   if path.exists():
     lines = path.read_text().splitlines(keepends=True)
     # A killed process may leave half a line at the end.
     lines = [line for line in lines if line.endswith('\n')]
-    kept = [line for line in lines if json.loads(line)['images'] <= shown]
-  unfinished = path.with_suffix('.tmp')
-  unfinished.write_text(''.join(kept))
-  os.replace(unfinished, path)
+    seen = [line for line in lines if json.loads(line)['images'] <= shown]
+  kept.write(path, ''.join(seen))
   file = path.open('a', buffering=1)
   folder = pathlib.Path(workdir) / 'tensorboard'
   folder.mkdir(exist_ok=True)

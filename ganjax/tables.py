@@ -15,12 +15,13 @@ import csv
 import io
 import json
 import math
-import os
 import pathlib
 from typing import NamedTuple
 
 import numpy as np
 from tabulate import tabulate
+
+from ganjax import kept
 
 _SHORT = {'standard error': 'se', 'deviation': 'sd'}
 _TOLD = ('source', 'note')
@@ -174,9 +175,7 @@ def write(folder, rows, columns, notes=(), title='remedy'):
   }
   for ending, content in contents.items():
     path = pathlib.Path(folder) / f'table.{ending}'
-    unfinished = path.with_suffix(f'.{ending}.tmp')
-    unfinished.write_text(f'{content}\n', encoding='utf-8')
-    os.replace(unfinished, path)
+    kept.write(path, f'{content}\n')
 
 
 def _published_error(published):
