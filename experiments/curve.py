@@ -15,6 +15,7 @@ from absl import flags
 from tqdm import tqdm
 
 from experiments import launch, ledger, measures, workdir
+from experiments.titles import title as title_of
 from ganjax import curves, figures, tables
 
 _MEASURED = {
@@ -39,16 +40,6 @@ _OUTPUT = flags.DEFINE_string(
   'output', None, 'Folder; what is written lies in one of the metric therein.'
 )
 flags.mark_flags_as_required(['group', 'output'])
-
-_LABELS = {
-  'fid': 'FID',
-  'kid': 'KID',
-  'inception_score': 'IS',
-  'swd': 'SWD x 1000',
-  'swd_levels': 'SWD x 1000',
-  'ms_ssim': 'MS-SSIM',
-  'change': 'mean squared change',
-}
 
 
 def main():
@@ -78,9 +69,10 @@ def main():
     }
     for title in titles
   }
-  _tabulate(folder, results, titles, f'{said}.')
+  label = title_of(_METRIC.value, way.get('features'))
+  _tabulate(folder, results, label, titles, f'{said}.')
   figure = curves.against_images(
-    by_title, _label(), _references(files, way), _SCALE.value, f'{said}.'
+    by_title, label, _references(files, way), _SCALE.value, f'{said}.'
   )
   for ending in ('png', 'pdf'):
     figures.save(figure, folder / f'curve.{ending}')
@@ -189,14 +181,9 @@ def _references(files, way):
   return {}
 
 
-def _label():
-  metric = _METRIC.value
-  return _LABELS.get(metric, metric.replace('_', ' '))
-
-
-def _tabulate(folder, results, titles, note):
+def _tabulate(folder, results, label, titles, note):
   columns = [
-    tables.Column(title, ' '.join(filter(None, (_label(), title))), '.3g')
+    tables.Column(title, ' '.join(filter(None, (label, title))), '.3g')
     for title in titles
   ]
   rows = [

@@ -8,6 +8,7 @@ import json
 import pathlib
 
 from experiments import measures, workdir
+from experiments.titles import title
 from ganjax import kept
 
 
@@ -46,10 +47,15 @@ def text(rows, names):
   """
   columns = [column for name in names for column in measures.COLUMNS[name]]
   shown = ['subject', 'images_shown', 'number', *columns]
-  table = [_flat({name: one.get(name) for name in shown}) for one in rows]
-  titles = list(dict.fromkeys(title for line in table for title in line))
-  lines = [[title.replace('_', ' ') for title in titles]]
-  lines += [[_cell(line.get(title)) for title in titles] for line in table]
+  seen = rows[0]['settings'].get('features')
+  table = [
+    _flat((title(name, seen), one.get(name)) for name in shown) for one in rows
+  ]
+  titles = list(dict.fromkeys(own for line in table for own in line))
+  lines = [
+    titles,
+    *([_cell(line.get(own)) for own in titles] for line in table),
+  ]
   widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
   drawn = [' | '.join(map(str.ljust, line, widths)).rstrip() for line in lines]
   said = [f'{name}: {value}.' for name, value in rows[0]['settings'].items()]
@@ -57,9 +63,9 @@ def text(rows, names):
 
 
 def _flat(values):
-  """Values by title: one of its own for each resolution."""
+  """Values by title, of pairs: one of its own for each resolution."""
   flat = {}
-  for name, value in values.items():
+  for name, value in values:
     if isinstance(value, dict):
       flat |= {f'{name} {side}': part for side, part in value.items()}
     elif value is not None:

@@ -8,29 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments import ledger, workdir
-
-# From a measure to its title, and whether less or more of it is better.
-MEASURES = {
-  'fid': ('FID', 'minimize'),
-  'kid': ('KID', 'minimize'),
-  'inception_score': ('IS', 'maximize'),
-  'precision': ('precision', 'maximize'),
-  'recall': ('recall', 'maximize'),
-  'density': ('density', 'maximize'),
-  'coverage': ('coverage', 'maximize'),
-  'swd': ('SWD x 1000', 'minimize'),
-  'ms_ssim': ('MS-SSIM', 'minimize'),
-  'distance': ('pairwise distance', 'maximize'),
-  'captured': ('modes captured', 'maximize'),
-  'quality': ('high quality', 'maximize'),
-  'reverse_kl': ('reverse KL', 'minimize'),
-}
-_NEED_FEATURES = (
-  *('fid', 'kid', 'inception_score'),
-  *('precision', 'recall', 'density', 'coverage'),
-)
-ON_FEATURES = ' (features)'
-"""Ends the title of a measure whose features are not Inception's."""
+from experiments.titles import VALUES, better, title
 
 STATES = ('done', 'diverged', 'unfinished', 'cut short', 'not begun')
 """What became of a run; a search cuts short, and a sweep may go on."""
@@ -209,24 +187,15 @@ def _measures(about, rows):
   """The titles of the measures, the objective, and its direction."""
   taken = [
     name
-    for name in MEASURES
-    if any(isinstance(row.get(name), int | float) for row in rows)
+    for name, value in VALUES.items()
+    if value.better
+    and any(isinstance(row.get(name), int | float) for row in rows)
   ]
   objective = about.get('objective') or next(iter(taken), 'fid')
-  usual, direction = MEASURES.get(objective, (objective, 'minimize'))
   features = {row.get('settings', {}).get('features') for row in rows}
-  titles = {}
-  for name in dict.fromkeys([objective, *taken]):
-    title = MEASURES.get(name, (name,))[0]
-    if name in _NEED_FEATURES and not all(map(_inception, features)):
-      title += ON_FEATURES
-    titles[name] = title
-  return titles, objective, about.get('direction') or direction
-
-
-def _inception(features):
-  """Whether these are the features that a plain FID is of."""
-  return bool(features) and features.lower().startswith('inception')
+  names = dict.fromkeys([objective, *taken])
+  titles = {name: title(name, *features) for name in names}
+  return titles, objective, about.get('direction') or better(objective)
 
 
 def _cells(about, rows):

@@ -8,7 +8,7 @@ import jinja2
 import numpy as np
 from PIL import Image
 
-from experiments import fields, outcome, sweep_figures, sweep_tables
+from experiments import fields, outcome, sweep_figures, sweep_tables, titles
 from experiments.outcome import words
 from ganjax import effects, figures, kept
 
@@ -108,7 +108,7 @@ def _context(found, folder, images):
     'differing': _differing(ways),
     'made': sweep_tables.made(found),
     'features': any(
-      title.endswith(outcome.ON_FEATURES) for title in found.titles.values()
+      title.endswith(titles.ON_FEATURES) for title in found.titles.values()
     ),
     'words': words,
     'json': json.dumps,

@@ -35,6 +35,7 @@ from experiments import (
   search,
   standing,
   studies,
+  titles,
 )
 from ganjax import kept, plan, trial
 
@@ -179,7 +180,6 @@ def _cells(config, ranges):
 def _about(config, kind, cells, ranges):
   """What `sweep.json` says: what all numbers of the sweep depend on."""
   objective = _OBJECTIVE.value or kind.columns[0]
-  _, usual = outcome.MEASURES.get(objective, (objective, 'minimize'))
   overrides = flags.FLAGS['config'].override_values
   return {
     'kind': kind.name,
@@ -197,7 +197,7 @@ def _about(config, kind, cells, ranges):
     'metrics': list(kind.columns),
     'features': _FEATURES.value,
     'objective': objective,
-    'direction': _DIRECTION.value or usual,
+    'direction': _DIRECTION.value or titles.better(objective),
   }
 
 

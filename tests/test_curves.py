@@ -7,6 +7,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
+from experiments import ledger, titles
 from ganjax import curves, figures
 
 MOMENTS = np.array([1000, 2000, 4000])
@@ -176,3 +177,25 @@ def test_groups_need_a_name_and_moments_in_common(program, runs):
   )
   assert code == 1
   assert "'a' have no moment in common" in err
+
+
+def test_only_a_fid_on_inception_is_called_plain_fid():
+  own = 'classifier-128 (digits)'
+  assert titles.title('fid', 'Inception-v3 (sha 6726825d)') == 'FID'
+  assert titles.title('fid', 'other Inception-v3 (sha 1)') == 'FID (features)'
+  assert titles.title('fid', own) == 'FID (features)'
+  assert titles.title('fid') == 'FID (features)'
+  assert titles.title('swd', own) == 'SWD x 1000'
+  assert titles.title('images_shown', own) == 'images shown'
+  rows = [
+    {'subject': 'samples', 'swd': 2.0, 'swd_levels': {'16': 1.0, '32': 3.0}}
+    | {'fid': 1.0, 'how': {}, 'settings': {'features': own}}
+  ]
+  head, line, *_ = ledger.text(rows, ['swd', 'fid']).splitlines()
+  assert [part.strip() for part in head.split('|')] == [
+    *('subject', 'SWD x 1000', 'SWD x 1000 16', 'SWD x 1000 32'),
+    'FID (features)',
+  ]
+  assert [part.strip() for part in line.split('|')] == [
+    *('samples', '2.0000', '1.0000', '3.0000', '1.0000')
+  ]
