@@ -54,12 +54,10 @@ def one_device_a_core():
   """Lets runs of a population go side by side on a CPU; before jax begins.
 
   Each core is then a device that computes by itself: XLA's pool of threads,
-  which would share out the operations of a single run, is left out.
+  which would share out the operations of a single run, has only one. (The flag
+  xla_cpu_multi_thread_eigen no longer does that.)
   """
-  flag = '--xla_cpu_multi_thread_eigen'
-  if flag not in os.environ.get('XLA_FLAGS', ''):
-    others = os.environ.get('XLA_FLAGS', '')
-    os.environ['XLA_FLAGS'] = f'{others} {flag}=false'.strip()
+  os.environ.setdefault('PJRT_NPROC', '1')
   # Too late where a caller has computed already: it keeps its devices.
   with contextlib.suppress(RuntimeError):
     jax.config.update('jax_num_cpu_devices', len(os.sched_getaffinity(0)))

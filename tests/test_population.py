@@ -371,7 +371,7 @@ np.savez(sys.argv[2], *leaves(results(found)))
 def test_two_devices_compute_what_one_does_and_one_takes_over(mapped, tmp_path):
   path, folder = tmp_path / 'found.npz', tmp_path / 'runs'
   variables = environment(2)
-  variables['XLA_FLAGS'] += ' --xla_cpu_multi_thread_eigen=false'
+  variables['PJRT_NPROC'] = '1'
   done = subprocess.run(
     [sys.executable, '-c', SCRIPT, str(folder), str(path)],
     cwd=ROOT,
