@@ -267,7 +267,9 @@ def _agree(folder, about):
     return
   there, about = json.loads(path.read_text()), json.loads(json.dumps(about))
   differing = [
-    name for name in about if name != 'command' and there[name] != about[name]
+    name
+    for name in about
+    if name != 'command' and there.get(name) != about[name]
   ]
   if differing:
     raise ValueError(
@@ -319,14 +321,12 @@ def _compare(program, sweep):
 
 
 def _study(folder, about, ranges):
+  names = ['config', 'seeds', 'looks', 'samples', 'metrics', 'features']
   return studies.opened(
     folder,
     'sweep',
     ranges,
-    {
-      name: about[name]
-      for name in ('config', 'seeds', 'looks', 'samples', 'metrics')
-    },
+    {name: about[name] for name in names},
     about['direction'],
     _PRUNER.value,
     about['config']['seed'],
