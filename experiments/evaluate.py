@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from experiments import launch, ledger, measures, workdir
 from ganjax import build
+from ganjax.choice import choose
 
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Of a training.')
 _METRICS = flags.DEFINE_list(
@@ -101,6 +102,8 @@ def main():
 
 
 def _check(data):
+  for name in _METRICS.value:
+    choose('metric', measures.COLUMNS, name)
   measures.check(_METRICS.value, data, _FEATURES.value)
   if 'change' in _METRICS.value and _CHECKPOINTS.value != 'all':
     raise ValueError(

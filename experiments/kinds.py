@@ -14,6 +14,7 @@ import numpy as np
 
 from experiments import fields, measures
 from ganjax import blueprint, build, kept, laboratory, pictures, trial
+from ganjax.choice import choose
 from ganjax.data import images
 from ganjax.networks import features
 
@@ -68,12 +69,8 @@ def of(config, metrics, number, which='auto'):
   """
   if 'protocol' in config:
     return _of_modes(config)
-  unknown = [name for name in metrics if name not in measures.MEASURES]
-  if unknown:
-    raise ValueError(
-      f'There is no metric {unknown[0]!r}; choose from '
-      f'{", ".join(sorted(measures.MEASURES))}.'
-    )
+  for name in metrics:
+    choose('metric', measures.MEASURES, name)
   return _of_images(config, metrics, number, which)
 
 

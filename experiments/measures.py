@@ -94,16 +94,10 @@ def check(metrics, data, which):
   """Raises ValueError where measures cannot be taken of a data set.
 
   Args:
-    metrics: names.
+    metrics: names of `MEASURES`.
     data: an `images.Dataset`.
     which: as in `features_of`.
   """
-  known = (*MEASURES, 'change')
-  if unknown := [name for name in metrics if name not in known]:
-    raise ValueError(
-      f'There is no metric {unknown[0]!r}; choose from '
-      f'{", ".join(sorted(known))}.'
-    )
   labelled = data.labels is not None
   if which == 'classifier' and not labelled:
     raise ValueError(

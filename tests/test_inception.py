@@ -304,8 +304,8 @@ def test_the_score_needs_features_that_know_classes():
       measures.check(['fid', 'inception_score'], unlabelled, which)
   measures.check(['fid', 'inception_score'], unlabelled, 'inception')
   measures.check(['fid'], unlabelled, 'auto')
-  with pytest.raises(ValueError, match="no metric 'fit'; choose from change"):
-    measures.check(['fit'], unlabelled, 'auto')
+  with pytest.raises(ValueError, match='mine has no labels to train'):
+    measures.check(['fid'], unlabelled, 'classifier')
 
 
 def test_a_sample_is_scored_by_the_classes_that_its_features_know():
