@@ -1,15 +1,17 @@
 """The programs that look at a trained run: sample, evaluate, benchmark."""
 
 import json
+import os
 import pathlib
 import shutil
 import sys
+import types
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import measures
+from experiments import launch, measures
 
 SMALL = (
   '--config=configs/dcgan.py',
@@ -369,3 +371,25 @@ def test_all_moments_of_pyramids_are_measured(program, pyramids):
   first, second = measured(pyramids, number=40)
   assert [row['images_shown'] for row in (first, second)] == [8, 16]
   assert set(second['change']) == {'4', '8', '16'}
+
+
+@pytest.mark.parametrize(
+  ('variables', 'expected'),
+  [({}, {-4: 0, -1: -1, -8: 1}), ({'MALLOC_ARENA_MAX': '2'}, {})],
+)
+def test_memory_is_kept_unless_the_environment_sees_to_it(
+  monkeypatch, variables, expected
+):
+  for name in os.environ:
+    if name.startswith(('MALLOC_', 'GLIBC_T')):
+      monkeypatch.delenv(name)
+  for name, value in variables.items():
+    monkeypatch.setenv(name, value)
+  asked = {}
+  library = types.SimpleNamespace(mallopt=asked.__setitem__)
+  monkeypatch.setattr(launch.ctypes, 'CDLL', lambda _: library)
+  launch._keep_memory()
+  assert asked == expected
+  # Other C libraries have nothing of the kind.
+  monkeypatch.setattr(launch.ctypes, 'CDLL', lambda _: None)
+  launch._keep_memory()
