@@ -143,7 +143,7 @@ def _agreed(found):
 
 def _together(name, runs):
   """The moments `[T]` that all runs have, and values `[S, T]` by title."""
-  by_moment = [{row['images_shown']: row for row in rows} for rows in runs]
+  by_moment = [{_moment(row): row for row in rows} for rows in runs]
   moments = sorted(set.intersection(*map(set, by_moment)))
   if not moments:
     raise ValueError(
@@ -154,10 +154,19 @@ def _together(name, runs):
     tqdm.write(f'{name}: {left_out} moments that not all runs have, left out.')
   values = [[_values(run[moment]) for moment in moments] for run in by_moment]
   titles = values[0][0]
-  return moments, {
+  return [shown for shown, _ in moments], {
     title: np.array([[one[title] for one in run] for run in values])
     for title in titles
   }
+
+
+def _moment(row):
+  """The images shown, and those since when a change is counted, 0 for others.
+
+  A run that was stopped has a checkpoint more: a change since then is smaller.
+  """
+  since = row['change_since'] if _METRIC.value == 'change' else 0
+  return row['images_shown'], since
 
 
 def _values(row):

@@ -82,6 +82,7 @@ def write(folder, values, features='a network', **how):
       'how': HOW | how,
       'fid': value,
       'change': {'8': value / 10, '16': value / 100},
+      'change_since': max((own for own in values if own < shown), default=0),
     }
     for shown, value in values.items()
   ]
@@ -141,6 +142,22 @@ def test_a_measure_of_several_resolutions_has_a_column_for_each(program, runs):
   values = table['rows'][0]['values']
   assert values == {'8 pixels': [3, 3.2], '16 pixels': [0.3, 0.32]}
   assert (runs / 'curve' / 'change' / 'curve.pdf').exists()
+
+
+def test_changes_since_different_moments_are_not_compared(program, runs):
+  write(runs / 'stopped', {1000: 4.0, 1500: 3.0, 2000: 2.0, 3000: 1.0})
+  write(runs / 'whole', {1000: 5.0, 2000: 4.0, 3000: 3.0})
+  code, _, err = program(
+    'curve',
+    f'--group=msg={runs}/stopped,{runs}/whole',
+    '--metric=change',
+    f'--output={runs}/curve',
+  )
+  assert code == 0, err
+  table = json.loads((runs / 'curve' / 'change' / 'table.json').read_text())
+  assert [row['label'] for row in table['rows']] == [
+    *('msg, 1,000 images', 'msg, 3,000 images')
+  ]
 
 
 def test_runs_that_were_not_measured_are_named_with_the_command(program, runs):
