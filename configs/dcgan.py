@@ -2,7 +2,7 @@
 
   python -m experiments.train --config configs/dcgan.py --workdir runs/dcgan
 
-trains on scikit-learn's handwritten digits, which need no download: under two
+trains on scikit-learn's handwritten digits, which need no download: about two
 minutes on two cores, to digits that a person reads. The README has a command
 for MNIST with its score (FID 5.3 on a classifier's features, 21 minutes).
 """

@@ -14,7 +14,6 @@ Style transfer wants a file of weights and two pictures:
 """
 
 import contextlib
-import json
 import os
 import pathlib
 import statistics
@@ -32,7 +31,7 @@ from absl import flags
 from tqdm import tqdm
 
 from experiments import benchmark_style, launch, workdir
-from ganjax import game, losses, priors, regularizers, steps
+from ganjax import game, kept, losses, priors, regularizers, steps
 from ganjax.networks import dcgan
 from ganjax.players import Pair
 
@@ -299,7 +298,7 @@ def main():
   about['versions'] |= versions
   path = pathlib.Path(_OUTPUT.value)
   path.parent.mkdir(parents=True, exist_ok=True)
-  path.write_text(json.dumps({'rows': rows, **about}, indent=2) + '\n')
+  kept.write_json(path, {'rows': rows, **about})
   tqdm.write(f'Written to {path}.')
   return 0
 

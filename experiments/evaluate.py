@@ -58,11 +58,12 @@ flags.mark_flag_as_required('workdir')
 
 def main():
   """Writes `evaluation.json` into the workdir and prints it as a table."""
+  _check()
   folder = pathlib.Path(_WORKDIR.value)
   config, _ = workdir.described(folder)
   config.data.road = 'auto'  # All reals, where training streamed them.
   data = build.dataset(config)
-  _check(data)
+  measures.check(_METRICS.value, data, _FEATURES.value)
   seen = measures.features_of(data, _FEATURES.value)
   reals = measures.shown(data.images, seen)
   settings = measures.settings(config, data, seen, _SEED.value)
@@ -101,10 +102,9 @@ def main():
   return 0
 
 
-def _check(data):
+def _check():
   for name in _METRICS.value:
     choose('metric', measures.COLUMNS, name)
-  measures.check(_METRICS.value, data, _FEATURES.value)
   if 'change' in _METRICS.value and _CHECKPOINTS.value != 'all':
     raise ValueError(
       'The metric change compares the moments of a run; give --checkpoints=all.'

@@ -98,14 +98,12 @@ def check(metrics, data, which):
     data: an `images.Dataset`.
     which: as in `features_of`.
   """
-  labelled = data.labels is not None
-  if which == 'classifier' and not labelled:
+  if which == 'classifier' and data.labels is None:
     raise ValueError(
       f'{data.name} has no labels to train a classifier on; use '
       '--features=random, or inception.'
     )
-  untrained = which == 'random' or (which == 'auto' and not labelled)
-  if 'inception_score' in metrics and untrained:
+  if 'inception_score' in metrics and _untrained(data, which):
     raise ValueError(
       'The inception score is of the classes that a network tells apart, and '
       f'the features of {data.name} would be untrained; use '
@@ -128,7 +126,7 @@ def features_of(data, which='auto'):
   """
   if which not in ('auto', 'classifier', 'random'):
     return _inception(which)
-  if which == 'random' or (which == 'auto' and data.labels is None):
+  if _untrained(data, which):
     return features.random_features()
   with bar('classifier of the data', 'step') as report:
     return classifier.features_for(
@@ -140,6 +138,10 @@ def features_of(data, which='auto'):
       epochs=int(np.clip(30_000 // len(data.images), 5, 20)),
       report=report,
     )
+
+
+def _untrained(data, which):
+  return which == 'random' or (which == 'auto' and data.labels is None)
 
 
 def _inception(path):

@@ -22,6 +22,7 @@ import numpy as np
 from experiments import ledger
 from experiments.kinds import Kind
 from ganjax import dispatch, pictures, population, ways
+from ganjax.kept import write_json
 from ganjax.train import signals
 
 _PARTS = 10  # of a look, at most, after which a signal can end it
@@ -84,8 +85,7 @@ def run(program, sweep, name='runs'):
   """
   folder = place(program, sweep)
   folder.mkdir(parents=True, exist_ok=True)
-  about = json.dumps(program._asdict(), indent=2) + '\n'
-  (folder / 'program.json').write_text(about)
+  write_json(folder / 'program.json', program._asdict())
   rows = ledger.read(folder / 'evaluation.json')
   reached = max((row['look'] for row in rows), default=0)
   if reached < sweep.looks and not _states(folder, reached).exists():

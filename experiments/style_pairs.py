@@ -347,9 +347,9 @@ def _report(rows, contents, styles, judges):
     ],
   )
   print(table)
-  (folder / 'table.md').write_text(table)
+  kept.write(folder / 'table.md', table)
   about = {'values': values, **workdir.provenance()}
-  (folder / 'table.json').write_text(json.dumps(about, indent=2) + '\n')
+  kept.write_json(folder / 'table.json', about)
   pairs = style_findings.varied(contents, styles)[:_COLUMNS]
   lines = {'style': [style for _, style in pairs]} | {
     row.label: [_place(row, *pair, '.png') for pair in pairs] for row in rows

@@ -22,7 +22,15 @@ from ml_collections import config_flags
 from tqdm import tqdm
 
 from experiments import launch, workdir
-from ganjax import colour, encoding, objective, pictures, recipes, transfer
+from ganjax import (
+  colour,
+  encoding,
+  kept,
+  objective,
+  pictures,
+  recipes,
+  transfer,
+)
 from ganjax.train import signals
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -229,7 +237,7 @@ def _write(config, report, content, encoder, shown, seconds, done, total):
     'seconds': seconds,
     **workdir.provenance(),
   }
-  about.write_text(json.dumps(record, indent=2) + '\n')
+  kept.write_json(about, record)
   files = f'{path} ({report.size[1]}x{report.size[0]}), {about}'
   if shown:
     animation = path.with_suffix('.gif')

@@ -67,6 +67,7 @@ def test_a_second_use_loads_the_same_bits(digits, kept):
   logits, penultimate = classifier.outputs(trained.params, shown)
   assert logits.shape == (256, 10)
   np.testing.assert_allclose(found, penultimate, atol=1e-4)
+  np.testing.assert_allclose(measure.logits(found), logits, atol=1e-3)
   # One file and nothing half written.
   assert [path.suffix for path in directory.iterdir()] == ['.npz']
 

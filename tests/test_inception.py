@@ -12,61 +12,56 @@ from ganjax.data import images
 from ganjax.metrics import score
 from ganjax.networks import features, inception
 
+
+def chain(name, *kernels):
+  """Convolutions one after another, from the block's input."""
+  names = [f'{name}_{number}' for number in range(1, len(kernels) + 1)]
+  return dict(zip(names, zip(kernels, ['', *names], strict=False), strict=True))
+
+
 # From each block to its convolutions: the sides of the kernels, and from which
 # layer of the block (or the block's input, '') the features come.
+ONE, THREE, FIVE = (1, 1), (3, 3), (5, 5)
+WIDE, HIGH = (1, 7), (7, 1)
 A = {
-  'branch1x1': ((1, 1), ''),
-  'branch5x5_1': ((1, 1), ''),
-  'branch5x5_2': ((5, 5), 'branch5x5_1'),
-  'branch3x3dbl_1': ((1, 1), ''),
-  'branch3x3dbl_2': ((3, 3), 'branch3x3dbl_1'),
-  'branch3x3dbl_3': ((3, 3), 'branch3x3dbl_2'),
-  'branch_pool': ((1, 1), 'mean'),
+  'branch1x1': (ONE, ''),
+  **chain('branch5x5', ONE, FIVE),
+  **chain('branch3x3dbl', ONE, THREE, THREE),
+  'branch_pool': (ONE, 'mean'),
 }
-B = {
-  'branch3x3': ((3, 3), ''),
-  'branch3x3dbl_1': ((1, 1), ''),
-  'branch3x3dbl_2': ((3, 3), 'branch3x3dbl_1'),
-  'branch3x3dbl_3': ((3, 3), 'branch3x3dbl_2'),
-}
+B = {'branch3x3': (THREE, ''), **chain('branch3x3dbl', ONE, THREE, THREE)}
 C = {
-  'branch1x1': ((1, 1), ''),
-  'branch7x7_1': ((1, 1), ''),
-  'branch7x7_2': ((1, 7), 'branch7x7_1'),
-  'branch7x7_3': ((7, 1), 'branch7x7_2'),
-  'branch7x7dbl_1': ((1, 1), ''),
-  'branch7x7dbl_2': ((7, 1), 'branch7x7dbl_1'),
-  'branch7x7dbl_3': ((1, 7), 'branch7x7dbl_2'),
-  'branch7x7dbl_4': ((7, 1), 'branch7x7dbl_3'),
-  'branch7x7dbl_5': ((1, 7), 'branch7x7dbl_4'),
-  'branch_pool': ((1, 1), 'mean'),
+  'branch1x1': (ONE, ''),
+  **chain('branch7x7', ONE, WIDE, HIGH),
+  **chain('branch7x7dbl', ONE, HIGH, WIDE, HIGH, WIDE),
+  'branch_pool': (ONE, 'mean'),
 }
 D = {
-  'branch3x3_1': ((1, 1), ''),
-  'branch3x3_2': ((3, 3), 'branch3x3_1'),
-  'branch7x7x3_1': ((1, 1), ''),
-  'branch7x7x3_2': ((1, 7), 'branch7x7x3_1'),
-  'branch7x7x3_3': ((7, 1), 'branch7x7x3_2'),
-  'branch7x7x3_4': ((3, 3), 'branch7x7x3_3'),
+  **chain('branch3x3', ONE, THREE),
+  **chain('branch7x7x3', ONE, WIDE, HIGH, THREE),
 }
-E = {
-  'branch1x1': ((1, 1), ''),
-  'branch3x3_1': ((1, 1), ''),
-  'branch3x3_2a': ((1, 3), 'branch3x3_1'),
-  'branch3x3_2b': ((3, 1), 'branch3x3_1'),
-  'branch3x3dbl_1': ((1, 1), ''),
-  'branch3x3dbl_2': ((3, 3), 'branch3x3dbl_1'),
-  'branch3x3dbl_3a': ((1, 3), 'branch3x3dbl_2'),
-  'branch3x3dbl_3b': ((3, 1), 'branch3x3dbl_2'),
-  'branch_pool': ((1, 1), 'pool'),
-}
+
+
+def e(pool):
+  return {
+    'branch1x1': (ONE, ''),
+    **chain('branch3x3', ONE),
+    'branch3x3_2a': ((1, 3), 'branch3x3_1'),
+    'branch3x3_2b': ((3, 1), 'branch3x3_1'),
+    **chain('branch3x3dbl', ONE, THREE),
+    'branch3x3dbl_3a': ((1, 3), 'branch3x3dbl_2'),
+    'branch3x3dbl_3b': ((3, 1), 'branch3x3dbl_2'),
+    'branch_pool': (ONE, pool),
+  }
+
+
 BLOCKS = {
   **{f'Mixed_5{letter}': A for letter in 'bcd'},
   'Mixed_6a': B,
   **{f'Mixed_6{letter}': C for letter in 'bcde'},
   'Mixed_7a': D,
-  'Mixed_7b': E,
-  'Mixed_7c': E,
+  'Mixed_7b': e('mean'),
+  'Mixed_7c': e('largest'),
 }
 STEM = {
   'Conv2d_1a_3x3': ((3, 3), 2, 0),
@@ -104,14 +99,11 @@ def layer(arrays, name, x, stride, around):
 def block(arrays, name, layers, x):
   inside = (1, 1)
   counted = windows(np.ones_like(x), (3, 3), 1, inside).sum((-2, -1))
-  largest = windows(x, (3, 3), 1, inside, -np.inf).max((-2, -1))
   found = {
     '': x,
     'mean': windows(x, (3, 3), 1, inside).sum((-2, -1)) / counted,
-    'pool': largest if name == 'Mixed_7c' else None,
+    'largest': windows(x, (3, 3), 1, inside, -np.inf).max((-2, -1)),
   }
-  if name == 'Mixed_7b':
-    found['pool'] = found['mean']
   for own, (sides, source) in layers.items():
     halving = (name, own) in HALVING
     around = (0, 0) if halving else tuple(side // 2 for side in sides)
@@ -166,7 +158,7 @@ def drawn(classes=1008):
     if how is not None:
       channels = add(name, how[0], channels)
   for name, layers in BLOCKS.items():
-    widths = dict.fromkeys(('', 'mean', 'pool'), channels)
+    widths = dict.fromkeys(('', 'mean', 'largest'), channels)
     for own, (sides, source) in layers.items():
       widths[own] = add(f'{name}.{own}', sides, widths[source])
     read = {source for _, source in layers.values()}

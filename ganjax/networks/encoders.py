@@ -126,20 +126,20 @@ def halves(x, axis):
   return [jax.lax.index_in_dim(x, k, axis + 1, keepdims=False) for k in (0, 1)]
 
 
-def convolution(features, layer, stride=1, padding=1):
+def convolution(features, layer, stride=1, padding='SAME'):
   """Returns `features` [N, H, W, C] under a layer, [N, h, w, F].
 
   Args:
     features: of any float type; they are cast to that of the layer.
-    layer: {'kernel': [k, k, C, F], 'bias': [F]}.
+    layer: {'kernel': [k, l, C, F], 'bias': [F]}.
     stride: in pixels.
-    padding: zeros added to each side.
+    padding: 'SAME', zeros around for the size to stay, or 'VALID', none.
   """
   return layer['bias'] + jax.lax.conv_general_dilated(
     features.astype(layer['kernel'].dtype),
     layer['kernel'],
     window_strides=(stride, stride),
-    padding=((padding, padding), (padding, padding)),
+    padding=padding,
     dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
   )
 

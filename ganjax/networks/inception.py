@@ -13,14 +13,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ganjax.networks import features
+from ganjax.networks import encoders, features
 
 SIDE = 299  # pixels, to which all images are brought
 CLASSES = 1008
 
 _EPSILON = 1e-3  # of batch normalisation
-_PARTS = ('conv.weight', 'bn.weight', 'bn.bias', 'bn.running_mean')
-_PARTS += ('bn.running_var',)
+_PARTS = (
+  'conv.weight',
+  *(f'bn.{part}' for part in ('weight', 'bias', 'running_mean', 'running_var')),
+)
 
 
 def from_weights(arrays, name) -> features.Features:
@@ -100,15 +102,7 @@ def _penultimate(params, x):
 
 def _convolution(name, stride=1, padding='SAME'):
   def apply(params, x):
-    layer = params[name]
-    x = jax.lax.conv_general_dilated(
-      x,
-      layer['kernel'],
-      window_strides=(stride, stride),
-      padding=padding,
-      dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
-    )
-    return jax.nn.relu(x + layer['bias'])
+    return jax.nn.relu(encoders.convolution(x, params[name], stride, padding))
 
   return apply
 

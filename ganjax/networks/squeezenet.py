@@ -42,7 +42,7 @@ def activations(params, images, layers):
     if name in pooled:
       x = _max_pool(_max_pool(x, 1), 2)
     if name == 'conv1':
-      x = encoders.convolution(x, params[name], stride=2, padding=0)
+      x = encoders.convolution(x, params[name], stride=2, padding='VALID')
       x = jax.nn.relu(x)
     else:
       x = _fire(params[name], x)
@@ -112,8 +112,8 @@ def recognises(arrays):
 
 
 def _fire(params, x):
-  x = jax.nn.relu(encoders.convolution(x, params['squeeze'], padding=0))
-  ones = encoders.convolution(x, params['expand1x1'], padding=0)
+  x = jax.nn.relu(encoders.convolution(x, params['squeeze'], padding='VALID'))
+  ones = encoders.convolution(x, params['expand1x1'], padding='VALID')
   threes = encoders.convolution(x, params['expand3x3'])
   return jax.nn.relu(jnp.concatenate([ones, threes], axis=-1))
 

@@ -71,7 +71,7 @@ def _apply(params, pictures, layers):
 
 def _see(layer, x):
   x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), 'reflect')
-  return jax.nn.relu(encoders.convolution(x, layer, padding=0))
+  return jax.nn.relu(encoders.convolution(x, layer, padding='VALID'))
 
 
 def _halved(x):

@@ -63,7 +63,7 @@ def activations(params, images, layers, pool=max_pool, border='constant'):
   for name in encoders.up_to(_layers(len(params)), layers):
     if name == 'conv1_1':
       x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), border)
-      x = encoders.convolution(x, params[name], padding=0)
+      x = encoders.convolution(x, params[name], padding='VALID')
     elif name.startswith('conv'):
       x = encoders.convolution(x, params[name])
     else:
