@@ -14,9 +14,12 @@ import numpy as np
 from absl import flags
 from tqdm import tqdm
 
-from experiments import launch, ledger, measures, workdir
-from experiments.titles import title as title_of
-from ganjax import curves, figures, tables
+from ganjax import launch
+from ganjax.config import restore
+from ganjax.evaluation import measures, results
+from ganjax.evaluation.titles import title as title_of
+from ganjax.reports import tables
+from ganjax.reports.figures import curves, drawing
 
 _MEASURED = {
   column: name
@@ -46,12 +49,12 @@ def main():
   """Writes the figure and the table."""
   groups = dict(_parsed(group) for group in _GROUP.value)
   files = {
-    place: ledger.read(place / 'evaluation.json')
+    place: results.read(place / 'evaluation.json')
     for place in dict.fromkeys(sum(groups.values(), []))
   }
   found = {place: _moments(rows) for place, rows in files.items()}
   way = _agreed(found)
-  results = {
+  lines = {
     name: _together(name, [found[place] for place in places])
     for name, places in groups.items()
   }
@@ -60,22 +63,22 @@ def main():
   said = '; '.join(
     f'{name.replace("_", " ")}: {value}' for name, value in way.items()
   )
-  titles = list(dict.fromkeys(t for _, own in results.values() for t in own))
+  titles = list(dict.fromkeys(t for _, own in lines.values() for t in own))
   by_title = {
     title: {
       name: (moments, values[title])
-      for name, (moments, values) in results.items()
+      for name, (moments, values) in lines.items()
       if title in values
     }
     for title in titles
   }
   label = title_of(_METRIC.value, way.get('features'))
-  _tabulate(folder, results, label, titles, f'{said}.')
+  _tabulate(folder, lines, label, titles, f'{said}.')
   figure = curves.against_images(
     by_title, label, _references(files, way), _SCALE.value, f'{said}.'
   )
   for ending in ('png', 'pdf'):
-    figures.save(figure, folder / f'curve.{ending}')
+    drawing.save(figure, folder / f'curve.{ending}')
   tqdm.write(
     f'In {folder}: curve.png and .pdf; table.json, .csv, .tex and .md.'
   )
@@ -190,7 +193,7 @@ def _references(files, way):
   return {}
 
 
-def _tabulate(folder, results, label, titles, note):
+def _tabulate(folder, lines, label, titles, note):
   columns = [
     tables.Column(title, ' '.join(filter(None, (label, title))), '.3g')
     for title in titles
@@ -200,10 +203,10 @@ def _tabulate(folder, results, label, titles, note):
       'label': f'{name}, {moment:,} images',
       'values': {title: values[title][:, at] for title in values},
     }
-    for name, (moments, values) in results.items()
+    for name, (moments, values) in lines.items()
     for at, moment in enumerate(moments)
   ]
-  notes = (note, workdir.provenance_in_words())
+  notes = (note, restore.provenance_in_words())
   tables.write(folder, rows, columns, notes, title='group')
   print(tables.text(rows, columns, notes, title='group'))
 

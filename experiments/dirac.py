@@ -12,8 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from experiments import workdir
-from ganjax import dirac, dynamics, figures, planes, tables
+from ganjax import dirac, dynamics
+from ganjax.config import restore
+from ganjax.reports import tables
+from ganjax.reports.figures import drawing, trajectories
 
 # The games of two parameters whose fields are drawn.
 _SHOWN = ('minimax', 'minimax, R1 .3', 'non-saturating', 'Wasserstein')
@@ -42,7 +44,7 @@ def report(folder, config):
       trajectory goes.
   """
   cases = _chosen(config)
-  folder, _ = workdir.claim(folder, config)
+  folder, _ = restore.claim(folder, config)
   key = jax.random.key(config.seed)
   with jax.enable_x64(True):
     runs = [
@@ -57,17 +59,17 @@ def report(folder, config):
     tables.Column('difference', 'difference', '.1g'),
     tables.Column('radius', f'radius after {config.steps} steps', '.3g'),
   )
-  notes = (*_NOTES, workdir.provenance_in_words())
+  notes = (*_NOTES, restore.provenance_in_words())
   tables.write(folder, rows, columns, notes)
   print(tables.text(rows, columns, notes))
   drawn = {'trajectories': _trajectories(runs, rows)}
   if fields:
-    drawn['fields'] = planes.vector_fields(fields)
+    drawn['fields'] = trajectories.vector_fields(fields)
   if any(row['values'].get('measured') for row in rows):
     drawn['eigenvalues'] = _eigenvalues(runs)
   for name, figure in drawn.items():
     for ending in ('png', 'pdf'):
-      figures.save(figure, folder / f'{name}.{ending}')
+      drawing.save(figure, folder / f'{name}.{ending}')
   agree = sum(row['words']['agrees'] == 'yes' for row in rows)
   print(
     f'{agree} of {len(rows)} cases agree with the theory. In {folder}: '
@@ -106,7 +108,7 @@ def _measured(case, key, number):
 
 
 def _fields(runs, key):
-  """From the games that are shown to what `planes.vector_fields` draws."""
+  """From the games that are shown to what `vector_fields` draws."""
   side = np.linspace(-_NEAR, _NEAR, 25)
   games = {}
   for case, _, positions in runs:
@@ -125,7 +127,7 @@ def _fields(runs, key):
 
 
 def _row(case, matrix, positions):
-  """The row of a case, as `ganjax.tables` takes it."""
+  """The row of a case, as `ganjax.reports.tables` takes it."""
   verdict = dirac.verdict(positions)
   agrees = verdict == case.verdict
   values, note = {'radius': [np.linalg.norm(positions[-1])]}, ''
@@ -157,7 +159,7 @@ def _trajectories(runs, rows):
     _title(case, row['words']['verdict']): positions[:, [0, -1]]
     for (case, _, positions), row in zip(runs, rows, strict=True)
   }
-  return planes.trajectories(ways, _FAR, columns=5)
+  return trajectories.trajectories(ways, _FAR, columns=5)
 
 
 def _eigenvalues(runs):
@@ -168,8 +170,8 @@ def _eigenvalues(runs):
       values = np.linalg.eigvals(matrix)
       title = _title(case, rf'$|\lambda|$ {np.abs(values).max():.4f}')
       found[title], theory[title] = values, case.multipliers
-  return planes.eigenvalues(
-    found, theory, planes.unit_circle, _SPECTRUM, columns=5
+  return trajectories.eigenvalues(
+    found, theory, trajectories.unit_circle, _SPECTRUM, columns=5
   )
 
 

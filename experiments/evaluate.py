@@ -19,9 +19,10 @@ import jax
 from absl import flags
 from tqdm import tqdm
 
-from experiments import launch, ledger, measures, workdir
-from ganjax import build
-from ganjax.choice import choose
+from ganjax import launch
+from ganjax.config import restore, runs
+from ganjax.evaluation import measures, results
+from ganjax.lookup import choose
 
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Of a training.')
 _METRICS = flags.DEFINE_list(
@@ -60,28 +61,28 @@ def main():
   """Writes `evaluation.json` into the workdir and prints it as a table."""
   _check()
   folder = pathlib.Path(_WORKDIR.value)
-  config, _ = workdir.described(folder)
+  config, _ = restore.described(folder)
   config.data.road = 'auto'  # All reals, where training streamed them.
-  data = build.dataset(config)
+  data = runs.dataset(config)
   measures.check(_METRICS.value, data, _FEATURES.value)
   seen = measures.features_of(data, _FEATURES.value)
   reals = measures.shown(data.images, seen)
   settings = measures.settings(config, data, seen, _SEED.value)
   path = folder / 'evaluation.json'
-  rows, asked = ledger.read(path), []
+  rows, asked = results.read(path), []
 
   def take(about, pixels, **others):
-    row = ledger.row(rows, {**about, 'settings': settings})
+    row = results.row(rows, {**about, 'settings': settings})
     _fill(row, reals, lambda: measures.shown(pixels(), seen), others)
     asked.append(row)
-    ledger.write(path, rows)
+    results.write(path, rows)
 
   before = None
   for run in tqdm(_moments(folder), unit='moment', disable=None):
     about = {
       'subject': f'samples ({_WEIGHTS.value})',
       'step': int(run.state.step),
-      'images_shown': workdir.shown(run),
+      'images_shown': restore.shown(run),
       'number': _SAMPLES.value,
     }
     others = {}
@@ -97,7 +98,7 @@ def main():
     about = {'subject': f'reals, {held_out.name}', 'number': len(chosen)}
     take(about, lambda: chosen)
 
-  print(ledger.text(asked, _METRICS.value))
+  print(results.text(asked, _METRICS.value))
   print(f'Written to {path}.')
   return 0
 
@@ -113,8 +114,8 @@ def _check():
 
 def _moments(folder):
   if _CHECKPOINTS.value == 'all':
-    return workdir.moments(folder)
-  return [workdir.trained(folder)]
+    return restore.moments(folder)
+  return [restore.trained(folder)]
 
 
 def _fill(row, reals, shown, others):
@@ -142,14 +143,14 @@ def _fill(row, reals, shown, others):
 
 
 def _samples(run):
-  draw = workdir.generator(run, _WEIGHTS.value)
+  draw = restore.generator(run, _WEIGHTS.value)
   paint = measures.painter(lambda given, latents, key: draw(latents, key))
   return paint((), run.game.prior, _SAMPLES.value, _SEED.value, run.shape[0])
 
 
 def _followed(run):
   """The images of the same latents at each moment, by resolution."""
-  draw = jax.jit(workdir.generator(run, _WEIGHTS.value))
+  draw = jax.jit(restore.generator(run, _WEIGHTS.value))
   key, noise_key = jax.random.split(jax.random.key(_SEED.value))
   latents = run.game.prior(key, measures.LATENTS)
   return measures.levels(draw(latents, noise_key), run.shape[0])
@@ -168,7 +169,7 @@ def _held_out(config):
     return None
   try:
     config.data.split = _HELD_OUT.value
-    return build.dataset(config)
+    return runs.dataset(config)
   except ValueError as error:
     tqdm.write(f'No held-out reals: {error}')
     return None

@@ -18,8 +18,11 @@ from absl import flags
 from ml_collections import config_flags
 from tqdm import tqdm
 
-from experiments import dirac, findings, kinds, launch, workdir
-from ganjax import blueprint, dynamics, laboratory, population
+from experiments import dirac
+from ganjax import dynamics, launch
+from ganjax.config import games, restore
+from ganjax.sweeps import kinds, mode_results, mode_task
+from ganjax.training import population
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', 'configs/mode_collapse.py:ring', 'Which protocol, after the colon.'
@@ -53,7 +56,7 @@ def main():
     return dirac.report(folder, config)
   # As the protocol lists them; a ConfigDict sorts its own.
   names = _REMEDIES.value or list(json.loads(config.to_json())['remedies'])
-  configs = {name: laboratory.remedied(config, name) for name in names}
+  configs = {name: mode_task.remedied(config, name) for name in names}
   shares = {name: _shorten(own) for name, own in configs.items()}
   problem = kinds.problem(config)
   seeds = _SEEDS.value or config.seeds
@@ -65,22 +68,22 @@ def main():
   for name, own in configs.items():
     place = folder / name
     if place.exists() or not _REPORT.value:
-      workdir.claim(place, own)
+      restore.claim(place, own)
     if not _REPORT.value and not _run(own, problem, place, name, seeds):
       tqdm.write('Stopped by a signal; the same command goes on from there.')
       return launch.LEFT
-    if found := findings.kept(place, seeds):
+    if found := mode_results.kept(place, seeds):
       results[name] = found
-      findings.tabulate(folder, config, problem, results, shares)
+      mode_results.tabulate(folder, config, problem, results, shares)
   if not results:
     raise FileNotFoundError(
       f'{folder} holds no finished run to report on; run without --report.'
     )
-  print(findings.tabulate(folder, config, problem, results, shares))
-  findings.spread(folder, problem, results)
-  findings.draw(folder, config, problem, results)
+  print(mode_results.tabulate(folder, config, problem, results, shares))
+  mode_results.spread(folder, problem, results)
+  mode_results.draw(folder, config, problem, results)
   if _EIGENVALUES.value:
-    findings.spectra(
+    mode_results.spectra(
       folder,
       {
         name: _spectrum(configs[name], problem, folder / name, name, seeds)
@@ -100,7 +103,7 @@ def _shorten(config):
   whole = config.steps
   number = config.steps * _LENGTH.value
   if _IMAGES.value:
-    number = _IMAGES.value / laboratory.rows(config)
+    number = _IMAGES.value / mode_task.rows(config)
   config.steps = max(1, round(number))
   # A whole number of steps from look to look.
   every = -(-config.steps // config.measure.looks)
@@ -111,7 +114,7 @@ def _shorten(config):
 
 def _run(config, problem, place, name, seeds):
   """Trains the seeds that are missing; False where a signal ended it."""
-  training = laboratory.training(config, problem)
+  training = mode_task.training(config, problem)
   for first, last in _ranges(place, seeds):
     done = place / f'seeds-{first:03d}-{last:03d}.npz'
     if done.exists():
@@ -119,7 +122,7 @@ def _run(config, problem, place, name, seeds):
     found = _train(training, problem, place, name, first, last)
     if found is None:
       return False
-    findings.keep(done, training, found)
+    mode_results.keep(done, training, found)
   return True
 
 
@@ -156,15 +159,15 @@ def _spectrum(config, problem, place, name, seeds):
   The game is that of the losses and regularisers, without what an update rule
   adds to it, such as unrolling.
   """
-  training = laboratory.training(config, problem)
+  training = mode_task.training(config, problem)
   found = _train(training, problem, place, name, *_ranges(place, seeds)[0])
   run = jax.tree.map(lambda leaf: leaf[0], found.states['run'])
   key = jax.random.fold_in(run.key, run.step)
   tables = problem.tables(key, problem.data, config.pack)
-  rows = laboratory.rows(config)
+  rows = mode_task.rows(config)
   batch = problem.batch(tables, key, 0, rows, problem.data)
   return dynamics.leading(
-    dynamics.field(blueprint.objective(config, problem.shape)(run.step)),
+    dynamics.field(games.objective(config, problem.shape)(run.step)),
     run.params,
     run.buffers,
     batch,

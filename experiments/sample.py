@@ -12,8 +12,8 @@ import numpy as np
 from absl import flags
 from tqdm import tqdm
 
-from experiments import launch, workdir
-from ganjax import pictures
+from ganjax import launch, pictures
+from ganjax.config import restore
 
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Of a training.')
 _GRID = flags.DEFINE_string('grid', '8x8', 'Rows x columns of samples.')
@@ -52,10 +52,10 @@ def main():
   if _INTERPOLATE.value == 1:
     raise ValueError('--interpolate is 1; a way has at least 2 steps.')
   rows, columns = map(int, size.groups())
-  run = workdir.trained(_WORKDIR.value)
+  run = restore.trained(_WORKDIR.value)
   keys = jax.random.split(jax.random.key(_SEED.value), 3)
   draw = jax.jit(
-    workdir.generator(run, _WEIGHTS.value, truncation=_TRUNCATION.value)
+    restore.generator(run, _WEIGHTS.value, truncation=_TRUNCATION.value)
   )
 
   def write(path, images, columns):

@@ -23,21 +23,18 @@ from ml_collections import config_flags
 from tqdm import tqdm
 
 from configs import style_transfer
-from experiments import launch, workdir
-from ganjax import (
+from ganjax import launch, parallel, pictures, steps
+from ganjax.config import restore
+from ganjax.data import images, loaders
+from ganjax.style import (
   canvas,
-  checkpoint,
   feedforward,
+  from_config,
   objective,
-  parallel,
-  pictures,
-  recipes,
-  record,
-  steps,
+  transformer,
 )
-from ganjax.data import images, roads
-from ganjax.networks import transformer
-from ganjax.train import signals
+from ganjax.training import checkpoint, log
+from ganjax.training.loop import signals
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', 'configs/style_network.py', 'Which training.'
@@ -72,10 +69,10 @@ def main():
 def _paint():
   """Paints the content at its size, or at the one that is asked for."""
   folder = pathlib.Path(_WORKDIR.value)
-  config, _ = workdir.described(folder)
+  config, _ = restore.described(folder)
   painter, start = _parts(config)
   with contextlib.closing(checkpoint.reader(folder / 'checkpoints')) as reader:
-    state = workdir.restore(reader, start, parallel.mesh(1))
+    state = restore.restore(reader, start, parallel.mesh(1))
   if state is None:
     raise FileNotFoundError(f'{folder} holds no checkpoint yet; train longer.')
   content = pictures.load(_CONTENT.value)[None]
@@ -101,7 +98,7 @@ def _paint():
 def _train():
   """Trains, or goes on; returns the exit code."""
   config = _CONFIG.value
-  encoder, sentence = recipes.encoder(config, _WEIGHTS.value)
+  encoder, sentence = from_config.encoder(config, _WEIGHTS.value)
   tqdm.write(f'Features: {sentence}')
   data = images.load(
     _DATA.value,
@@ -120,8 +117,8 @@ def _train():
     }
   recipe = _recipe(config, encoder)
   aims = _targets(config, encoder, recipe)
-  folder, _ = workdir.claim(_WORKDIR.value, config)
-  workdir.describe(folder, data)
+  folder, _ = restore.claim(_WORKDIR.value, config)
+  restore.describe(folder, data)
   painter, start = _parts(config)
   step = jax.jit(
     feedforward.stepper(
@@ -134,7 +131,7 @@ def _train():
     return step(state, pixels, encoder.params, aims, recipe.weights)
 
   manager = checkpoint.manager(folder / 'checkpoints', config.checkpoint.keep)
-  state = workdir.restore(manager, start, parallel.mesh(1))
+  state = restore.restore(manager, start, parallel.mesh(1))
   state = jax.jit(start)() if state is None else state
   try:
     state = _fit(config, state, learn, painter, data, folder, manager)
@@ -169,9 +166,9 @@ def _fit(config, state, learn, painter, data, folder, manager):
   )
   pending = []
   with (
-    contextlib.closing(record.start(folder, first * rows)) as journal,
+    contextlib.closing(log.start(folder, first * rows)) as journal,
     contextlib.closing(
-      roads.batches(data, steps.data_key(state), first * rows, rows)
+      loaders.batches(data, steps.data_key(state), first * rows, rows)
     ) as batches,
     bar,
     signals() as arrived,
@@ -183,7 +180,7 @@ def _fit(config, state, learn, painter, data, folder, manager):
       jax.block_until_ready(pending[-2:][0])
       bar.update(rows)
       done, leave = number * rows, arrived.is_set()
-      log, sample, save = (
+      logs, sample, save = (
         number == last or done // every > (done - rows) // every
         for every in (
           config.log.every,
@@ -191,7 +188,7 @@ def _fit(config, state, learn, painter, data, folder, manager):
           config.checkpoint.every,
         )
       )
-      if not (log or sample or save or leave):
+      if not (logs or sample or save or leave):
         continue
       means = _means(pending, done)
       pending.clear()
@@ -241,7 +238,7 @@ def _recipe(config, encoder):
   with whole.unlocked():
     for term in ('content', 'style', 'variation'):
       whole[term] = config[term]
-  return recipes.recipe(whole, encoder)
+  return from_config.recipe(whole, encoder)
 
 
 def _targets(config, encoder, recipe):

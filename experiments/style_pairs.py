@@ -7,7 +7,7 @@ Each content, cut to a square, is painted in each style, and three numbers are
 taken of the picture as it is written, none of which a recipe minimises:
 
 - held out: the distance of the distributions of features (sliced Wasserstein,
-  `ganjax.metrics.stylistic`) in the layers that no preset here uses, of the
+  `ganjax.style.distribution`) in the layers that no preset here uses, of the
   network that was optimised. It was trained, so it knows strokes and forms, but
   neighbouring layers were optimised: it may flatter.
 - other network: the same in a network that no recipe has seen, that of --judge;
@@ -38,21 +38,21 @@ from PIL import Image
 from tqdm import tqdm
 
 from configs import style_transfer
-from experiments import launch, style_findings, workdir
-from experiments.style_judges import judge, likeness
-from ganjax import (
+from ganjax import files, launch, pictures
+from ganjax.config import restore
+from ganjax.reports import style_pairs
+from ganjax.style import (
   canvas,
-  colour,
-  encoding,
-  kept,
+  color,
+  from_config,
   objective,
-  pictures,
-  recipes,
+  pretrained,
   transfer,
-  weights,
+  untrained,
 )
-from ganjax.networks import untrained
-from ganjax.train import signals
+from ganjax.style.judges import judge, likeness
+from ganjax.training.loop import signals
+from ganjax.weights import formats
 
 _CONTENT = flags.DEFINE_multi_string(
   'content', [], 'Pictures to paint: files, folders, or lists with commas.'
@@ -71,7 +71,7 @@ _LENGTH = flags.DEFINE_float(
 )
 _OUTPUT = flags.DEFINE_string('output', 'runs/pairs', 'Folder of results.')
 _FEATURES = flags.DEFINE_enum(
-  'features', None, encoding.FEATURES, 'Of which network.'
+  'features', None, pretrained.FEATURES, 'Of which network.'
 )
 _WEIGHTS = flags.DEFINE_string('weights', None, 'File of that network.')
 _JUDGE = flags.DEFINE_string('judge', None, 'File of another network.')
@@ -186,22 +186,22 @@ def _planned():
   """The rows, floors first, and the judges by the names of their distances."""
   rows = [
     _floor('content', lambda content, style: content),
-    _floor('colours', colour.matched),
+    _floor('colours', color.matched),
   ]
   optimised = set()
   for label in _PRESETS.value:
     config = _config(label)
-    encoder, sentence = recipes.encoder(config, _WEIGHTS.value)
-    recipe = recipes.recipe(config, encoder)
+    encoder, sentence = from_config.encoder(config, _WEIGHTS.value)
+    recipe = from_config.recipe(config, encoder)
     optimised |= {layer for term in recipe.terms for layer in term.layers}
     rows.append(_preset(label, config, encoder, recipe))
     tqdm.write(f'{label}: {sentence}')
-  own, _ = recipes.encoder(_config('default'), _WEIGHTS.value)
+  own, _ = from_config.encoder(_config('default'), _WEIGHTS.value)
   # In VGG, what is called conv or pool is hardly more than relu.
   unused = [n for n in own.layers if n.startswith(('relu', 'fire'))]
   unused = tuple(n for n in unused if n not in optimised)
   other = (
-    encoding.load(_JUDGE.value) if _JUDGE.value else untrained.encoder(_SEED)
+    pretrained.load(_JUDGE.value) if _JUDGE.value else untrained.encoder(_SEED)
   )
   judges = judge(own, unused), judge(other, other.style)
   return rows, dict(zip(_DISTANCES, judges, strict=True))
@@ -236,7 +236,7 @@ def _floor(label, change):
 
 
 def _preset(label, config, encoder, recipe):
-  sides, steps = recipes.scales(config)
+  sides, steps = from_config.scales(config)
 
   def paint(contents, style):
     key, styles = jax.random.key(config.seed), [objective.Exemplar(style)]
@@ -276,7 +276,7 @@ def _made(row, content, style, judges):
   }
 
 
-_digest = functools.cache(weights.digest)
+_digest = functools.cache(formats.digest)
 
 
 def _finished(row, content, style, judges):
@@ -309,9 +309,9 @@ def _keep(row, content, style, painted, judges, seconds):
     'layers': {name: found.layers for name, found in distances.items()},
     'seconds': seconds,
     'made': _made(row, content, style, judges),
-    **workdir.provenance(),
+    **restore.provenance(),
   }
-  kept.write_json(path.with_suffix('.json'), record)
+  files.write_json(path.with_suffix('.json'), record)
 
 
 # What is shown.
@@ -330,11 +330,11 @@ def _report(rows, contents, styles, judges):
     found = {name: [one[name] for one in read] for name in names}
     gaps = values.get('content', found)
     values[row.label] = found | {
-      f'{name}_closed': style_findings.closed(found[name], gaps[name])
+      f'{name}_closed': style_pairs.closed(found[name], gaps[name])
       for name in _DISTANCES
     }
   share = 'all' if _LENGTH.value == 1 else f'{_LENGTH.value:.0%}'
-  table = style_findings.table(
+  table = style_pairs.table(
     values,
     [
       f'{len(contents)} contents, {len(styles)} styles, {_SIZE.value} pixels, '
@@ -343,18 +343,18 @@ def _report(rows, contents, styles, judges):
         f'{name.replace("_", " ")}: {each.network}, {", ".join(each.layers)}.'
         for name, each in judges.items()
       ),
-      workdir.provenance_in_words(),
+      restore.provenance_in_words(),
     ],
   )
   print(table)
-  kept.write(folder / 'table.md', table)
-  about = {'values': values, **workdir.provenance()}
-  kept.write_json(folder / 'table.json', about)
-  pairs = style_findings.varied(contents, styles)[:_COLUMNS]
+  files.write(folder / 'table.md', table)
+  about = {'values': values, **restore.provenance()}
+  files.write_json(folder / 'table.json', about)
+  pairs = style_pairs.varied(contents, styles)[:_COLUMNS]
   lines = {'style': [style for _, style in pairs]} | {
     row.label: [_place(row, *pair, '.png') for pair in pairs] for row in rows
   }
-  style_findings.sheet(lines).save(folder / 'sheet.png')
+  style_pairs.sheet(lines).save(folder / 'sheet.png')
   tqdm.write(f'{folder}: table.md, table.json, sheet.png, and a folder a row.')
 
 

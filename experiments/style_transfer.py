@@ -21,17 +21,10 @@ from absl import flags
 from ml_collections import config_flags
 from tqdm import tqdm
 
-from experiments import launch, workdir
-from ganjax import (
-  colour,
-  encoding,
-  kept,
-  objective,
-  pictures,
-  recipes,
-  transfer,
-)
-from ganjax.train import signals
+from ganjax import files, launch, pictures
+from ganjax.config import restore
+from ganjax.style import color, from_config, objective, pretrained, transfer
+from ganjax.training.loop import signals
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', 'configs/style_transfer.py', 'Which recipe.'
@@ -61,7 +54,7 @@ _INIT = flags.DEFINE_string(
 _SIZE = flags.DEFINE_integer('size', None, 'Longer side of the result.')
 _MIN_SIZE = flags.DEFINE_integer('min_size', None, 'Of the first scale.')
 _FEATURES = flags.DEFINE_enum(
-  'features', None, encoding.FEATURES, 'Of which network.'
+  'features', None, pretrained.FEATURES, 'Of which network.'
 )
 _WEIGHTS = flags.DEFINE_string(
   'weights', None, 'File: .pth, .h5, .safetensors, .npz, or SqueezeNet .net.'
@@ -91,13 +84,13 @@ def main():
   content = pictures.load(_CONTENT.value)[None]
   styles = _recoloured(config, _styles(config), content)
   encoder, sentence = _encoder(config)
-  encoder = recipes.levelled(config, encoder, content)
-  recipe = recipes.recipe(config, encoder, start)
+  encoder = from_config.levelled(config, encoder, content)
+  recipe = from_config.recipe(config, encoder, start)
   tqdm.write(f'Features: {sentence}')
 
   began, shown, left = time.monotonic(), [], False
   report = None
-  sides, steps = recipes.scales(config)
+  sides, steps = from_config.scales(config)
   bar = tqdm(total=sum(steps), unit='step', disable=None, dynamic_ncols=True)
   with bar, signals() as arrived:
     done = 0
@@ -182,8 +175,8 @@ def _recoloured(config, styles, content):
   """The styles in the content's colours, where these are to be kept."""
   recolour = {
     'style': lambda style, content: style,
-    'luminance': colour.matched_luminance,
-    'match': colour.matched,
+    'luminance': color.matched_luminance,
+    'match': color.matched,
   }[config.colors]
   return tuple(
     style._replace(picture=np.clip(recolour(style.picture, content), 0, 1))
@@ -196,7 +189,7 @@ def _kept(config, painted, content):
   if config.colors != 'luminance':
     return painted
   size = (1, *painted.shape[1:3], 3)
-  return colour.with_chroma(painted, jax.image.resize(content, size, 'cubic'))
+  return color.with_chroma(painted, jax.image.resize(content, size, 'cubic'))
 
 
 def _encoder(config):
@@ -206,7 +199,7 @@ def _encoder(config):
       bar.total = total
       bar.update(received - bar.n)
 
-    return recipes.encoder(config, _WEIGHTS.value, report)
+    return from_config.encoder(config, _WEIGHTS.value, report)
 
 
 def _words(report):
@@ -235,22 +228,22 @@ def _write(config, report, content, encoder, shown, seconds, done, total):
     'steps': done,
     'of': total,
     'seconds': seconds,
-    **workdir.provenance(),
+    **restore.provenance(),
   }
-  kept.write_json(about, record)
-  files = f'{path} ({report.size[1]}x{report.size[0]}), {about}'
+  files.write_json(about, record)
+  written = f'{path} ({report.size[1]}x{report.size[0]}), {about}'
   if shown:
     animation = path.with_suffix('.gif')
     pictures.animate(animation, shown)
-    files += f', {animation}'
+    written += f', {animation}'
   cut = '' if done == total else f'; stopped by a signal, of {total} steps'
-  tqdm.write(f'{files}: {done} steps in {seconds:.0f} s{cut}.')
+  tqdm.write(f'{written}: {done} steps in {seconds:.0f} s{cut}.')
 
 
 def _verify(path):
-  verdict = encoding.verify(path)
+  verdict = pretrained.verify(path)
   for layer, statistic, expected, found in verdict.rows:
-    agrees = 'agrees' if encoding.agrees(expected, found) else 'differs'
+    agrees = 'agrees' if pretrained.agrees(expected, found) else 'differs'
     print(f'{layer:8} {statistic:8} {expected:12.4g} {found:12.4g}  {agrees}')
   print(verdict.sentence)
   return 0 if verdict.true else 1

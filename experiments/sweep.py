@@ -24,20 +24,20 @@ from absl import flags
 from ml_collections import config_flags
 from tqdm import tqdm
 
-from experiments import (
+from ganjax import files, launch
+from ganjax.evaluation import titles
+from ganjax.reports import results, sweep_page
+from ganjax.sweeps import (
   axes,
   fields,
   kinds,
-  launch,
-  outcome,
-  programs,
-  report,
+  plan,
+  runner,
   search,
-  standing,
+  status,
   studies,
-  titles,
+  task,
 )
-from ganjax import kept, plan, trial
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', 'configs/dcgan.py', 'Of a training, or of mode collapse.'
@@ -117,7 +117,7 @@ def main():
   cells = _cells(config, ranges)
   about = _about(config, kind, cells, ranges)
   _agree(folder, about)
-  sweep = programs.Sweep(
+  sweep = runner.Sweep(
     folder, kind, cells, _LOOKS.value, _WAY.value or _own_way(config)
   )
   traced = _traced(kind, cells)
@@ -133,7 +133,7 @@ def main():
     study = _study(folder, about, ranges)
   try:
     if _PROCESSES.value > 1:
-      ended = standing.side_by_side(_PROCESSES.value, folder)
+      ended = status.side_by_side(_PROCESSES.value, folder)
     elif ranges:
       ended = _searched(study, sweep, ranges, traced, about)
     else:
@@ -152,7 +152,7 @@ def main():
       lambda cell: fields.command(about, cell, 'runs/best'),
     )
     tqdm.write(words)
-  elif not all(programs.finished(program, sweep) for program in planned):
+  elif not all(runner.finished(program, sweep) for program in planned):
     tqdm.write('Other processes are at the rest; the last of them reports.')
     return 0
   elif _ALONE.value:
@@ -214,7 +214,7 @@ def _traced(kind, cells):
       continue
     cell = next(cell for cell in cells if cell.get(field) in values)
     config = kind.config(cell)
-    found |= trial.traceable(kind.subject(config), config, {field})
+    found |= task.traceable(kind.subject(config), config, {field})
   return found
 
 
@@ -223,7 +223,7 @@ def _check(planned, sweep, about):
   recorded = set(sweep.kind.columns)
   for program in planned:
     try:
-      recorded |= programs.check(program, sweep)
+      recorded |= runner.check(program, sweep)
     except ValueError as error:
       cell = fields.words(sweep.cells[program.cells[0]])
       raise ValueError(f'The cell {cell}: {error}') from error
@@ -238,8 +238,8 @@ def _check(planned, sweep, about):
 def _announce(planned, sweep, ranges):
   """Says what is to come, and about how long it takes."""
   devices = max(len(jax.local_devices()), _PROCESSES.value)
-  left = [own for own in planned if not programs.finished(own, sweep)]
-  seconds = programs.forecast(left, sweep, devices) if left else 0
+  left = [own for own in planned if not runner.finished(own, sweep)]
+  seconds = runner.forecast(left, sweep, devices) if left else 0
   runs = sum(len(program.seeds) for program in planned)
   if ranges:
     most = _TRIALS.value / len(planned)
@@ -247,7 +247,7 @@ def _announce(planned, sweep, ranges):
       f'{_TRIALS.value} trials x {_SEEDS.value} seeds, {_POPULATION.value} '
       f'trials at once; {sweep.looks} looks'
     )
-    tqdm.write(f'{said}; at most about {standing.duration(most * seconds)}.')
+    tqdm.write(f'{said}; at most about {status.duration(most * seconds)}.')
     return
   sizes = sorted({len(program.seeds) for program in planned})
   members = ' to '.join(
@@ -256,7 +256,7 @@ def _announce(planned, sweep, ranges):
   tqdm.write(
     f'{len(planned)} programs x {members} members, {runs} runs of '
     f'{len(sweep.cells)} cells, {sweep.looks} looks each; '
-    + (f'about {standing.duration(seconds)}.' if left else 'all there.')
+    + (f'about {status.duration(seconds)}.' if left else 'all there.')
   )
 
 
@@ -284,31 +284,31 @@ def _claim(folder, about):
   folder.mkdir(parents=True, exist_ok=True)
   path = folder / 'sweep.json'
   if not path.exists():
-    kept.write_json(path, about)
+    files.write_json(path, about)
 
 
 def _swept(planned, sweep):
   """Runs each program that no other process runs; False after a signal."""
   for number, program in enumerate(planned, 1):
-    with programs.taken(programs.place(program, sweep)) as mine:
+    with runner.taken(runner.place(program, sweep)) as mine:
       if not mine:
         continue
       name = f'program {number} of {len(planned)}'
-      for rows in programs.run(program, sweep, name):
+      for rows in runner.run(program, sweep, name):
         if rows is None:
           return False
         if not _QUIET.value:
-          standing.tell(sweep.folder)
+          status.tell(sweep.folder)
   return True
 
 
 def _compare(program, sweep):
   """Says how much faster a program was than its runs one after another."""
-  times = programs.alone(program, sweep, _ALONE.value)
+  times = runner.alone(program, sweep, _ALONE.value)
   if None in times:
     return
-  rows = outcome.read(sweep.folder).runs
-  place = programs.place(program, sweep).name
+  rows = results.read(sweep.folder).runs
+  place = runner.place(program, sweep).name
   together = [
     run.rows[-1]['seconds'] for run in rows if run.rows[-1]['program'] == place
   ]
@@ -344,7 +344,7 @@ def _searched(study, sweep, ranges, traced, about):
     ]
     own = sweep._replace(cells=dict(zip(numbers, cells, strict=True)))
     running = {
-      name: programs.run(program, own, f'trials {min(numbers)}-{max(numbers)}')
+      name: runner.run(program, own, f'trials {min(numbers)}-{max(numbers)}')
       for name, program in enumerate(planned)
     }
     alive, sent = numbers, dict.fromkeys(running)
@@ -353,7 +353,7 @@ def _searched(study, sweep, ranges, traced, about):
       if None in rows.values():
         return
       if not _QUIET.value:
-        standing.tell(sweep.folder)
+        status.tell(sweep.folder)
       values = _values(rows, about['objective'])
       kept = yield [values[number] for number in alive]
       keep = dict(zip(alive, kept, strict=True))
@@ -386,7 +386,7 @@ def _values(rows, objective):
 
 
 def _report(folder):
-  paths = report.write(folder)
+  paths = sweep_page.write(folder)
   names = ', '.join(path.name for path in paths)
   tqdm.write(f'In {folder}: {names}.')
   return 0

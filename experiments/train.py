@@ -11,8 +11,9 @@ from absl import flags
 from ml_collections import config_flags
 from tqdm import tqdm
 
-from experiments import launch, workdir
-from ganjax import build, checkpoint, dispatch, parallel, pictures, train
+from ganjax import launch, parallel, pictures
+from ganjax.config import restore, runs
+from ganjax.training import checkpoint, dispatch, loop
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', 'configs/dcgan.py', 'Which training: a file of configs/.'
@@ -35,14 +36,14 @@ def main():
   announce = tqdm.write if jax.process_index() == 0 else lambda words: None
   config = _CONFIG.value
   mesh = parallel.mesh(config.mesh.data)
-  data = build.dataset(config)
-  run = build.run(config, data, mesh)
-  folder, values = workdir.claim(_WORKDIR.value, config)
+  data = runs.dataset(config)
+  run = runs.run(config, data, mesh)
+  folder, values = restore.claim(_WORKDIR.value, config)
   if jax.process_index() == 0:
-    workdir.describe(folder, data)
-  start = build.start(config, data.images.shape[1:])
+    restore.describe(folder, data)
+  start = runs.start(config, data.images.shape[1:])
   manager = checkpoint.manager(folder / 'checkpoints', config.checkpoint.keep)
-  state = workdir.restore(manager, start, mesh)
+  state = restore.restore(manager, start, mesh)
   if state is None:
     state = jax.jit(start, out_shardings=parallel.whole(mesh))()
   sizes = [
@@ -63,7 +64,7 @@ def main():
     f'dispatch; ' + (f'resuming after {done} images.' if done else 'a new run.')
   )
   try:
-    state = train.fit(run, state, folder, manager, values, announce)
+    state = loop.fit(run, state, folder, manager, values, announce)
   finally:
     checkpoint.close(manager)
   done = dispatch.shown(run.phases, int(state.step))

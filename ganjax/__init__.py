@@ -1,95 +1,11 @@
 """Generative adversarial networks as pure functions: `import ganjax as gx`.
 
-The vocabulary of a notebook. What trains on a host (`train`, `population`,
-`checkpoint`) and what reads configs (`blueprint`, `build`, `laboratory`) is
-imported by name where it is wanted.
+The names that a notebook uses stand in `__init__.pyi`; each is imported when it
+is first used, so that a room of the house loads no other. What trains on a host
+(`ganjax.training`), what reads configs (`ganjax.config`) and the other packages
+are imported by name where they are wanted.
 """
 
-from ganjax import (
-  descents,
-  dirac,
-  dynamics,
-  growth,
-  losses,
-  parallel,
-  pictures,
-  priors,
-  regularizers,
-  remedies,
-  steps,
-)
-from ganjax.data import images, order, roads, toy
-from ganjax.game import (
-  Game,
-  Regularizer,
-  Turn,
-  gan,
-  lazily,
-  stateless,
-  truncated,
-)
-from ganjax.metrics import (
-  coverage,
-  diversity,
-  frechet,
-  modes,
-  support,
-  wasserstein,
-)
-from ganjax.networks import (
-  dcgan,
-  equalized,
-  features,
-  layers,
-  linen,
-  mlp,
-  msg,
-  progressive,
-  resample,
-  stylegan,
-)
-from ganjax.players import Discriminator, Generator, Pair
+import lazy_loader
 
-__all__ = [
-  'Discriminator',
-  'Game',
-  'Generator',
-  'Pair',
-  'Regularizer',
-  'Turn',
-  'coverage',
-  'dcgan',
-  'descents',
-  'dirac',
-  'diversity',
-  'dynamics',
-  'equalized',
-  'features',
-  'frechet',
-  'gan',
-  'growth',
-  'images',
-  'layers',
-  'lazily',
-  'linen',
-  'losses',
-  'mlp',
-  'modes',
-  'msg',
-  'order',
-  'parallel',
-  'pictures',
-  'priors',
-  'progressive',
-  'regularizers',
-  'remedies',
-  'resample',
-  'roads',
-  'stateless',
-  'steps',
-  'stylegan',
-  'support',
-  'toy',
-  'truncated',
-  'wasserstein',
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

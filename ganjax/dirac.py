@@ -20,7 +20,7 @@ import numpy as np
 import optax
 from jax.flatten_util import ravel_pytree
 
-from ganjax import descents, dynamics, losses, regularizers, remedies, steps
+from ganjax import dynamics, losses, optimizers, regularizers, remedies, steps
 from ganjax.game import Game, gan, stateless
 from ganjax.players import Discriminator, Generator, Pair
 
@@ -236,7 +236,7 @@ def cases(h=0.2):
       wasserstein,
       moved(flow(1.0)),
       'cycles',
-      optimizers=Pair(sgd, descents.clipped(sgd, 1.0)),
+      optimizers=Pair(sgd, optimizers.clipped(sgd, 1.0)),
     ),
     in_turns(
       'Wasserstein, gradient penalty .7, in turns',
@@ -310,7 +310,7 @@ def cases(h=0.2):
       minimax,
       dynamics.lookahead(free, h, 5, 0.5),
       'converges',
-      **both(descents.lookahead(sgd, every=5, rate=0.5)),
+      **both(optimizers.lookahead(sgd, every=5, rate=0.5)),
       every=5,
     ),
     in_turns(

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from ganjax import turns
+from ganjax import updates
 from ganjax.players import Pair
 
 # Folded into the run's key; no step is ever numbered so.
@@ -157,16 +157,16 @@ def alternating(
     for turn, critic_key in enumerate(critic_keys):
       share = _share(batch, turn, critic_steps)
       before = state
-      dealt = turns.deal(game, optimizers, share, critic_key, axis_name)
-      state, critic_metrics = turns.move(dealt, 'discriminator', state)
+      dealt = updates.deal(game, optimizers, share, critic_key, axis_name)
+      state, critic_metrics = updates.move(dealt, 'discriminator', state)
       if skip_below is not None:
         moves = critic_metrics['loss/discriminator'] >= skip_below
         state = _where(moves, state, before)
         critic_metrics['skipped'] = 1.0 - moves
     for key in generator_keys:
-      dealt = turns.deal(game, optimizers, share, key, axis_name)
-      state, metrics = turns.move(
-        dealt, 'generator', state, turns.foresight(dealt, unroll)
+      dealt = updates.deal(game, optimizers, share, key, axis_name)
+      state, metrics = updates.move(
+        dealt, 'generator', state, updates.foresight(dealt, unroll)
       )
     return _finish(state, ema_decay), critic_metrics | metrics
 
@@ -187,9 +187,9 @@ def simultaneous(game, optimizers, ema_decay=0.999, unroll=0, axis_name=None):
 
   def step(state, batch):
     key = _step_key(state, axis_name)
-    dealt = turns.deal(at(state.step), optimizers, batch, key, axis_name)
-    state, metrics = turns.move_both(
-      dealt, state, state.params, turns.foresight(dealt, unroll)
+    dealt = updates.deal(at(state.step), optimizers, batch, key, axis_name)
+    state, metrics = updates.move_both(
+      dealt, state, state.params, updates.foresight(dealt, unroll)
     )
     return _finish(state, ema_decay), metrics
 
@@ -213,9 +213,9 @@ def extragradient(game, optimizers, ema_decay=0.999, axis_name=None):
 
   def step(state, batch):
     key = _step_key(state, axis_name)
-    dealt = turns.deal(at(state.step), optimizers, batch, key, axis_name)
-    ahead, _ = turns.move_both(dealt, state, state.params)
-    state, metrics = turns.move_both(dealt, ahead, state.params)
+    dealt = updates.deal(at(state.step), optimizers, batch, key, axis_name)
+    ahead, _ = updates.move_both(dealt, state, state.params)
+    state, metrics = updates.move_both(dealt, ahead, state.params)
     return _finish(state, ema_decay), metrics
 
   return step

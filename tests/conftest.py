@@ -28,7 +28,7 @@ def pytest_configure(config):
 @pytest.fixture
 def program(monkeypatch, capfd):
   """`(name, *flags) -> code, out, err` of a program, run in this process."""
-  from experiments import launch  # noqa: F401 its flag stays, others go
+  from ganjax import launch  # noqa: F401 its flag stays, others go
 
   app.define_help_flags()
   common = set(flags.FLAGS)

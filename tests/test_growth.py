@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from configs import progressive
-from ganjax import build, checkpoint, dispatch, growth, parallel
+from ganjax import growth, parallel
+from ganjax.config import runs
+from ganjax.training import checkpoint, dispatch
 
 
 def plan(images, **changes):
@@ -88,7 +90,7 @@ def grown(config):
   mesh = parallel.mesh(1)
   pixels = np.random.default_rng(0).integers(0, 256, (20, *SHAPE), np.uint8)
   road = dispatch.resident(pixels, mesh)
-  phases = build.phases(config, SHAPE)
+  phases = runs.phases(config, SHAPE)
 
   def go_on(state):
     states, compiled = {}, []
@@ -99,12 +101,12 @@ def grown(config):
       states[step] = jax.tree.map(jnp.copy, now)
     return states, compiled
 
-  start = jax.jit(build.start(config, SHAPE))
+  start = jax.jit(runs.start(config, SHAPE))
   return go_on, go_on(start())
 
 
 def test_a_stage_is_two_phases_of_one_program(config, grown):
-  phases = build.phases(config, SHAPE)
+  phases = runs.phases(config, SHAPE)
   assert [phase.steps for phase in phases] == [2, 3, 3]
   assert [phase.title for phase in phases] == [
     '4 pixels',
@@ -157,7 +159,7 @@ def test_killed_within_a_fade_a_run_goes_on_to_the_same_bits(
   go_on, (states, _) = grown
   manager = checkpoint.manager(tmp_path, 1)
   checkpoint.save(manager, 4, states[4], {})
-  start = build.start(config, SHAPE)
+  start = runs.start(config, SHAPE)
   restored = checkpoint.restore(manager, jax.eval_shape(start))
   checkpoint.close(manager)
   resumed, _ = go_on(restored)
@@ -172,13 +174,13 @@ def test_killed_within_a_fade_a_run_goes_on_to_the_same_bits(
 
 
 def test_a_game_is_that_of_the_stage_that_a_step_is_at(config):
-  start = build.start(config, SHAPE)
+  start = runs.start(config, SHAPE)
   params, buffers = jax.eval_shape(
     lambda: (start().params.generator, start().buffers)
   )
   sides = [
     jax.eval_shape(
-      build.game(config, SHAPE, step).sample,
+      runs.game(config, SHAPE, step).sample,
       params,
       buffers,
       jax.ShapeDtypeStruct((5, 4), jnp.float32),
@@ -192,5 +194,5 @@ def test_a_game_is_that_of_the_stage_that_a_step_is_at(config):
 def test_a_run_without_growth_begins_with_the_last_stage(config):
   whole = config.copy_and_resolve_references()
   whole.growth.first = 0
-  (phase,) = build.phases(whole, SHAPE)
+  (phase,) = runs.phases(whole, SHAPE)
   assert (phase.title, phase.steps) == ('8 pixels', 8)

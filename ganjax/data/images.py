@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import PIL
 
-from ganjax import kept
-from ganjax.data import fit, sources
+from ganjax import files
+from ganjax.data import decode, sources
 
 _RECIPE = 2  # raise it when what is kept of the same source changes
 
@@ -93,7 +93,7 @@ def load(
   """
   source = sources.find(name, directory, split)
   channels = channels or source.channels
-  fit.check(resolution, channels, crop)
+  decode.check(resolution, channels, crop)
   shape = (resolution, resolution, channels)
   title = f'{source.name} {resolution}x{resolution}x{channels}'
   if not source.size:
@@ -101,7 +101,7 @@ def load(
   parts = [_RECIPE, PIL.__version__, name, split, source.identity, shape, crop]
   digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
   if cache is None:
-    cache = kept.folder()
+    cache = files.folder()
   final = pathlib.Path(cache).expanduser() / digest
 
   if not os.path.exists(final / 'about.json'):
@@ -152,15 +152,15 @@ def _decode(source, images, title, crop):
   """Fills `images` from the front; returns labels, and what there is to say."""
   from tqdm import tqdm
 
-  def decode(part):
-    files = source.read(part)
-    return [place(i, *file) for i, file in zip(part, files, strict=True)]
+  def decoded(part):
+    read = source.read(part)
+    return [place(i, *file) for i, file in zip(part, read, strict=True)]
 
   def place(index, file, label):
     try:
-      images[index], side = fit.fit(file, *images.shape[2:], crop)
+      images[index], side = decode.fit(file, *images.shape[2:], crop)
     except Exception as error:
-      if not fit.broken(error):
+      if not decode.broken(error):
         raise
       return index, None, 0, f'{source.title(index)} ({error})'
     return index, label, side, None
@@ -179,7 +179,7 @@ def _decode(source, images, title, crop):
       range(start, min(start + 32, source.size))
       for start in range(0, source.size, 32)
     ]
-    for done in pool.map(decode, parts):
+    for done in pool.map(decoded, parts):
       for index, label, side, fault in done:
         if fault:
           broken.append(fault)

@@ -1,1 +1,8 @@
-"""Measures of samples: features or images in, numbers out."""
+"""Metrics: pure functions of samples, or of their features."""
+
+import pkgutil
+
+import lazy_loader
+
+_modules = [module.name for module in pkgutil.iter_modules(__path__)]
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, _modules)

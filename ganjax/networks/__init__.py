@@ -1,1 +1,8 @@
-"""Networks: linen modules behind the two records of `ganjax.players`."""
+"""The networks of GANs."""
+
+import pkgutil
+
+import lazy_loader
+
+_modules = [module.name for module in pkgutil.iter_modules(__path__)]
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, _modules)

@@ -1,0 +1,1 @@
+"""From a config to games, networks and runs: names become functions here."""

@@ -1,0 +1,134 @@
+"""Roads from pictures to batches, all in the order of `order.indices`.
+
+Where the data fits on the device, `images[order.indices(...)]` within the
+compiled step needs nothing from here. `batches` gathers from memory or a
+mapped file; `stream` decodes pictures that are too many to keep decoded. The
+three show the same pictures for the same key, from any position on.
+"""
+
+import collections
+import concurrent.futures
+import warnings
+
+import jax
+import numpy as np
+
+from ganjax.data import decode, order, sources
+
+_indices = jax.jit(order.indices, static_argnums=(2, 3))
+
+
+def _on_host(key):
+  """Returns the key where the order is computed without waiting for a step."""
+  try:
+    return jax.device_put(key, jax.local_devices(backend='cpu')[0])
+  except RuntimeError:  # JAX_PLATFORMS leaves no CPU
+    return key
+
+
+def batches(dataset, key, first, number, rows=slice(None), prefetch=2):
+  """Returns an endless generator of batches, uint8 [len(rows), H, W, C].
+
+  Batch k shows positions first + k * number and following. A thread gathers
+  ahead; closing the generator ends it, and its errors are raised here. The
+  order is compiled for the CPU.
+
+  Args:
+    dataset: a Dataset.
+    key: a typed key, the same in every process and after every resume.
+    first: position of the first picture in the run.
+    number: pictures in a batch, over all processes.
+    rows: slice of each batch that this process needs.
+    prefetch: how many batches are gathered ahead, at least 1.
+
+  Raises:
+    ValueError: `prefetch` or `number` is below 1.
+  """
+  if number < 1 or prefetch < 1:
+    raise ValueError(
+      f'number is {number} and prefetch {prefetch}: both must be at least 1.'
+    )
+  key = _on_host(key)
+
+  def gather(position):
+    position = np.uint32(position % 2**32)
+    chosen = _indices(key, position, number, len(dataset.images))
+    return dataset.images[np.asarray(chosen)[rows]]
+
+  def produce(position):
+    pending = collections.deque()
+    pool = concurrent.futures.ThreadPoolExecutor(1, 'ganjax-batches')
+    try:
+      while True:
+        while len(pending) < prefetch:
+          pending.append(pool.submit(gather, position))
+          position += number
+        yield pending.popleft().result()
+    finally:
+      pool.shutdown()
+
+  return produce(int(first))
+
+
+def stream(
+  name,
+  key,
+  first,
+  number,
+  directory=None,
+  split='train',
+  resolution=32,
+  channels=0,
+  crop='center',
+  rows=slice(None),
+  threads=8,
+):
+  """Returns an endless iterator of batches that are decoded as they come.
+
+  The batches equal those of `batches(load(...), key, first, number, rows)` as
+  long as no picture is broken; here a broken one is found only when its turn
+  comes, and the next one in the source stands in for it, with a warning.
+
+  Args:
+    name: with directory, split, resolution, channels and crop: as in
+      `images.load`.
+    key: with first, number and rows: as in `batches`.
+    threads: how many pictures are decoded at a time.
+
+  Raises:
+    ValueError: as `images.load`; and when no picture can be read.
+  """
+  import grain
+
+  source = sources.find(name, directory, split)
+  channels = channels or source.channels
+  decode.check(resolution, channels, crop)
+  key, first = _on_host(key), int(first)
+  offsets, told = np.arange(number)[rows], set()
+
+  def picture(turn):
+    batch, row = divmod(turn, len(offsets))
+    position = np.uint32((first + batch * number + offsets[row]) % 2**32)
+    index = int(_indices(key, position, 1, source.size)[0])
+    for step in range(source.size):
+      stand_in = (index + step) % source.size
+      try:
+        [(file, _)] = source.read([stand_in])
+        return decode.fit(file, resolution, channels, crop)[0]
+      except Exception as error:
+        if not decode.broken(error):
+          raise
+        if stand_in not in told:
+          told.add(stand_in)
+          warnings.warn(
+            f'{source.title(stand_in)} of {source.name} cannot be read '
+            f'({error}): the next one stands in for it.',
+            stacklevel=2,
+          )
+    raise ValueError(f'none of the pictures of {source.name} can be read.')
+
+  turns = grain.MapDataset.range(2**32 * len(offsets)).map(picture)
+  options = grain.ReadOptions(
+    num_threads=threads, prefetch_buffer_size=2 * len(offsets)
+  )
+  return iter(turns.to_iter_dataset(options).batch(len(offsets)))

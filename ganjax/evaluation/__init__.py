@@ -1,0 +1,8 @@
+"""What is measured of samples beside reals, and on which features."""
+
+import pkgutil
+
+import lazy_loader
+
+_modules = [module.name for module in pkgutil.iter_modules(__path__)]
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, _modules)

@@ -1,0 +1,114 @@
+"""What every program does at its start and its end: flags, caches, manners."""
+
+import contextlib
+import ctypes
+import os
+import pathlib
+import re
+import sys
+import warnings
+
+import jax
+from absl import app, flags, logging
+from tqdm import tqdm
+
+from ganjax import files
+
+_TRACEBACK = flags.DEFINE_bool(
+  'traceback', False, 'Show where in the code an error was raised.'
+)
+
+LEFT = 75
+"""Exit code where a signal ended a run: "try again" in sysexits.h."""
+
+# What a user can cause and mend; anything else is a bug and shows its trace.
+_MENDABLE = (ValueError, FloatingPointError, ImportError, OSError)
+
+
+def run(main):
+  """Runs `main()` with absl's flags parsed; returns its number to the shell.
+
+  Errors that a user can mend are one sentence on stderr, with exit code 1;
+  wrong flags end with 2.
+  """
+
+  def guarded(argv):
+    if len(argv) > 1:
+      _fail(f'There is no use for {argv[1]!r}; flags begin with two dashes.', 2)
+    warnings.formatwarning = _as_sentence
+    if not flags.FLAGS['verbosity'].present:
+      logging.set_verbosity(logging.WARNING)
+    _cache_programs()
+    _keep_memory()
+    try:
+      sys.exit(main())
+    except _MENDABLE as error:
+      if _TRACEBACK.value:
+        raise
+      _fail(f'{error}', 1)
+
+  app.run(guarded, flags_parser=_parse)
+
+
+def one_device_a_core():
+  """Lets runs of a population go side by side on a CPU; before jax begins.
+
+  Each core is then a device that computes by itself: XLA's pool of threads,
+  which would share out the operations of a single run, has only one. (The flag
+  xla_cpu_multi_thread_eigen no longer does that.)
+  """
+  os.environ.setdefault('PJRT_NPROC', '1')
+  # Too late where a caller has computed already: it keeps its devices.
+  with contextlib.suppress(RuntimeError):
+    jax.config.update('jax_num_cpu_devices', len(os.sched_getaffinity(0)))
+
+
+def _parse(argv):
+  try:
+    return flags.FLAGS(argv)
+  except (AttributeError, KeyError) as error:
+    # What ml_collections says is wrapped in up to two errors.
+    while isinstance(error.args[0], Exception):
+      error = error.args[0]
+    name, *hint = f'{error.args[0]}'.splitlines()
+    _fail(f'The config has no field {name}. {" ".join(hint)}', 2)
+  except OSError as error:  # in search of the config's file
+    _fail(' '.join(f'{error}'.split()), 2)
+  except (flags.Error, TypeError, ValueError) as error:
+    # ml_collections puts a config's own error at the end of a trace.
+    _fail(re.split(r'\n\w+Error: ', f'{error}')[-1].strip(), 2)
+
+
+def _fail(sentence, code):
+  tqdm.write(f'{pathlib.Path(sys.argv[0]).stem}: {sentence}', file=sys.stderr)
+  sys.exit(code)
+
+
+def _as_sentence(message, *place, **line):
+  return f'Warning: {message}\n'
+
+
+def _keep_memory():
+  """What a step frees, the next one finds.
+
+  Else glibc returns large arrays to the kernel at once, and has them cleared
+  anew at each step: on a CPU that is up to a quarter of a step. Where the
+  environment sets glibc's malloc, it is left alone.
+  """
+  if any(name.startswith(('MALLOC_', 'GLIBC_T')) for name in os.environ):
+    return
+  with contextlib.suppress(AttributeError, TypeError):  # another C library
+    mallopt = ctypes.CDLL(None).mallopt
+    for option, value in (_MMAP_MAX, 0), (_TRIM_THRESHOLD, -1), (_ARENA_MAX, 1):
+      mallopt(option, value)
+
+
+# As <malloc.h> numbers them.
+_TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
+
+
+def _cache_programs():
+  """A second start finds compiled programs on the disk."""
+  jax.config.update('jax_compilation_cache_dir', str(files.folder() / 'xla'))
+  jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)
+  jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)

@@ -1,0 +1,1 @@
+"""Tables, figures and pages from what is on the disk, without jax."""

@@ -1,0 +1,1 @@
+"""Neural style transfer: statistics, objectives, and what moves pictures."""

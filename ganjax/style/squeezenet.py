@@ -1,0 +1,154 @@
+"""SqueezeNet 1.0 and 1.1: ImageNet in five megabytes, or in two thirds of one.
+
+Iandola et al., "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters
+and <0.5MB model size", 2016, arXiv:1602.07360, table 1.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+
+from ganjax.style import encoders
+
+_FIRES = tuple(f'fire{number}' for number in range(2, 10))
+LAYERS = ('conv1', *_FIRES)
+
+# By the side of the first kernel, in pixels: what a pool comes before. The
+# first is of version 1.0, the second of 1.1.
+_POOLED = {7: ('fire2', 'fire5', 'fire9'), 3: ('fire2', 'fire4', 'fire6')}
+_SMALLEST = {7: 21, 3: 17}
+_VERSION = {7: '1.0', 3: '1.1'}
+
+# Of ImageNet, as Caffe's SqueezeNet rounds it: blue, green, red in [0, 255].
+_MEAN = (104.0, 117.0, 123.0)
+
+
+def activations(params, images, layers):
+  """Returns {name: features [N, h, w, C]} of preprocessed images.
+
+  Args:
+    params: {'conv1': {'kernel', 'bias'}, 'fire2': {'squeeze', 'expand1x1',
+      'expand3x3'}, ...}; the first kernel tells the version.
+    images: [N, H, W, 3] as the weights were trained to see them.
+    layers: names among conv1, fire2, ..., fire9, all of them rectified.
+
+  Raises:
+    ValueError: if there is no layer of such a name.
+  """
+  found, x = {}, images
+  pooled = _POOLED[len(params['conv1']['kernel'])]
+  for name in encoders.up_to(LAYERS, layers):
+    if name in pooled:
+      x = _max_pool(_max_pool(x, 1), 2)
+    if name == 'conv1':
+      x = encoders.convolution(x, params[name], stride=2, padding='VALID')
+      x = jax.nn.relu(x)
+    else:
+      x = _fire(params[name], x)
+    found[name] = x
+  return {name: found[name] for name in layers}
+
+
+def from_weights(arrays, source, prepare=None) -> encoders.Encoder:
+  """Returns SqueezeNet 1.0 or 1.1 out of a file's arrays.
+
+  The first kernel tells the version, the names whose they are: torchvision's
+  'features.0.weight' or Caffe's 'conv1/weight'.
+
+  Args:
+    arrays: by name, as `ganjax.weights.formats.read` returns them.
+    source: what to call them.
+    prepare: pictures to images as the weights were trained to see them; None
+      is `encoders.torchvision` for torchvision's names, and for Caffe's
+      `encoders.caffe` with SqueezeNet's mean, (104, 117, 123).
+
+  Raises:
+    ValueError: if an array is missing or has another shape.
+  """
+  torchvision = 'features.0.weight' in arrays
+  usual = functools.partial(encoders.caffe, mean=_MEAN)
+  prepare = prepare or (encoders.torchvision if torchvision else usual)
+  arrays = _by_layer(arrays)
+  side = arrays['conv1.weight'].shape[-1] if 'conv1.weight' in arrays else 0
+  if side not in _VERSION:
+    raise ValueError(
+      f'SqueezeNet ({source}) begins with a kernel of {side} pixels; expected '
+      '7 (version 1.0) or 3 (version 1.1): it is of another network.'
+    )
+  name = f'SqueezeNet {_VERSION[side]} ({source})'
+
+  def layer(at, channels, side):
+    found = encoders.layer(arrays, at, (None, channels, side, side), name)
+    return found, found['bias'].size
+
+  params = {}
+  params['conv1'], channels = layer('conv1', 3, side)
+  for fire in _FIRES:
+    squeeze, squeezed = layer(f'{fire}.squeeze', channels, 1)
+    one, ones = layer(f'{fire}.expand1x1', squeezed, 1)
+    three, threes = layer(f'{fire}.expand3x3', squeezed, 3)
+    params[fire] = {'squeeze': squeeze, 'expand1x1': one, 'expand3x3': three}
+    channels = ones + threes
+
+  def apply(params, pictures, layers):
+    encoders.check(pictures, _SMALLEST[side])
+    return activations(params, prepare(pictures), layers)
+
+  return encoders.Encoder(
+    name,
+    params,
+    apply,
+    LAYERS,
+    content=('fire5',) if side == 7 else ('fire4',),
+    style=('conv1', 'fire3', 'fire5', 'fire6', 'fire8'),
+    smallest=_SMALLEST[side],
+  )
+
+
+def recognises(arrays):
+  """Returns whether the arrays bear the names of a SqueezeNet."""
+  return 'fire2.squeeze.weight' in _by_layer(arrays)
+
+
+def _fire(params, x):
+  x = jax.nn.relu(encoders.convolution(x, params['squeeze'], padding='VALID'))
+  ones = encoders.convolution(x, params['expand1x1'], padding='VALID')
+  threes = encoders.convolution(x, params['expand3x3'])
+  return jax.nn.relu(jnp.concatenate([ones, threes], axis=-1))
+
+
+def _max_pool(x, axis):
+  """The largest of 3 features, every 2, along an axis; the last may be 2."""
+  count = x.shape[axis] // 2
+  around = [(0, 0)] * x.ndim
+  around[axis] = (0, 2 * count + 2 - x.shape[axis])
+  padded = jnp.pad(x, around, constant_values=-jnp.inf)
+  even, odd = encoders.halves(padded, axis)
+
+  def part(rows, start):
+    return jax.lax.slice_in_dim(rows, start, start + count, axis=axis)
+
+  pairs = jnp.maximum(part(even, 0), part(odd, 0))
+  return jnp.maximum(pairs, part(even, 1))
+
+
+def _by_layer(arrays):
+  """{'conv1.weight', ..., 'fire2.squeeze.weight', ...}, [F, C, k, k]."""
+  if 'features.0.weight' not in arrays:
+    return {
+      name.replace('/', '.').replace('squeeze1x1', 'squeeze'): array
+      for name, array in arrays.items()
+    }
+  # Torchvision numbers layers, rectifiers and pools through.
+  pooled = _POOLED.get(arrays['features.0.weight'].shape[-1], ())
+  index, names = 1, {'0': 'conv1'}
+  for fire in _FIRES:
+    index += 2 if fire in pooled else 1
+    names[str(index)] = fire
+  found = {}
+  for name, array in arrays.items():
+    first, number, *rest = name.split('.')
+    if first == 'features' and number in names:
+      found['.'.join([names[number], *rest])] = array
+  return found

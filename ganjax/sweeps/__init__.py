@@ -1,0 +1,1 @@
+"""Sweeps and searches: many runs of many configs, and what became of them."""

@@ -1,0 +1,208 @@
+"""The fields of a config, and cells: what runs of a sweep change in them.
+
+A cell is a dict of changes, from a dotted field to a JSON value.
+"""
+
+import difflib
+import json
+import runpy
+import shlex
+
+from ganjax.sweeps import mode_task
+
+# Of a protocol: what lies beside the fields of a run.
+_NO_FACTORS = {
+  'seed': 'give --seeds, the number of them',
+  'seeds': 'give --seeds, the number of them',
+  'way': 'it changes no result',
+  'protocol': 'it is chosen by --config',
+  'source': 'it is words',
+  'note': 'it is words',
+}
+_SECTIONS = ('remedies', 'published')
+
+
+def present(config):
+  """What a cell may change: from a dotted field to its value now.
+
+  A protocol of mode collapse has the field `remedy` besides, which stands for
+  all that the remedy changes.
+  """
+  found = _flat(config)
+  if 'protocol' in config:
+    found = {
+      name: value
+      for name, value in found.items()
+      if name.partition('.')[0] not in _SECTIONS
+    }
+    found['remedy'] = _remedies(config)[0]
+  return found
+
+
+def changed(config, changes):
+  """A copy of the config with the changes of a cell, `{field: value}`.
+
+  Raises:
+    ValueError: if it has no such field, or one of another type.
+  """
+  changes = dict(changes)
+  if 'protocol' in config:
+    remedy = changes.pop('remedy', _remedies(config)[0])
+    own = mode_task.remedied(config, remedy)
+  else:
+    own = config.copy_and_resolve_references()
+  try:
+    own.update_from_flattened_dict(changes)
+  except (AttributeError, KeyError, TypeError) as error:
+    raise ValueError(f'{words(changes)}: {error.args[0]}') from error
+  return own
+
+
+def words(changes):
+  """The changes of a cell, as one reads them."""
+  if not changes:
+    return 'the config as it is'
+  return ', '.join(f'{field}={_word(own)}' for field, own in changes.items())
+
+
+def _word(value):
+  if isinstance(value, float):
+    return f'{value:.4g}'
+  return value if isinstance(value, str) else json.dumps(value)
+
+
+def checked(config, added):
+  """The cells of a config file's own sweep, with values of the fields' types.
+
+  Raises:
+    ValueError: if one changes a field that there is not, or its type.
+  """
+  for changes in added:
+    for name in changes:
+      now(config, name)
+    changed(config, changes)
+  return [
+    {name: _as(type_of(config, name), value) for name, value in own.items()}
+    for own in added
+  ]
+
+
+def proposed(name):
+  """The function `add -> None` that proposes the cells of a config file.
+
+  Args:
+    name: of the file, and after a colon what its `get_config` is given.
+  """
+  found = runpy.run_path(name.partition(':')[0])
+  return found.get('sweep', lambda add: None)
+
+
+def example(ranges):
+  """A cell that a search could ask for: upper ends, and first choices."""
+  cell = {}
+  for names, found in ranges.items():
+    first = found.choices[0] if hasattr(found, 'choices') else found.high
+    cell |= dict.fromkeys(names, first)
+  return cell
+
+
+def factors(cells):
+  """From each field that cells change to its values, in their order."""
+  found = {}
+  for changes in cells:
+    for name, value in changes.items():
+      values = found.setdefault(name, [])
+      if value not in values:
+        values.append(value)
+  return found
+
+
+def numbers(cells):
+  """From each field with numbers other than 0 to these, in their order."""
+  found = {
+    name: [own for own in values if isinstance(own, float) and own != 0]
+    for name, values in factors(cells).items()
+  }
+  return {name: values for name, values in found.items() if values}
+
+
+def command(about, changes, place):
+  """The command that trains a cell: one run, or all of a protocol's.
+
+  Args:
+    about: as `sweep.json` has it.
+    changes: of the cell.
+    place: the workdir.
+  """
+  parts = ['--config', about['name'], *about['overrides']]
+  if about['kind'] == 'images':
+    parts += [
+      f'--config.{field}={_flag(value)}' for field, value in changes.items()
+    ]
+    parts.append(f'--config.seed={about["seeds"][0]}')
+    program = 'train'
+  else:
+    for field, value in changes.items():
+      parts += ['--grid', f'{field}={_flag(value)}']
+    parts += ['--seeds', len(about['seeds']), '--looks', about['looks']]
+    program = 'sweep'
+  parts += ['--workdir', place]
+  return f'python -m experiments.{program} {shlex.join(map(str, parts))}'
+
+
+def _flag(value):
+  if isinstance(value, list | tuple):
+    return f'({",".join(map(_flag, value))},)'
+  return f'{value}'
+
+
+def now(config, name):
+  """The value of a field now.
+
+  Raises:
+    ValueError: if there is none, or it is no factor.
+  """
+  if name in _NO_FACTORS and name in config:
+    raise ValueError(f'{name} is no factor of a sweep: {_NO_FACTORS[name]}.')
+  known = present(config)
+  if name in known:
+    return known[name]
+  section = [other for other in known if other.startswith(f'{name}.')]
+  ending = [other for other in known if f'.{other}'.endswith(f'.{name}')]
+  near = section or ending or difflib.get_close_matches(name, known, 3)
+  last = {other: other.rpartition('.')[2] for other in known}
+  if not near:
+    close = difflib.get_close_matches(name.rpartition('.')[2], last.values(), 1)
+    near = [other for other in known if last[other] in close]
+  hint = f' did you mean {" or ".join(near[:4])}?' if near else ''
+  raise ValueError(
+    f'The config has no field {name!r};{hint or " its file lists them."}'
+  )
+
+
+def type_of(config, name):
+  """The type of the values of a field."""
+  *path, last = name.split('.')
+  for part in path:
+    config = config[part]
+  type_ = str if name == 'remedy' else config.get_type(last)
+  return tuple if type_ is list else type_
+
+
+def _as(type_, value):
+  return float(value) if type_ is float and value is not None else value
+
+
+def _remedies(config):
+  """As the protocol lists them; a ConfigDict sorts its own."""
+  return list(json.loads(config.to_json())['remedies'])
+
+
+def _flat(config, prefix=''):
+  found = {}
+  for name, value in config.items():
+    if hasattr(value, 'items'):
+      found |= _flat(value, f'{prefix}{name}.')
+    else:
+      found[prefix + name] = value
+  return found

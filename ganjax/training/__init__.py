@@ -1,0 +1,1 @@
+"""Training on a host: the loop, its checkpoints, logs and populations."""

@@ -1,0 +1,96 @@
+"""What a run writes about itself: lines of JSON, and TensorBoard's events."""
+
+import contextlib
+import json
+import pathlib
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tensorboardX import summary
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+
+from ganjax import files
+
+
+class Record(NamedTuple):
+  """Where measurements go.
+
+  Attributes:
+    scalars: `(images, {name: float})`, by the number of images shown.
+    picture: `(images, name, [H, W, C] uint8)`.
+    close: `()`.
+  """
+
+  scalars: Callable
+  picture: Callable
+  close: Callable
+
+
+def silent():
+  """The `Record` that keeps nothing, for all processes but the first."""
+  return Record(*3 * [lambda *anything: None])
+
+
+def start(workdir, shown):
+  """The `Record` under `workdir`: `metrics.jsonl` and TensorBoard's events.
+
+  A run that went further than its last checkpoint will go there again: what
+  was written beyond `shown` images is taken back first.
+
+  Args:
+    workdir: an existing folder.
+    shown: images that the restored state has seen, 0 for a new run.
+  """
+  path = pathlib.Path(workdir) / 'metrics.jsonl'
+  seen = []
+  if path.exists():
+    lines = path.read_text().splitlines(keepends=True)
+    # A killed process may leave half a line at the end.
+    lines = [line for line in lines if line.endswith('\n')]
+    seen = [line for line in lines if json.loads(line)['images'] <= shown]
+  files.write(path, ''.join(seen))
+  file = path.open('a', buffering=1)
+  folder = pathlib.Path(workdir) / 'tensorboard'
+  folder.mkdir(exist_ok=True)
+  # Not SummaryWriter: its thread ends when the disk is full, and whoever feeds
+  # that thread then waits for ever.
+  board = EventsWriter(f'{folder}/events', f'.{shown}')
+
+  def add(images, **content):
+    board.write_event(Event(wall_time=time.time(), step=images, **content))
+
+  # TensorBoard hides what earlier starts wrote at this step or later.
+  add(shown + 1, session_log=SessionLog(status=SessionLog.START))
+
+  def scalars(images, values):
+    with _writing(workdir):
+      file.write(json.dumps({'images': images, **values}) + '\n')
+      for name, value in values.items():
+        add(images, summary=summary.scalar(name, value))
+      board.flush()
+
+  def picture(images, name, pixels):
+    with _writing(workdir):
+      content = summary.image(name, pixels, dataformats='HWC')
+      add(images, summary=content)
+      board.flush()
+
+  def close():
+    with _writing(workdir):
+      file.close()
+      board.close()
+
+  return Record(scalars, picture, close)
+
+
+@contextlib.contextmanager
+def _writing(workdir):
+  try:
+    yield
+  except OSError as error:
+    raise OSError(
+      f'measurements could not be written to {workdir} ({error}); free space '
+      'there, then run the same command again'
+    ) from error

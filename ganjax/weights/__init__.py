@@ -1,0 +1,1 @@
+"""Files of trained weights: fetched, checked and read."""

@@ -1,0 +1,277 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from configs import base, dcgan, dense
+from ganjax import regularizers
+from ganjax.config import games, runs
+from ganjax.lookup import choose
+
+SHAPE = (4, 4, 1)
+
+
+@pytest.fixture
+def config():
+  config = base.get_config()
+  config.network = 'mlp'
+  config.generator = {'widths': (4,), 'norm': 'none'}
+  config.discriminator = {
+    'widths': (4,),
+    'statistics': base.statistics(),
+  }
+  config.prior.size = 3
+  config.batch_size = 4
+  return config
+
+
+def stepped(config, shape=SHAPE):
+  """The state and the metrics after one step of a config."""
+  batch = jnp.linspace(-1, 1, 4 * np.prod(shape)).reshape(4, *shape)
+  batch = jnp.repeat(batch, config.critic_steps, 0)
+  [phase] = runs.phases(config, shape)
+  assert phase.rows == len(batch)
+  # Not jitted: operation by operation, most of it is compiled already.
+  state, metrics = phase.step(runs.start(config, shape)(), batch)
+  for path, leaf in jax.tree_util.tree_leaves_with_path(state.params):
+    assert np.isfinite(leaf).all(), path
+    assert leaf.dtype == jnp.float32
+  assert np.isfinite(list(metrics.values())).all(), metrics
+  return state, metrics
+
+
+def test_a_wrong_name_is_answered_by_the_nearest():
+  table = {'hinge': 1, 'minimax': 2}
+  assert choose('loss', table, 'hinge') == 1
+  with pytest.raises(ValueError) as near:
+    choose('loss', table, 'hing')
+  assert str(near.value) == (
+    "There is no loss 'hing'; did you mean 'hinge'? choose from hinge, minimax."
+  )
+  with pytest.raises(ValueError) as far:
+    choose('loss', table, 'x')
+  assert str(far.value) == "There is no loss 'x'; choose from hinge, minimax."
+
+
+@pytest.mark.parametrize('section', [games._losses, games._priors], ids=len)
+def test_tables_hold_what_is_public(section):
+  from ganjax import losses, priors
+
+  module = losses if 'hinge' in section else priors
+  for name, entry in section.items():
+    assert getattr(module, name) is entry
+  for name, entry in vars(module).items():
+    own = getattr(entry, '__module__', '') == 'ganjax.priors'
+    if module is priors and own and not name.startswith('_'):
+      assert name in section
+
+
+@pytest.mark.parametrize('name', games._losses)
+def test_every_loss_makes_a_step(name, config):
+  config.loss = name
+  config.label_smoothing = 0.0 if 'relativistic' in name else 0.1
+  stepped(config)
+
+
+@pytest.mark.parametrize('name', games._priors)
+def test_every_prior_is_drawn_from(name, config):
+  config.prior.name = name
+  latents = games.objective(config, SHAPE)(0).prior(jax.random.key(0), 5)
+  assert latents.shape == (5, 3)
+
+
+@pytest.mark.parametrize('every', [1, 2])
+def test_every_regularizer_makes_a_step(every, config):
+  """All at once: they do not see one another."""
+  sections = config.regularizers
+  names = {*sections.generator, *sections.discriminator}
+  assert names == set(games._regularizers())
+  plain, _ = stepped(config)
+  for section in sections.values():
+    for term in section.values():
+      term.weight = 0.5
+      term.every = every
+  penalised, metrics = stepped(config)
+  found = {name for name in metrics if name.startswith('regularizer/')}
+  assert found == {f'regularizer/{name}' for name in names}
+  # LeCam asks nothing while reals are rated below fakes.
+  rest = found - {'regularizer/lecam'}
+  assert all(metrics[name] > 0 for name in rest), metrics
+  assert any(
+    (one != other).any()
+    for one, other in zip(
+      jax.tree.leaves(plain.params.discriminator),
+      jax.tree.leaves(penalised.params.discriminator),
+      strict=True,
+    )
+  )
+
+
+def test_a_weight_is_a_factor_of_the_bare_term(config):
+  r1 = config.regularizers.discriminator.r1
+  values = []
+  for weight in 1.0, 3.0:
+    r1.weight = weight
+    played = games.objective(config, SHAPE)(0)
+    params, buffers = played.init(jax.random.key(0))
+    reals = jnp.ones((4, *SHAPE))
+    key = jax.random.key(1)
+    _, (_, metrics) = played.discriminator(params, buffers, reals, key)
+    values.append(metrics['regularizer/r1'])
+  np.testing.assert_allclose(values[1], 3 * values[0], rtol=1e-6)
+
+
+def test_no_weight_leaves_a_penalty_out_unless_it_is_traced(config):
+  reals, key = jnp.ones((4, *SHAPE)), jax.random.key(1)
+
+  def metrics(weight):
+    changed = config.copy_and_resolve_references()
+    with changed.ignore_type():
+      changed.regularizers.discriminator.r1.weight = weight
+    played = games.objective(changed, SHAPE)(0)
+    params, buffers = played.init(jax.random.key(0))
+    return played.discriminator(params, buffers, reals, key)[1][1]
+
+  assert 'regularizer/r1' not in metrics(0.0)
+  weights = jnp.array([0.0, 1.0, 2.0])
+  penalties = jax.vmap(metrics)(weights)['regularizer/r1']
+  np.testing.assert_allclose(penalties, weights * penalties[1], rtol=1e-6)
+  assert penalties[1] > 0
+
+
+def test_a_population_of_rates_and_smoothings_can_be_mapped(config):
+  """Traced numbers give what the same numbers give by themselves."""
+  batch = jnp.ones((4, *SHAPE))
+
+  def trained(rate, smoothing):
+    changed = config.copy_and_resolve_references()
+    with changed.ignore_type():
+      changed.optimizers.discriminator.learning_rate = rate
+      changed.label_smoothing = smoothing
+      changed.skip_below = smoothing - 1
+    [phase] = runs.phases(changed, SHAPE)
+    state, metrics = phase.step(runs.start(changed, SHAPE)(), batch)
+    return state.params, metrics
+
+  rates, smoothings = jnp.array([1e-3, 1e-2]), jnp.array([0.0, 0.2])
+  together = jax.jit(jax.vmap(trained))(rates, smoothings)
+  for number in range(2):
+    alone = trained(float(rates[number]), float(smoothings[number]))
+    jax.tree.map(
+      lambda many, one, number=number: np.testing.assert_allclose(
+        many[number], one, rtol=1e-4, atol=1e-5
+      ),
+      together,
+      alone,
+    )
+
+
+@pytest.mark.parametrize('name', games._optimizers)
+def test_every_optimizer_takes_the_rate_of_its_player(name, config):
+  for player in config.optimizers.values():
+    player.name = name
+  config.optimizers.generator.learning_rate = 0.0
+  before = runs.start(config, SHAPE)()
+  after, _ = stepped(config)
+  for player, moves in ('generator', False), ('discriminator', True):
+    pair = (getattr(state.params, player) for state in (before, after))
+    moved = jax.tree.map(lambda a, b: bool((a != b).any()), *pair)
+    assert any(jax.tree.leaves(moved)) is moves
+
+
+@pytest.mark.parametrize('name', games._rules)
+def test_every_rule_makes_a_step(name, config):
+  config.rule = name
+  state, metrics = stepped(config)
+  assert state.step == 1
+  assert {'gradient/generator', 'gradient/discriminator'} <= set(metrics)
+  config.critic_steps = 2
+  if name == 'alternating':
+    stepped(config)
+  else:
+    with pytest.raises(ValueError, match=f"rule '{name}' .* critic_steps .2."):
+      stepped(config)
+    config.critic_steps, config.skip_below = 1, 0.3
+    with pytest.raises(ValueError, match=r'skip_below \(0.3\)'):
+      stepped(config)
+
+
+def test_spectral_normalisation_is_each_player_s_own(config):
+  config.spectral.discriminator = True
+  state, _ = stepped(config)
+  assert 'spectral' in state.buffers.discriminator['network']
+  assert 'spectral' not in state.buffers.generator['network']
+
+
+@pytest.mark.parametrize('module', [dcgan, dense], ids=['dcgan', 'dense'])
+def test_bfloat16_computes_and_float32_is_kept(module, tiny):
+  config = tiny(module.get_config(), {'dtype': 'bfloat16', 'batch_size': 4})
+  [phase] = runs.phases(config, (16, 16, 1))
+  start = runs.start(config, (16, 16, 1))
+  batch = jnp.zeros((4, 16, 16, 1))
+  jaxpr, (state, metrics) = jax.make_jaxpr(phase.step, return_shape=True)(
+    jax.eval_shape(start), batch
+  )
+  assert 'bf16[' in str(jaxpr)
+  for leaf in jax.tree.leaves((state.params, state.opt_state, metrics)):
+    assert leaf.dtype in (jnp.float32, jnp.int32)
+
+
+def test_bfloat16_makes_a_step(config):
+  exact, _ = stepped(config)
+  config.dtype = 'bfloat16'
+  coarse, _ = stepped(config)
+  jax.tree.map(
+    lambda one, other: np.testing.assert_allclose(one, other, atol=1e-2),
+    coarse.params,
+    exact.params,
+  )
+
+
+def test_the_number_of_steps_covers_the_images(config):
+  config.images, config.critic_steps = 1001, 5
+  [phase] = runs.phases(config, SHAPE)
+  assert phase.rows == 20
+  assert phase.steps == 51
+
+
+def test_small_data_lie_on_the_device_and_large_on_the_host(
+  config, monkeypatch
+):
+  from ganjax import parallel
+  from ganjax.data import images
+
+  data = images.Dataset(np.zeros((20, *SHAPE), np.uint8), None, 'zeros')
+  mesh, roads = parallel.mesh(1), []
+  for bytes_limit in (4 * data.images.nbytes, 4 * data.images.nbytes - 4):
+    monkeypatch.setattr(runs, '_memory', lambda limit=bytes_limit: limit)
+    road = runs.run(config, data, mesh).road
+    with_feed = road.feed(jax.random.key(0), 0, 4, 2)
+    roads.append(next(with_feed).shape)
+    with_feed.close()
+  assert roads == [(20, *SHAPE), (2, 4, *SHAPE)]
+
+
+@pytest.mark.parametrize('loss', ['relativistic', 'relativistic_average'])
+def test_losses_without_labels_take_no_smoothing(config, loss):
+  config.loss, config.label_smoothing = loss, 0.1
+  with pytest.raises(ValueError, match='label_smoothing is 0.1; set it to 0'):
+    games.objective(config, SHAPE)
+
+
+def test_a_regularizer_of_one_s_own_is_a_name(config, monkeypatch):
+  def drift(critic, real, power):
+    return critic(real) ** power
+
+  monkeypatch.setattr(regularizers, 'drift', drift, raising=False)
+  section = config.regularizers.discriminator
+  section.drift = {'weight': 2.0, 'every': 1, 'power': 2}
+  _, metrics = stepped(config)
+  assert metrics['regularizer/drift'] > 0
+  section.drift.force = 1
+  with pytest.raises(ValueError, match='takes no force; it takes critic, real'):
+    stepped(config)
+  del section.drift
+  section.drif = {'weight': 2.0, 'every': 1}
+  with pytest.raises(ValueError, match="did you mean 'drift'"):
+    stepped(config)

@@ -1,0 +1,300 @@
+"""The sweep: what it writes, shares, goes on with, and refuses."""
+
+import csv
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganjax.sweeps import runner
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+RING = (
+  '--config=configs/mode_collapse.py:ring',
+  '--config.steps=8',
+  '--config.generator.widths=(6,)',
+  '--config.measure.samples=100',
+  '--config.measure.shown=30',
+  '--looks=2',
+  '--seeds=2',
+)
+RATE = 'optimizers.generator.learning_rate'
+GRID = (
+  *RING,
+  '--grid=loss=hinge,minimax',
+  f'--grid={RATE}=1e-4,1e-3',
+  '--way=map',
+)
+DIGITS = (
+  '--config=configs/dcgan.py',
+  '--config.images=32',
+  '--config.batch_size=8',
+  '--config.data.resolution=16',
+  '--config.generator.width=4',
+  '--config.discriminator.width=4',
+  '--samples=60',
+  '--metrics=distance',
+  '--looks=2',
+)
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+  return tmp_path_factory.mktemp('sweep') / 'ring'
+
+
+@pytest.fixture
+def ring(program, folder):
+  """The workdir of a grid of four cells with two seeds, trained once."""
+  if not folder.exists():
+    code, _, err = program('sweep', *GRID, f'--workdir={folder}')
+    assert code == 0, err
+  return folder
+
+
+def measured(folder):
+  """All that was measured, by cell, seed and look; without times."""
+  rows = {}
+  for path in folder.glob('programs/*/evaluation.json'):
+    for row in json.loads(path.read_text())['measures']:
+      row.pop('seconds')
+      rows[row['cell'], row['seed'], row['look']] = row
+  return rows
+
+
+def command(*arguments):
+  return [sys.executable, '-m', 'experiments.sweep', *map(str, arguments)]
+
+
+def test_a_grid_is_measured_at_every_look(ring):
+  rows = measured(ring)
+  assert set(rows) == {
+    (cell, seed, look)
+    for cell in range(4)
+    for seed in range(2)
+    for look in (1, 2)
+  }
+  about = json.loads((ring / 'sweep.json').read_text())
+  assert about['cells'] == [
+    {'loss': loss, RATE: rate}
+    for loss in ('hinge', 'minimax')
+    for rate in (1e-4, 1e-3)
+  ]
+  assert about['overrides'][0] == '--config.steps=8'
+  for (cell, _, look), row in rows.items():
+    assert row['changes'] == about['cells'][cell]
+    assert (row['step'], row['of']) == (4 * look, 2)
+    assert row['images_shown'] == 4 * look * 128
+    assert row['diverged'] is None
+    assert 0 <= row['captured'] <= 8
+    assert np.isfinite(row['loss/generator'])
+    assert Image.open(ring / row['picture']).size == (200, 200)
+  # What only differs in a rate and seeds is one program.
+  assert len({row['program'] for row in rows.values()}) == 2
+  assert not list(ring.glob('programs/*/look-*'))
+  with (ring / 'table.csv').open(newline='') as file:
+    assert len(list(csv.DictReader(file))) == 8
+  assert '</html>' in (ring / 'report.html').read_text()
+
+
+def test_a_member_is_the_run_of_the_laboratory(program, ring, tmp_path):
+  code, _, err = program(
+    'mode_collapse',
+    *RING[:-2],
+    '--config.measure.looks=2',
+    '--config.loss=hinge',
+    f'--config.{RATE}=1e-3',
+    '--config.way=map',
+    '--seeds=2',
+    '--remedies=gan',
+    f'--workdir={tmp_path}',
+  )
+  assert code == 0, err
+  with np.load(tmp_path / 'gan' / 'seeds-000-002.npz') as file:
+    alone = dict(file)
+  for seed in range(2):
+    for look in (1, 2):
+      row = measured(ring)[1, seed, look]
+      assert row['captured'] == alone['captured'][seed, look - 1]
+      np.testing.assert_allclose(
+        row['loss/generator'], alone['loss/generator'][seed, look - 1], 1e-4
+      )
+
+
+def test_what_is_finished_is_not_repeated(program, ring):
+  there = {
+    path: path.stat().st_mtime_ns
+    for path in ring.glob('programs/*/evaluation.json')
+  }
+  code, _, err = program('sweep', *GRID, f'--workdir={ring}')
+  assert code == 0, err
+  assert there == {path: path.stat().st_mtime_ns for path in there}
+
+
+def test_another_sweep_in_the_same_folder_is_refused(program, ring):
+  code, _, err = program('sweep', *GRID, '--seeds=3', f'--workdir={ring}')
+  assert code == 1
+  assert 'holds another sweep' in err
+  assert 'What differs: seeds.' in err
+
+
+@pytest.mark.slow
+def test_killed_twice_it_ends_with_the_same_table(ring, tmp_path):
+  place = tmp_path / 'killed'
+  for look in (1, 2):
+    child = subprocess.Popen(
+      command(*GRID, f'--workdir={place}'), cwd=ROOT, stderr=subprocess.DEVNULL
+    )
+    until = time.monotonic() + 300
+    # In the midst of the second look, and of the second program.
+    while len(measured(place)) < 4 * look and time.monotonic() < until:
+      time.sleep(0.05)
+    child.send_signal(signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
+    assert len(measured(place)) < 16
+  done = subprocess.run(
+    command(*GRID, f'--workdir={place}'),
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+  )
+  assert done.returncode == 0, done.stderr
+  assert measured(place) == measured(ring)
+
+
+@pytest.mark.slow
+def test_processes_side_by_side_measure_the_same(ring, tmp_path):
+  place = tmp_path / 'two'
+  done = subprocess.run(
+    command(*GRID, '--processes=2', f'--workdir={place}'),
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+  )
+  assert done.returncode == 0, done.stderr
+  assert measured(place) == measured(ring)
+  assert (place / 'report.html').exists()
+
+
+def test_a_program_is_taken_by_one_process_at_a_time(tmp_path):
+  with runner.taken(tmp_path) as first, runner.taken(tmp_path) as second:
+    assert first
+    assert not second
+  with runner.taken(tmp_path) as third:
+    assert third
+
+
+def test_a_dry_run_says_the_plan_and_writes_nothing(program, tmp_path):
+  code, out, err = program(
+    'sweep', *GRID, '--dry_run', f'--workdir={tmp_path / "none"}'
+  )
+  assert code == 0, err
+  assert '2 programs x 4 members, 8 runs of 4 cells, 2 looks each' in out + err
+  assert 'about' in out + err
+  assert not (tmp_path / 'none').exists()
+
+
+def test_a_run_that_diverges_is_recorded_and_others_go_on(program, tmp_path):
+  code, _, err = program(
+    'sweep',
+    *RING,
+    '--seeds=1',
+    f'--grid={RATE}+optimizers.discriminator.learning_rate=1e-3,1e30',
+    f'--workdir={tmp_path}',
+  )
+  assert code == 0, err
+  rows = measured(tmp_path)
+  sound, broken = rows[0, 0, 2], rows[1, 0, 2]
+  assert sound['diverged'] is None
+  assert 0 < broken['diverged'] < 8
+  assert broken['captured'] is broken['quality'] is broken['picture'] is None
+
+
+def test_images_are_measured_beside_the_reals(program, tmp_path):
+  code, _, err = program(
+    'sweep',
+    *DIGITS,
+    '--seeds=2',
+    '--grid=regularizers.discriminator.r1.weight=0,1',
+    f'--workdir={tmp_path}',
+  )
+  assert code == 0, err
+  rows = measured(tmp_path)
+  assert len(rows) == 8
+  for (_, _, look), row in rows.items():
+    assert (row['step'], row['images_shown']) == (2 * look, 16 * look)
+    assert row['distance'] > 0
+    assert row['number'] == 60
+    assert row['settings']['weights'] == 'ema, last'
+    assert row['settings']['data'] == 'digits/train 16x16x1, 1500 images'
+  # A penalty of weight 0 is left out, so that there are two games.
+  assert len({row['program'] for row in rows.values()}) == 2
+
+
+def test_a_search_asks_for_populations_and_says_the_best(program, tmp_path):
+  code, out, err = program(
+    'sweep',
+    *RING,
+    '--seeds=1',
+    f'--search={RATE}=log:1e-4..1e-2',
+    '--trials=3',
+    '--population=2',
+    '--pruner=none',
+    '--objective=loss/discriminator',
+    f'--workdir={tmp_path}',
+  )
+  assert code == 0, err
+  rows = measured(tmp_path)
+  assert {cell for cell, _, look in rows if look == 2} == {0, 1, 2}
+  last = {cell: row for (cell, _, look), row in rows.items() if look == 2}
+  best = min(last, key=lambda cell: last[cell]['loss/discriminator'])
+  assert f'The best is trial {best}: loss/discriminator' in out + err
+  for row in rows.values():
+    assert 1e-4 <= row['changes'][RATE] <= 1e-2
+  # The same command finds all of it done.
+  assert (tmp_path / 'study.db').exists()
+
+
+@pytest.mark.parametrize(
+  ('flags', 'code', 'words'),
+  [
+    (['--grid=los=hinge'], 1, "no field 'los'; did you mean loss?"),
+    (['--grid=loss='], 1, 'lacks a value'),
+    (['--grid=loss=hinge', '--grid=loss=minimax'], 1, 'given twice'),
+    (['--grid=loss=hinge', '--search=loss=a|b'], 1, 'given twice'),
+    (['--grid=loss=hunge'], 1, "no loss 'hunge'; did you mean 'hinge'?"),
+    (['--grid=loss=hinge,hinge'], 1, 'once is enough'),
+    (['--grid=batch_size=1.5'], 1, 'batch_size is a whole number'),
+    ([f'--search={RATE}=log:0..1'], 1, 'begins above 0'),
+    ([f'--search={RATE}=2..1'], 1, 'the range is empty'),
+    (['--objective=fid'], 1, "No run records 'fid'"),
+    (['--seeds=0'], 2, 'seeds'),
+    (['--looks=9'], 1, '9 looks were asked for at a run of 8 steps'),
+    (
+      [f'--search={RATE}=0.1..1', '--storage=sqlite:////none/x.db'],
+      1,
+      'The storage sqlite:////none/x.db cannot be used',
+    ),
+  ],
+)
+def test_what_is_wrong_is_one_sentence(program, tmp_path, flags, code, words):
+  ended, _, err = program('sweep', *RING, *flags, f'--workdir={tmp_path}/a')
+  assert ended == code
+  assert words in err
+  assert 'Traceback' not in err
+  assert not list(tmp_path.glob('a/programs'))
+
+
+def test_without_a_sweep_there_is_nothing_to_report(program, tmp_path):
+  code, _, err = program('sweep', '--report', f'--workdir={tmp_path}')
+  assert code == 1
+  assert 'no sweep was started there' in err
+  assert os.listdir(tmp_path) == []

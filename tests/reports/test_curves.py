@@ -1,0 +1,218 @@
+"""Curves of measures against images shown: the figure, and its program."""
+
+import json
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from PIL import Image
+
+from ganjax.evaluation import results, titles
+from ganjax.reports.figures import curves, drawing
+
+MOMENTS = np.array([1000, 2000, 4000])
+VALUES = np.array([[9.0, 5, 1], [7, 3, 2]])
+
+
+def test_a_line_is_the_mean_and_a_band_the_deviation_of_the_seeds():
+  figure = curves.against_images(
+    {'': {'msg': (MOMENTS, VALUES), 'alone': (MOMENTS, VALUES[:1])}}, 'FID'
+  )
+  [axes] = figure.axes
+  msg, alone = axes.lines
+  np.testing.assert_array_equal(msg.get_xdata(), MOMENTS)
+  np.testing.assert_allclose(msg.get_ydata(), [8, 4, 1.5])
+  np.testing.assert_allclose(alone.get_ydata(), [9, 5, 1])
+  assert msg.get_marker() == 'o'
+  # One seed has no deviation, so there is one band.
+  [band] = axes.collections
+  std = np.sqrt([2, 2, 0.5])
+  edge = band.get_paths()[0].vertices
+  for moment, middle, half in zip(MOMENTS, [8, 4, 1.5], std, strict=True):
+    found = np.unique(edge[edge[:, 0] == moment, 1])
+    np.testing.assert_allclose(found, [middle - half, middle + half])
+  assert axes.get_ylim()[0] == 0
+  assert figure.get_supylabel() == 'FID'
+  assert figure.get_supxlabel() == 'images shown'
+
+
+def test_each_resolution_has_a_panel_and_each_group_its_colour():
+  groups = {'msg': (MOMENTS, VALUES), 'progressive': (MOMENTS, VALUES / 2)}
+  figure = curves.against_images(
+    {'16 pixels': groups, '32 pixels': {'progressive': groups['progressive']}},
+    'change',
+    references={'32 pixels': 2.5},
+    scale='log',
+    caption='features: those of a network',
+  )
+  first, second = figure.axes
+  assert (first.get_title(), second.get_title()) == ('16 pixels', '32 pixels')
+  colours = [to_rgb(colour) for colour in drawing.COLOURS[:2]]
+  assert [to_rgb(line.get_color()) for line in first.lines] == colours
+  line, reference = second.lines
+  assert to_rgb(line.get_color()) == colours[1]
+  assert set(reference.get_ydata()) == {2.5}
+  assert {axes.get_yscale() for axes in figure.axes} == {'log'}
+  [legend] = figure.legends
+  words = [text.get_text() for text in legend.get_texts()]
+  assert words == ['msg', 'progressive', 'held-out reals']
+  assert 'features: those of a network' in [
+    text.get_text() for text in figure.texts
+  ]
+
+
+def test_what_cannot_be_drawn_is_refused():
+  with pytest.raises(ValueError, match=r"'msg'.*\(2, 3\) for 2 moments"):
+    curves.against_images({'': {'msg': (MOMENTS[:2], VALUES)}}, 'FID')
+  many = {str(n): (MOMENTS, VALUES) for n in range(7)}
+  with pytest.raises(ValueError, match='There are 7 groups'):
+    curves.against_images({'': many}, 'FID')
+
+
+HOW = {'fid': {'reals': 90, 'images': 50}, 'change': {'latents': 36}}
+
+
+def write(folder, values, features='a network', **how):
+  """A workdir with what `evaluate` writes: from images shown to a FID."""
+  rows = [
+    {
+      'subject': 'samples (ema)',
+      'images_shown': shown,
+      'settings': {'features': features, 'seed': 0},
+      'how': HOW | how,
+      'fid': value,
+      'change': {'8': value / 10, '16': value / 100},
+      'change_since': max((own for own in values if own < shown), default=0),
+    }
+    for shown, value in values.items()
+  ]
+  held_out = {'subject': 'reals, test', 'fid': 0.5}
+  rows.append({**rows[0], **held_out, 'images_shown': None})
+  folder.mkdir()
+  (folder / 'evaluation.json').write_text(json.dumps({'measures': rows}))
+  return folder
+
+
+@pytest.fixture
+def runs(tmp_path):
+  write(tmp_path / 'msg-0', {1000: 30.0, 2000: 20.0, 2500: 1.0})
+  # In any order, for moments are measured in any.
+  write(tmp_path / 'msg-1', {2000: 24.0, 1000: 32.0})
+  write(tmp_path / 'pg-0', {1000: 50.0})
+  return tmp_path
+
+
+def test_groups_become_a_figure_and_a_table(program, runs):
+  code, out, err = program(
+    'curve',
+    f'--group=msg={runs}/msg-*',
+    f'--group=progressive={runs}/pg-0',
+    f'--output={runs}/new/curve',
+  )
+  assert code == 0, err
+  folder = runs / 'new' / 'curve' / 'fid'
+  table = json.loads((folder / 'table.json').read_text())
+  found = {
+    row['label']: (row['summary']['']['mean'], row['summary']['']['std'])
+    for row in table['rows']
+  }
+  # Of 2,500 images one run only was measured.
+  assert found == {
+    'msg, 1,000 images': (31, pytest.approx(2**0.5)),
+    'msg, 2,000 images': (22, pytest.approx(8**0.5)),
+    'progressive, 1,000 images': (50, None),
+  }
+  assert 'msg: 1 moments that not all runs have' in out + err
+  assert 'features: a network; seed: 0; reals: 90; images: 50.' in out
+  assert 'a network' in (folder / 'table.md').read_text()
+  with Image.open(folder / 'curve.png') as picture:
+    assert min(picture.size) > 300
+
+
+def test_a_measure_of_several_resolutions_has_a_column_for_each(program, runs):
+  code, _, err = program(
+    'curve',
+    f'--group=msg={runs}/msg-0,{runs}/msg-1',
+    '--metric=change',
+    '--scale=log',
+    f'--output={runs}/curve',
+  )
+  assert code == 0, err
+  table = json.loads((runs / 'curve' / 'change' / 'table.json').read_text())
+  values = table['rows'][0]['values']
+  assert values == {'8 pixels': [3, 3.2], '16 pixels': [0.3, 0.32]}
+  assert (runs / 'curve' / 'change' / 'curve.pdf').exists()
+
+
+def test_changes_since_different_moments_are_not_compared(program, runs):
+  write(runs / 'stopped', {1000: 4.0, 1500: 3.0, 2000: 2.0, 3000: 1.0})
+  write(runs / 'whole', {1000: 5.0, 2000: 4.0, 3000: 3.0})
+  code, _, err = program(
+    'curve',
+    f'--group=msg={runs}/stopped,{runs}/whole',
+    '--metric=change',
+    f'--output={runs}/curve',
+  )
+  assert code == 0, err
+  table = json.loads((runs / 'curve' / 'change' / 'table.json').read_text())
+  assert [row['label'] for row in table['rows']] == [
+    *('msg, 1,000 images', 'msg, 3,000 images')
+  ]
+
+
+def test_runs_that_were_not_measured_are_named_with_the_command(program, runs):
+  code, _, err = program(
+    'curve', f'--group=msg={runs}/msg-0,{runs}/gone', f'--output={runs}/curve'
+  )
+  assert code == 1
+  assert f'{runs}/gone: no fid of ema samples' in err
+  assert f'evaluate --workdir {runs}/gone --checkpoints all' in err
+  assert 'Traceback' not in err
+
+
+def test_runs_measured_in_different_ways_are_not_compared(program, runs):
+  write(runs / 'other', {1000: 3.0}, features='another network')
+  write(runs / 'fewer', {1000: 3.0}, fid={'reals': 90, 'images': 40})
+  for name, words in (
+    ('other', 'features: a network there, another network here'),
+    ('fewer', 'images: 50 there, 40 here'),
+  ):
+    code, _, err = program(
+      'curve', f'--group=a={runs}/pg-0,{runs}/{name}', f'--output={runs}/curve'
+    )
+    assert code == 1
+    assert words in err
+
+
+def test_groups_need_a_name_and_moments_in_common(program, runs):
+  code, _, err = program('curve', '--group=runs/msg', f'--output={runs}/curve')
+  assert code == 1
+  assert "--group is 'runs/msg'" in err
+  write(runs / 'late', {9000: 3.0})
+  code, _, err = program(
+    'curve', f'--group=a={runs}/pg-0,{runs}/late', f'--output={runs}/curve'
+  )
+  assert code == 1
+  assert "'a' have no moment in common" in err
+
+
+def test_only_a_fid_on_inception_is_called_plain_fid():
+  own = 'classifier-128 (digits)'
+  assert titles.title('fid', 'Inception-v3 (sha 6726825d)') == 'FID'
+  assert titles.title('fid', 'other Inception-v3 (sha 1)') == 'FID (features)'
+  assert titles.title('fid', own) == 'FID (features)'
+  assert titles.title('fid') == 'FID (features)'
+  assert titles.title('swd', own) == 'SWD x 1000'
+  assert titles.title('images_shown', own) == 'images shown'
+  rows = [
+    {'subject': 'samples', 'swd': 2.0, 'swd_levels': {'16': 1.0, '32': 3.0}}
+    | {'fid': 1.0, 'how': {}, 'settings': {'features': own}}
+  ]
+  head, line, *_ = results.text(rows, ['swd', 'fid']).splitlines()
+  assert [part.strip() for part in head.split('|')] == [
+    *('subject', 'SWD x 1000', 'SWD x 1000 16', 'SWD x 1000 32'),
+    'FID (features)',
+  ]
+  assert [part.strip() for part in line.split('|')] == [
+    *('samples', '2.0000', '1.0000', '3.0000', '1.0000')
+  ]

@@ -1,0 +1,551 @@
+"""The laboratory: its remedies move, and its problems are counted rightly."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from configs import mode_collapse
+from ganjax.config import games
+from ganjax.data import stacked_mnist
+from ganjax.evaluation import classifier
+from ganjax.sweeps import mode_task
+from ganjax.training import population
+
+KEY = jax.random.key(0)
+RING = mode_collapse.get_config('ring')
+TOYS = tuple(
+  name
+  for name in mode_collapse.PROTOCOLS
+  if not name.startswith(('stacked', 'dirac'))
+)
+STACKED = tuple(
+  name for name in mode_collapse.PROTOCOLS if name.startswith('stacked')
+)
+# Of data that differ in their range, their digits or their side.
+STACKS = (
+  'stacked_mnist_unrolled_quarter',
+  'stacked_mnist_pacgan',
+  'stacked_mnist_r3gan',
+)
+# Remedies that make steps; of the others, which take long, the shapes are seen.
+STEPPED = (
+  'gan',
+  'pac2',
+  'feature_matching',
+  'instance_noise',
+  'top_k',
+  'rpgan_r1_r2',
+  'wgan_clip',
+  'spectral',
+  'critic_steps',
+  'skipping',
+  'extragradient',
+  'optimistic',
+  'lookahead',
+  'ema',
+)
+
+
+def ring(remedy='gan', **changes):
+  """The remedied config of `ring`, tiny; changes are of dotted fields."""
+  config = mode_task.remedied(RING, remedy)
+  config.generator.widths, config.prior.size = (6,), 3
+  config.batch_size, config.measure.samples = 12, 20
+  config.discriminator.statistics.kernels = 2
+  config.update_from_flattened_dict(changes)
+  return config
+
+
+def training(config):
+  """The training of a config, on the problem that is its own."""
+  return mode_task.training(config, mode_task.problem(config))
+
+
+def marked(name, *others, slow):
+  return pytest.param(*others, name, marks=pytest.mark.slow if slow else ())
+
+
+def remedies(protocols):
+  """Pairs of a protocol and a remedy; slow where they are like earlier ones."""
+  pairs, lists = [], []
+  for protocol in protocols:
+    own = mode_collapse.get_config(protocol).remedies
+    for number, name in enumerate(own):
+      stepped = protocol == 'ring' and name in STEPPED
+      again = number > 0 and (own in lists or protocol in STACKED)
+      pairs.append(marked(name, protocol, slow=stepped or again))
+    lists.append(own)
+  return pairs
+
+
+def assert_shapes(config, problem):
+  """A step keeps the state's shapes, and a look shows what is asked."""
+  run = mode_task.training(config, problem)
+  state = jax.eval_shape(run.init, KEY, (), problem.data)
+  after, metrics = jax.eval_shape(run.step, state, (), problem.data)
+  assert after == state
+  assert all(value.shape == () for value in metrics.values())
+  look = jax.eval_shape(run.look, after, (), problem.data)
+  assert look['modes'].occupancy.shape == (problem.modes,)
+  assert look['samples'].shape == (config.measure.shown, *problem.shape)
+
+
+# Remedies and protocols.
+
+
+@pytest.mark.parametrize(
+  'name',
+  [marked(name, slow=name not in STEPPED) for name in RING.remedies],
+)
+def test_every_remedy_makes_two_finite_steps(name):
+  run = training(ring(name))
+  state = start = run.init(KEY, (), ())
+  for _ in range(2):
+    state, metrics = run.step(state, (), ())
+    assert np.isfinite(list(metrics.values())).all(), metrics
+  assert state['run'].step == 2
+  for before, after in zip(
+    jax.tree.leaves(start['run'].params.generator),
+    jax.tree.leaves(state['run'].params.generator),
+    strict=True,
+  ):
+    assert np.isfinite(after).all()
+    assert (before != after).any()
+
+
+def test_there_are_as_many_different_remedies_as_names():
+  configs = [mode_task.remedied(RING, name).to_json() for name in RING.remedies]
+  assert len(set(configs)) == len(configs) == 32
+
+
+@pytest.mark.parametrize('name', mode_collapse.PROTOCOLS)
+def test_every_protocol_has_the_remedies_that_it_has_values_for(name):
+  config = mode_collapse.get_config(name)
+  assert config.is_locked
+  assert config.protocol == name
+  if name == 'dirac':
+    return
+  assert set(config.published) <= set(config.remedies)
+  for remedy in config.remedies:
+    own = mode_task.remedied(config, remedy)
+    assert own.is_locked
+    # Looks divide a run, and the samples are no fewer than those shown.
+    assert not own.steps % own.measure.looks
+    assert own.measure.shown <= own.measure.samples
+    assert not own.batch_size % own.pack
+
+
+@pytest.mark.parametrize(('name', 'remedy'), remedies(TOYS))
+def test_points_keep_the_shapes_of_their_state(name, remedy):
+  config = mode_task.remedied(mode_collapse.get_config(name), remedy)
+  assert_shapes(config, mode_task.problem(config))
+
+
+def test_an_unknown_remedy_is_answered_by_the_nearest():
+  with pytest.raises(
+    ValueError, match="no remedy 'pack2'; did you mean 'pac2'. choose"
+  ):
+    mode_task.remedied(RING, 'pack2')
+
+
+def test_an_unknown_protocol_is_answered_by_all():
+  with pytest.raises(
+    ValueError, match="no protocol 'circle'; choose from ring"
+  ):
+    mode_collapse.get_config('circle')
+
+
+@pytest.mark.parametrize(
+  ('protocol', 'remedy', 'generator', 'discriminator'),
+  [
+    ('pacgan_ring', 'gan', 484_802, 405_201),
+    ('pacgan_ring', 'pac2', 484_802, 407_201),
+    ('pacgan_ring', 'pac3', 484_802, 409_201),
+    ('pacgan_grid', 'pac4', 484_802, 411_201),
+    # Layers of 256, 128, 128 and 2; of 2, 128 and 1.
+    ('unrolled_ring', 'gan', 32_896 + 16_512 + 258, 384 + 129),
+    ('unrolled_ring', 'pac4', 32_896 + 16_512 + 258, 384 + 129 + 6 * 128),
+    # Of 2, 512, 512, 512 and 2; and 1.
+    ('wgan_gp_toys', 'wgan_gp', 527_874, 527_361),
+  ],
+)
+def test_players_have_the_published_numbers_of_parameters(
+  protocol, remedy, generator, discriminator
+):
+  config = mode_task.remedied(mode_collapse.get_config(protocol), remedy)
+  params, _ = jax.eval_shape(games.objective(config, (2,))(0).init, KEY)
+  counts = [
+    sum(leaf.size for leaf in jax.tree.leaves(player)) for player in params
+  ]
+  assert counts == [generator, discriminator]
+
+
+# What changes with the step, and what is traced.
+
+
+def test_noise_and_top_k_go_where_the_config_says(monkeypatch):
+  found = {'std': [], 'share': []}
+
+  def recorded(name):
+    return lambda of, value: found[name].append(float(value)) or of
+
+  monkeypatch.setattr(games.remedies, 'instance_noise', recorded('std'))
+  monkeypatch.setattr(games.losses, 'top_k', recorded('share'))
+  changes = {
+    'instance_noise.std': 0.4,
+    'instance_noise.steps': 100,
+    'top_k.share': 0.5,
+    'top_k.steps': 200,
+  }
+  at = games.objective(ring(**changes), (2,))
+  for step in 0, 50, 100, 200, 1000:
+    at(step)
+  np.testing.assert_allclose(found['std'], [0.4, 0.2, 0, 0, 0])
+  np.testing.assert_allclose(found['share'], [1, 0.875, 0.75, 0.5, 0.5])
+  # Over no steps, they are there from the first on.
+  at = games.objective(
+    ring(**changes | {'instance_noise.steps': 0, 'top_k.steps': 0}), (2,)
+  )
+  at(0), at(1000)
+  assert (found['std'][-2:], found['share'][-2:]) == ([0.4] * 2, [0.5] * 2)
+
+
+def test_traced_numbers_are_the_same_numbers_in_the_config():
+  fields = ('optimizers.generator.learning_rate', 'label_smoothing')
+  values = np.float32([[1e-3, 0.1], [1e-2, 0.3]])
+  short = {'steps': 2, 'measure.looks': 2}
+  run = population.whole(training(ring(**short)))
+  numbers = dict(zip(fields, values.T, strict=True))
+  together = jax.jit(jax.vmap(run, (None, 0)))(KEY, numbers)
+  for member, row in enumerate(values):
+    own = dict(zip(fields, map(float, row), strict=True))
+    alone = training(ring(**short, **own))
+    state = alone.init(KEY, (), ())
+    for look in range(2):
+      state, metrics = alone.step(state, (), ())
+      record = alone.look(state, (), ())
+      jax.tree.map(
+        lambda many, one, at=(member, look): np.testing.assert_allclose(
+          many[at], one, rtol=1e-3, atol=1e-4
+        ),
+        together[1],
+        (record, metrics),
+      )
+  assert np.ptp(together[1][0]['samples'][:, -1, 0]) > 0
+
+
+def test_every_look_takes_the_same_latents_of_the_asked_weights():
+  run = training(ring(**{'measure.samples': 5, 'measure.shown': 3}))
+  averaged = training(ring('ema', **{'measure.samples': 5}))
+  state = run.init(KEY, (), ())
+  first = run.look(state, (), ())['samples']
+  assert first.shape == (3, 2)
+  np.testing.assert_array_equal(run.look(state, (), ())['samples'], first)
+  moved = state['run'].replace(
+    ema_params=jax.tree.map(jnp.zeros_like, state['run'].ema_params)
+  )
+  state = state | {'run': moved}
+  np.testing.assert_array_equal(run.look(state, (), ())['samples'], first)
+  assert not averaged.look(state, (), ())['samples'].any()
+
+
+def test_samples_in_parts_are_the_samples():
+  whole = training(ring(**{'measure.samples': 20, 'measure.shown': 20}))
+  parts = training(
+    ring(**{'measure.samples': 20, 'measure.shown': 20, 'measure.batch': 12})
+  )
+  state = whole.init(KEY, (), ())
+  np.testing.assert_allclose(
+    parts.look(state, (), ())['samples'],
+    whole.look(state, (), ())['samples'],
+    rtol=1e-5,
+    atol=1e-6,
+  )
+
+
+# Points in the plane.
+
+
+def pooled(remedy):
+  return ring(remedy, **{'data.pool': 60})
+
+
+@pytest.mark.parametrize(('remedy', 'pack'), [('gan', 1), ('pac3', 3)])
+def test_packs_are_rows_of_a_pool_that_stays(remedy, pack):
+  # One problem serves all remedies: what they pack is told by their own config.
+  problem = mode_task.problem(pooled('gan'))
+  run = mode_task.training(pooled(remedy), problem)
+  shape = jax.eval_shape(run.init, KEY, (), ())['tables'].shape
+  assert shape == (60, pack, 2)
+  rows = np.asarray(problem.tables(KEY, (), pack))
+  # Rows are drawn with replacement from no more points than there are.
+  points = np.unique(rows.reshape(-1, 2), axis=0)
+  assert len(points) < min(60, 60 * pack)
+
+  def epoch(number):
+    size = 60 * pack
+    return np.reshape(
+      problem.batch(rows, KEY, size * number, size, ()), (60, pack, 2)
+    )
+
+  def ordered(packs):
+    flat = packs.reshape(60, -1)
+    return flat[np.lexsort(flat.T)]
+
+  first, second = epoch(0), epoch(1)
+  np.testing.assert_array_equal(ordered(first), ordered(rows))
+  np.testing.assert_array_equal(ordered(second), ordered(rows))
+  assert (first != second).any()
+
+
+def test_a_pool_is_the_same_at_each_step_and_of_each_run_its_own():
+  run = training(pooled('gan'))
+  state, other = (run.init(key, (), ()) for key in (KEY, jax.random.key(1)))
+  after, _ = run.step(state, (), ())
+  np.testing.assert_array_equal(after['tables'], state['tables'])
+  assert not np.isin(other['tables'], state['tables']).any()
+
+
+def test_without_a_pool_points_are_new_at_each_position():
+  fresh = mode_task.problem(ring())
+  assert fresh.tables(KEY, ()) == ()
+  batches = [fresh.batch((), KEY, first, 12, ()) for first in (0, 12, 12)]
+  assert not np.isin(batches[0], batches[1]).any()
+  np.testing.assert_array_equal(batches[1], batches[2])
+
+
+@pytest.mark.parametrize('name', TOYS)
+def test_true_samples_are_good_and_capture_every_mode(name):
+  config = mode_collapse.get_config(name)
+  config.data.pool = 0  # Of the pool itself, each point is a draw.
+  problem = mode_task.problem(config)
+  number = 20 * config.measure.samples
+  found = problem.count(problem.batch((), KEY, 0, number, ()), ())
+  assert found.captured == problem.modes
+  assert found.occupancy.sum() == number
+  ceiling = 1 - np.exp(-4.5)
+  if 'spiral' in name:
+    # The way to the nearest of the stretches' middles is no more than that to
+    # the point's own; along the roll, it is at most half a stretch.
+    assert 0.97 < found.quality < 1
+    return
+  np.testing.assert_allclose(found.quality, ceiling, atol=0.003)
+  # 2 N KL is a chi-squared variable of K - 1 degrees of freedom.
+  counted = float(found.quality) * number
+  tail = stats.chi2(problem.modes - 1).sf(2 * counted * found.divergence)
+  assert 1e-3 < tail < 1 - 1e-3
+
+
+def test_a_swiss_roll_shows_all_its_stretches_to_2500_samples():
+  config = mode_collapse.get_config('spiral')
+  problem = mode_task.problem(config)
+  assert problem.modes == 200
+  found = problem.count(problem.batch((), KEY, 0, 2500, ()), ())
+  # Each is missed by exp(-2500 / 200).
+  assert found.captured == 200
+  floor = mode_task.floor(config, problem)
+  assert abs(found.divergence - floor) < 5 * np.sqrt(199 / 2) / 2500
+
+
+@pytest.mark.parametrize(
+  ('changes', 'counted'),
+  [
+    ({}, 2500 * (1 - np.exp(-4.5))),
+    ({'measure.within': 2.0}, 2500 * (1 - np.exp(-2))),
+    ({'measure.all_counted': True}, 2500),
+  ],
+)
+def test_the_floor_is_that_of_what_is_counted(changes, counted):
+  config = ring(**{'measure.samples': 2500} | changes)
+  floor = mode_task.floor(config, mode_task.problem(config))
+  np.testing.assert_allclose(floor, 7 / 2 / counted, rtol=1e-5)
+
+
+def test_rules_of_counting_are_the_config_s():
+  def count(**changes):
+    config = ring(**{f'measure.{k}': v for k, v in changes.items()})
+    # Of std .02: at 0, 3 and 4 deviations of the first mode, on the second.
+    samples = jnp.array([[1.0, 0], [1.0, 0.06], [1.08, 0], [0.5**0.5] * 2])
+    return mode_task.problem(config).count(samples, ())
+
+  plain = count(within=3.5)
+  assert (plain.captured, plain.quality) == (2, 0.75)
+  assert count(within=3.5, minimum=2).captured == 1
+  # Of 2 and 1 samples; of 3 and 1, one added to each of the 8 modes.
+  np.testing.assert_allclose(
+    plain.divergence, np.log(8) - stats.entropy([2, 1]), rtol=1e-5
+  )
+  np.testing.assert_allclose(
+    count(within=3.5, all_counted=True, smoothing=1.0).divergence,
+    np.log(8) - stats.entropy([4, 2, 1, 1, 1, 1, 1, 1]),
+    rtol=1e-5,
+  )
+  # In binary numbers, .0625 and 2^-6 make exactly 4.
+  std, edge = {'data.std': 2.0**-6}, jnp.array([[1.0, 0.0625]])
+  for closer, quality in ('less', 0), ('less_equal', 1):
+    changes = {'measure.within': 4.0, 'measure.closer': closer}
+    problem = mode_task.problem(ring(**std | changes))
+    assert problem.count(edge, ()).quality == quality
+  with pytest.raises(ValueError, match="no comparison 'under'"):
+    mode_task.problem(ring(**{'measure.closer': 'under'}))
+
+
+def test_any_mixture_is_a_problem():
+  config = RING.copy_and_resolve_references()
+  with config.unlocked():
+    config.data = {
+      'name': 'mixture',
+      'centres': ((0.0, 0.0), (5.0, 0.0), (0.0, 5.0)),
+      'std': 0.1,
+      'pool': 0,
+    }
+  problem = mode_task.problem(config)
+  found = problem.count(problem.batch((), KEY, 0, 300, ()), ())
+  assert problem.modes == found.captured == 3
+
+
+# Stacked MNIST, of flat digits: digit k is as bright as k / 9.
+
+SPLITS = {
+  'train': np.r_[np.arange(10), 0, 0],
+  'test': np.arange(10),
+  'train+test': np.r_[np.arange(10), 0, 0, np.arange(10)],
+}
+
+
+@pytest.fixture
+def flat(monkeypatch):
+  """MNIST of flat digits, and a classifier that measures their brightness."""
+
+  def digits(directory, split, cache):
+    labels = SPLITS[split]
+    bright = (labels * 255 / 9).round().astype(np.uint8)
+    return np.broadcast_to(bright[:, None, None], (len(labels), 28, 28)), labels
+
+  def trained_for(images, labels, test, **about):
+    assert images.shape == (12, 28, 28, 1)
+    assert test[0] == 'mnist/test'
+    assert test[1].shape == (10, 28, 28, 1)
+    return classifier.Trained('flat', jnp.arange(10) * 2 / 9 - 1)
+
+  def by_channel(params, images):
+    assert images.shape[1:] == (28, 28, 3)
+    return -jnp.square(images.mean((1, 2))[..., None] - params)
+
+  monkeypatch.setattr(stacked_mnist, 'digits', digits)
+  monkeypatch.setattr(classifier, 'trained_for', trained_for)
+  monkeypatch.setattr(classifier, 'by_channel', by_channel)
+
+
+def shown(config, rows):
+  """Images of the rows `[N, 3]` of digits, in the protocol's range."""
+  border = ((0, 0), *2 * ((config.data.side // 2 - 14,) * 2,), (0, 0))
+  images = np.ones((1, 28, 28, 1)) * rows[:, None, None] / 9
+  images = np.pad(images, border)
+  return np.float32(images if config.data.range == 'unit' else 2 * images - 1)
+
+
+@pytest.mark.parametrize('name', STACKS)
+def test_stacks_are_counted_alike_traced_and_dispatched(name, flat, tmp_path):
+  config = mode_collapse.get_config(name)
+  problem = mode_task.problem(config, tmp_path)
+  assert problem.modes == 1000
+  # 300 are more than are classified at a time, and 7 are few.
+  for number in 300, 7:
+    rows = np.random.default_rng(number).integers(0, 10, (number, 3))
+    expected = np.bincount(rows @ [100, 10, 1], minlength=1000)
+    samples = jnp.asarray(shown(config, rows))
+    for count in jax.jit(problem.count), problem.dispatched:
+      found = count(samples, problem.data)
+      np.testing.assert_array_equal(found.occupancy, expected)
+      assert found.captured == np.sum(expected > 0)
+      np.testing.assert_allclose(
+        found.divergence,
+        np.log(1000) - stats.entropy(expected[expected > 0]),
+        rtol=1e-5,
+      )
+
+
+@pytest.mark.parametrize('name', STACKS)
+def test_stacks_are_made_of_the_split_in_the_range(name, flat, tmp_path):
+  config = mode_collapse.get_config(name)
+  config.data.pool = min(config.data.pool, 50)
+  problem = mode_task.problem(config, tmp_path)
+  labels = SPLITS[config.data.split]
+  assert f'of {len(labels)} digits; modes by flat' in problem.name
+  share = np.bincount(labels) / len(labels)
+  divergence = 3 * stats.entropy(share, np.full(10, 0.1))
+  np.testing.assert_allclose(problem.divergence, divergence)
+  np.testing.assert_allclose(
+    mode_task.floor(config, problem),
+    divergence + 999 / (2 * config.measure.samples),
+    rtol=1e-5,
+  )
+  batch = problem.batch(
+    problem.tables(KEY, problem.data), KEY, 0, 40, problem.data
+  )
+  assert batch.shape == (40, *problem.shape)
+  levels = np.unique(np.asarray(batch).mean((1, 2)))
+  assert batch.max() <= 1
+  assert batch.min() == (0 if config.data.range == 'unit' else -1)
+  assert len(levels) == 10
+  found = problem.count(batch, problem.data)
+  assert found.occupancy.sum() == 40
+
+
+def test_fixed_stacks_come_in_turn_and_packs_are_drawn_of_them(flat, tmp_path):
+  config = mode_collapse.get_config('stacked_mnist_pacgan')
+  config.data.pool = 50
+  problem = mode_task.problem(config, tmp_path)
+  data = problem.data
+  table = problem.tables(KEY, data)
+  assert table.shape == (50, 3)
+  first, again, other = (
+    problem.batch(table, key, start, 50, data)
+    for key, start in ((KEY, 0), (KEY, 50), (jax.random.key(1), 100))
+  )
+  np.testing.assert_array_equal(first, again)
+  np.testing.assert_array_equal(first, other)
+  levels = SPLITS['train+test'][np.asarray(table)] / 9
+  np.testing.assert_allclose(first.mean((1, 2)), levels, atol=2e-3)
+  packs = np.asarray(problem.tables(KEY, data, 3))
+  assert packs.shape == (150, 3)
+  stacks = set(map(tuple, np.asarray(table).tolist()))
+  assert set(map(tuple, packs.tolist())) < stacks
+  # A run's own config says how many are in its packs.
+  own = mode_task.remedied(config, 'pac2')
+  run = mode_task.training(own, problem)
+  assert jax.eval_shape(run.init, KEY, (), data)['tables'].shape == (100, 3)
+
+
+@pytest.mark.parametrize(('name', 'remedy'), remedies(STACKED))
+def test_stacks_keep_the_shapes_of_their_state(name, remedy, flat, tmp_path):
+  config = mode_task.remedied(mode_collapse.get_config(name), remedy)
+  assert_shapes(config, mode_task.problem(config, tmp_path))
+
+
+@pytest.mark.parametrize(
+  ('protocol', 'generator', 'discriminator'),
+  [
+    ('stacked_mnist_unrolled_quarter', 286_552, 542),
+    ('stacked_mnist_unrolled_half', 286_552, 1_804),
+    ('stacked_mnist_pacgan', 4_510_400, 4_307_648),
+  ],
+)
+def test_players_of_stacks_have_the_published_numbers_of_weights(
+  protocol, generator, discriminator
+):
+  config = mode_collapse.get_config(protocol)
+  play = games.objective(config, (28, 28, 3))(0)
+  params, _ = jax.eval_shape(play.init, KEY)
+  counts = [
+    sum(
+      leaf.size
+      for path, leaf in jax.tree_util.tree_leaves_with_path(player)
+      if path[-1].key == 'kernel'
+    )
+    for player in params
+  ]
+  assert counts == [generator, discriminator]
