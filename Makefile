@@ -1,8 +1,10 @@
 # `make train` and `make test` need python3 (3.11 or newer) and nothing else.
+PYTHON3 ?= python3
+PYTHONS ?= python3.11 python3.12 python3.13
 VENV ?= .venv
 PYTHON = $(VENV)/bin/python
 
-.PHONY: train test slow lint benchmark
+.PHONY: train test slow test-matrix lint benchmark
 
 train: $(VENV)/installed
 	$(PYTHON) -m experiments.train --config configs/dcgan.py --workdir runs/dcgan
@@ -13,6 +15,19 @@ test: $(VENV)/installed
 slow: $(VENV)/installed
 	$(PYTHON) -m pytest -m slow
 
+# The fast tests with each of PYTHONS that starts, in an environment of its own.
+test-matrix:
+	@for python in $(PYTHONS); do \
+	  version=$$($$python -c 'import platform as p; print(p.python_version())' \
+	    2>/dev/null); \
+	  if test -z "$$version"; then skipped="$$skipped $$python"; \
+	  elif $(MAKE) test PYTHON3=$$python VENV=$(VENV)-$$version; \
+	  then passed="$$passed $$version"; else failed="$$failed $$version"; fi; \
+	done; \
+	echo "passed:$${passed:- none}; failed:$${failed:- none};" \
+	  "skipped, as it does not start here:$${skipped:- none}"; \
+	test -n "$$passed" && test -z "$$failed"
+
 lint: $(VENV)/installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -21,7 +36,7 @@ benchmark: $(VENV)/installed
 	$(PYTHON) -m experiments.benchmark
 
 $(VENV)/installed: pyproject.toml
-	python3 -m venv $(VENV)
+	$(PYTHON3) -m venv $(VENV)
 	$(PYTHON) -m pip install --quiet --upgrade pip
-	$(PYTHON) -m pip install --quiet --editable '.[dev]'
+	$(PYTHON) -m pip install --quiet --editable '.[all,dev]'
 	touch $@

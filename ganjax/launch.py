@@ -7,9 +7,11 @@ import pathlib
 import re
 import sys
 import warnings
+from importlib import metadata
 
 import jax
 from absl import app, flags, logging
+from packaging.requirements import Requirement
 from tqdm import tqdm
 
 from ganjax import files
@@ -45,9 +47,49 @@ def run(main):
     except _MENDABLE as error:
       if _TRACEBACK.value:
         raise
-      _fail(f'{error}', 1)
+      _fail(missing_extra(error) or f'{error}', 1)
 
   app.run(guarded, flags_parser=_parse)
+
+
+def missing_extra(error):
+  """Returns how to install what an import missed, as a sentence.
+
+  Args:
+    error: an exception.
+
+  Returns:
+    None, unless the error says that there is no module of a library that an
+    extra of ganjax brings, and its base does not.
+  """
+  library = getattr(error, 'name', None)
+  if not isinstance(error, ModuleNotFoundError) or library is None:
+    return None
+  extras = metadata.metadata('ganjax').get_all('Provides-Extra')
+  for requirement in map(Requirement, metadata.requires('ganjax')):
+    if requirement.name == library:
+      if requirement.marker is None:  # of the base, which comes first
+        return None
+      brings = requirement.marker.evaluate
+      extra = next(name for name in extras if brings({'extra': name}))
+      return (
+        f'{library} is not installed, and this needs it: run '
+        f"pip install 'ganjax[{extra}]'."
+      )
+  return None
+
+
+def _except_hook(kind, error, trace):
+  """Answers the imports of a program, which precede its call of `run`."""
+  sentence = missing_extra(error)
+  if sentence is None:
+    sys.__excepthook__(kind, error, trace)
+  else:
+    _say(sentence)
+
+
+# Programs import this module before those whose libraries an extra brings.
+sys.excepthook = _except_hook
 
 
 def one_device_a_core():
@@ -80,8 +122,12 @@ def _parse(argv):
 
 
 def _fail(sentence, code):
-  tqdm.write(f'{pathlib.Path(sys.argv[0]).stem}: {sentence}', file=sys.stderr)
+  _say(sentence)
   sys.exit(code)
+
+
+def _say(sentence):
+  tqdm.write(f'{pathlib.Path(sys.argv[0]).stem}: {sentence}', file=sys.stderr)
 
 
 def _as_sentence(message, *place, **line):
