@@ -1,17 +1,17 @@
-"""What the configs of high resolution share: how wide, how often to look."""
+"""What the configs of high resolution share: widths and intervals."""
 
 
-def widths(config, base, most, latents):
+def widths(config, base, max_channels, latents):
   """Gives both players their channels, and the prior its latents.
 
   Args:
     config: the config.
     base: channels times half the resolution.
-    most: channels at any resolution.
+    max_channels: channels at any resolution.
     latents: numbers in one.
   """
   for player in config.generator, config.discriminator:
-    player.update(base=base, most=most)
+    player.update(base=base, max_channels=max_channels)
   config.prior.size = latents
 
 
@@ -25,7 +25,7 @@ def small(config, resolution):
   config.data.resolution = resolution
   for player in config.generator, config.discriminator:
     # A reference for each, so that one can be overridden without the other.
-    player.update(base=16 * config.data.get_ref('resolution'), most=64)
+    player.update(base=16 * config.data.get_ref('resolution'), max_channels=64)
   config.prior.size = 64
 
 
@@ -40,7 +40,7 @@ def flowers(config):
 
 
 def seldom(config):
-  """Looks at a long training seldom."""
+  """Evaluations at a long training seldom."""
   config.log.every = 10_000
   config.samples.every = 100_000
   config.checkpoint.every = 500_000

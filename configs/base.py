@@ -18,7 +18,7 @@ def get_config():
   """A config without networks, not yet locked."""
   config = ConfigDict()
   config.seed = 0
-  config.images = 60_000  # shown to the discriminator in all
+  config.images = 60_000  # seen by the discriminator in all
   config.batch_size = 64  # of one move of the discriminator
   config.data = dict(
     name='digits',  # folder, or a data set prepared by TFDS
@@ -28,7 +28,7 @@ def get_config():
     channels=0,  # 1, 3, 4, or 0 for what is stored
     crop='center',  # top (for portraits), stretch, pad
     mirror=False,  # half of the images, left to right
-    road='auto',  # device, host, stream (decodes as it goes)
+    loader='auto',  # device, host, stream (decodes as it goes)
   )
   config.dtype = 'float32'  # of the computation; bfloat16 on accelerators
   # Remedies, each off: of the discriminator,
@@ -67,7 +67,7 @@ def get_config():
   # optimistic_adam, rmsprop, sgd are others; these come on top of any.
   config.clip = 0.0  # bound of the discriminator's parameters (WGAN); 0: none
   config.lookahead = dict(every=0, rate=0.5)  # steps; 0: none
-  config.rule = 'alternating'  # simultaneous, extragradient
+  config.update_rule = 'alternating'  # simultaneous, extragradient
   config.critic_steps = 1  # moves of the discriminator for one of the generator
   config.generator_steps = 1  # and of the generator for all of those
   config.unroll = 0  # moves of the discriminator that the generator foresees
@@ -75,7 +75,7 @@ def get_config():
   config.ema_decay = 0.999
   config.steps_together = 0  # in one dispatch; 0 chooses by backend and network
   config.mesh = dict(data=-1)  # devices that share a batch; -1 takes all
-  # All three in images shown.
+  # All three in images seen.
   config.log = dict(every=2_000)
   config.samples = dict(every=6_000)
   config.checkpoint = dict(every=15_000, keep=3)

@@ -31,14 +31,14 @@ def get_config(name='digits'):
   config.prior = dict(name='sphere', size=512)
   config.generator = dict(
     base=8192,  # channels times half the resolution,
-    most=512,  # and channels at any
+    max_channels=512,  # and channels at any
     gain=1.0,  # of the layers that make images
-    scaling='equalized',  # at_start: He's constant is in the draw only
+    scaling='equalized',  # at_init: He's constant is in the draw only
     remat=False,  # blocks are computed again instead of being kept
   )
   config.discriminator = dict(
     base=8192,
-    most=512,
+    max_channels=512,
     gain=1.0,
     combine='simple',  # lin_cat, cat_lin
     scaling='equalized',
@@ -94,7 +94,9 @@ def flowers128(config):
 def paper1024(config):
   """FFHQ, in a folder: an FID of 8.36 at 6 M images, on four V100."""
   config.images = 6_000_000
-  config.data.update(name='folder', resolution=1024, mirror=True, road='stream')
+  config.data.update(
+    name='folder', resolution=1024, mirror=True, loader='stream'
+  )
   config.checkpoint.keep = 2
   _sizes.seldom(config)
 

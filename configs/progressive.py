@@ -29,16 +29,16 @@ def get_config(name='digits'):
   config.prior = dict(name='normal', size=512)
   config.generator = dict(
     base=8192,  # channels times half the resolution,
-    most=512,  # and channels at any
+    max_channels=512,  # and channels at any
     norm='pixel',  # batch, none
     activation='leaky_relu',  # relu
     output='linear',  # tanh
-    scaling='equalized',  # at_start: He's constant is in the draw only
+    scaling='equalized',  # at_init: He's constant is in the draw only
     remat=False,  # blocks are computed again instead of being kept
   )
   config.discriminator = dict(
     base=8192,
-    most=512,
+    max_channels=512,
     norm='none',  # layer, batch
     activation='leaky_relu',
     scaling='equalized',
@@ -119,7 +119,7 @@ def paper1024(config):
   """
   config.images = 12_000_000
   config.data.update(name='folder', resolution=1024, mirror=True)
-  config.data.road = 'stream'
+  config.data.loader = 'stream'
   config.growth.batch_size = (128, 128, 128, 64, 32, 16, 8, 4, 4)
   config.growth.rate = (1.0,) * 8 + (1.5,)
   config.checkpoint.keep = 2
@@ -138,9 +138,9 @@ def sweep(add):
     'generator.activation': 'relu',
     'generator.norm': 'batch',
     'generator.output': 'tanh',
-    'generator.scaling': 'at_start',
+    'generator.scaling': 'init',
     'discriminator.norm': 'layer',
-    'discriminator.scaling': 'at_start',
+    'discriminator.scaling': 'init',
     'discriminator.statistics.name': 'none',
   }
   for player in ('generator', 'discriminator'):

@@ -169,7 +169,7 @@ def _moment(row):
   A run that was stopped has a checkpoint more: a change since then is smaller.
   """
   since = row['change_since'] if _METRIC.value == 'change' else 0
-  return row['images_shown'], since
+  return row['images_seen'], since
 
 
 def _values(row):

@@ -62,7 +62,7 @@ def main():
   _check()
   folder = pathlib.Path(_WORKDIR.value)
   config, _ = restore.described(folder)
-  config.data.road = 'auto'  # All reals, where training streamed them.
+  config.data.loader = 'auto'  # All reals, where training streamed them.
   data = runs.dataset(config)
   measures.check(_METRICS.value, data, _FEATURES.value)
   seen = measures.features_of(data, _FEATURES.value)
@@ -82,12 +82,12 @@ def main():
     about = {
       'subject': f'samples ({_WEIGHTS.value})',
       'step': int(run.state.step),
-      'images_shown': restore.shown(run),
+      'images_seen': restore.images_seen(run),
       'number': _SAMPLES.value,
     }
     others = {}
     if 'change' in _METRICS.value:
-      now = _followed(run), about['images_shown']
+      now = _followed(run), about['images_seen']
       if before:
         others['change'] = functools.partial(_change, before, now)
       before = now

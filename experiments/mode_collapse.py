@@ -105,10 +105,10 @@ def _shorten(config):
   if _IMAGES.value:
     number = _IMAGES.value / mode_task.rows(config)
   config.steps = max(1, round(number))
-  # A whole number of steps from look to look.
-  every = -(-config.steps // config.measure.looks)
-  config.measure.looks = -(-config.steps // every)
-  config.steps = every * config.measure.looks
+  # A whole number of steps from evaluation to evaluation.
+  every = -(-config.steps // config.measure.evaluations)
+  config.measure.evaluations = -(-config.steps // every)
+  config.steps = every * config.measure.evaluations
   return config.steps / whole
 
 
@@ -133,7 +133,7 @@ def _train(training, problem, place, name, first, last):
     training,
     jax.vmap(lambda seed: jax.random.fold_in(jax.random.key(0), seed))(seeds),
     data=problem.data,
-    way=_CONFIG.value.way,
+    mapping=_CONFIG.value.mapping,
     folder=place / f'seeds-{first:03d}-{last:03d}',
     name=name,
   )

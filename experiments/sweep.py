@@ -71,7 +71,9 @@ _DIRECTION = flags.DEFINE_enum(
   "Of the objective; the measure's own if not given.",
 )
 _SEEDS = flags.DEFINE_integer('seeds', 3, 'Runs of each cell.', 1)
-_LOOKS = flags.DEFINE_integer('looks', 4, 'How often a run is measured.', 1)
+_EVALUATIONS = flags.DEFINE_integer(
+  'evaluations', 4, 'How often a run is measured.', 1
+)
 _SAMPLES = flags.DEFINE_integer(
   'samples', 1000, 'Images that are drawn of each run to be measured.', 2
 )
@@ -84,8 +86,11 @@ _FEATURES = flags.DEFINE_string(
   'For FID and the like: classifier, random, auto, inception, or the path of '
   "its file, as experiments.evaluate's.",
 )
-_WAY = flags.DEFINE_enum(
-  'way', None, ['vmap', 'map', 'steps'], 'How members of a program are mapped.'
+_MAPPING = flags.DEFINE_enum(
+  'mapping',
+  None,
+  ['vmap', 'map', 'steps'],
+  'How members of a program are mapped.',
 )
 _PROCESSES = flags.DEFINE_integer(
   'processes', 1, 'Programs that run side by side, a device or core each.', 1
@@ -118,7 +123,11 @@ def main():
   about = _about(config, kind, cells, ranges)
   _agree(folder, about)
   sweep = runner.Sweep(
-    folder, kind, cells, _LOOKS.value, _WAY.value or _own_way(config)
+    folder,
+    kind,
+    cells,
+    _EVALUATIONS.value,
+    _MAPPING.value or _own_mapping(config),
   )
   traced = _traced(kind, cells)
   planned = plan.programs(cells, about['seeds'], traced)
@@ -192,7 +201,7 @@ def _about(config, kind, cells, ranges):
     'factors': axes.told(ranges) or fields.factors(cells),
     'cells': [] if ranges else cells,
     'seeds': [config.seed + number for number in range(_SEEDS.value)],
-    'looks': _LOOKS.value,
+    'evaluations': _EVALUATIONS.value,
     'samples': _SAMPLES.value,
     'metrics': list(kind.columns),
     'features': _FEATURES.value,
@@ -201,8 +210,8 @@ def _about(config, kind, cells, ranges):
   }
 
 
-def _own_way(config):
-  own = config.get('way', 'auto')
+def _own_mapping(config):
+  own = config.get('mapping', 'auto')
   return None if own == 'auto' else own
 
 
@@ -245,7 +254,7 @@ def _announce(planned, sweep, ranges):
     most = _TRIALS.value / len(planned)
     said = (
       f'{_TRIALS.value} trials x {_SEEDS.value} seeds, {_POPULATION.value} '
-      f'trials at once; {sweep.looks} looks'
+      f'trials at once; {sweep.evaluations} evaluations'
     )
     tqdm.write(f'{said}; at most about {status.duration(most * seconds)}.')
     return
@@ -255,7 +264,7 @@ def _announce(planned, sweep, ranges):
   )
   tqdm.write(
     f'{len(planned)} programs x {members} members, {runs} runs of '
-    f'{len(sweep.cells)} cells, {sweep.looks} looks each; '
+    f'{len(sweep.cells)} cells, {sweep.evaluations} evaluations each; '
     + (f'about {status.duration(seconds)}.' if left else 'all there.')
   )
 
@@ -321,7 +330,7 @@ def _compare(program, sweep):
 
 
 def _study(folder, about, ranges):
-  names = ['config', 'seeds', 'looks', 'samples', 'metrics', 'features']
+  names = ['config', 'seeds', 'evaluations', 'samples', 'metrics', 'features']
   return studies.opened(
     folder,
     'sweep',
@@ -348,7 +357,7 @@ def _searched(study, sweep, ranges, traced, about):
       for name, program in enumerate(planned)
     }
     alive, sent = numbers, dict.fromkeys(running)
-    for _ in range(sweep.looks):
+    for _ in range(sweep.evaluations):
       rows = {name: one.send(sent[name]) for name, one in running.items()}
       if None in rows.values():
         return
@@ -369,7 +378,7 @@ def _searched(study, sweep, ranges, traced, about):
     ranges,
     _TRIALS.value,
     _POPULATION.value,
-    sweep.looks,
+    sweep.evaluations,
     race,
   )
 

@@ -50,7 +50,7 @@ def main():
     sum(leaf.size for leaf in jax.tree.leaves(params))
     for params in state.params
   ]
-  done = dispatch.shown(run.phases, int(state.step))
+  done = dispatch.images_seen(run.phases, int(state.step))
   reached, asked = run.phases[-1].title, f'{config.data.resolution} pixels'
   if reached not in ('', asked):
     announce(
@@ -67,15 +67,15 @@ def main():
     state = loop.fit(run, state, folder, manager, values, announce)
   finally:
     checkpoint.close(manager)
-  done = dispatch.shown(run.phases, int(state.step))
+  done = dispatch.images_seen(run.phases, int(state.step))
   if done < config.images:
     announce(
       f'Stopped by a signal after {done} of {config.images} images; the same '
       'command goes on from there.'
     )
     return launch.LEFT
-  view = jax.jit(run.phases[-1].view, static_argnums=1)
-  picture = pictures.grid(pictures.finest(view(state, 64)))
+  sample = jax.jit(run.phases[-1].sample, static_argnums=1)
+  picture = pictures.grid(pictures.finest(sample(state, 64)))
   if jax.process_index() == 0:
     pictures.save(folder / 'samples.png', picture, zoom=2)
   announce(

@@ -209,7 +209,7 @@ def gan(generator, discriminator, loss, prior, regularizers=None):
           prior(keys['latents'], number),
           keys['generated'],
         )
-      real = discriminator.view(batch)
+      real = discriminator.prepare_real(batch)
       real_logits, judged = discriminator.apply(
         params.discriminator, networks.discriminator, real, keys['real'], True
       )

@@ -49,13 +49,13 @@ class Discriminator(NamedTuple):
       them give the shapes only, so it fits whatever generator it meets.
     apply: `(params, buffers, images, key, train) -> (logits [M], buffers)`,
       with M = N, unless a logit is that of a pack of N / M consecutive images.
-    view: `images -> images`, how a real image is shown to it: resized, faded,
-      or as a pyramid. The generator's images are shown as they are.
+    prepare_real: `images -> images`, how a real image is shown to it: resized,
+      faded, or as a pyramid. The generator's images are shown as they are.
     features: `(params, buffers, images, key, train) -> [M, D]`, the activations
       before the last layer.
   """
 
   init: Callable
   apply: Callable
-  view: Callable = lambda images: images
+  prepare_real: Callable = lambda images: images
   features: Callable = _no_features

@@ -76,7 +76,7 @@ def data_key(state):
   return jax.random.fold_in(state.key, _DATA)
 
 
-def view(game):
+def sample(game):
   """The function `(state, number) -> images` of the same latents at every step.
 
   Images are the moving average's, in evaluation mode.
@@ -157,16 +157,16 @@ def alternating(
     for turn, critic_key in enumerate(critic_keys):
       share = _share(batch, turn, critic_steps)
       before = state
-      dealt = updates.deal(game, optimizers, share, critic_key, axis_name)
-      state, critic_metrics = updates.move(dealt, 'discriminator', state)
+      drawn = updates.draw(game, optimizers, share, critic_key, axis_name)
+      state, critic_metrics = updates.update(drawn, 'discriminator', state)
       if skip_below is not None:
         moves = critic_metrics['loss/discriminator'] >= skip_below
         state = _where(moves, state, before)
         critic_metrics['skipped'] = 1.0 - moves
     for key in generator_keys:
-      dealt = updates.deal(game, optimizers, share, key, axis_name)
-      state, metrics = updates.move(
-        dealt, 'generator', state, updates.foresight(dealt, unroll)
+      drawn = updates.draw(game, optimizers, share, key, axis_name)
+      state, metrics = updates.update(
+        drawn, 'generator', state, updates.unrolled(drawn, unroll)
       )
     return _finish(state, ema_decay), critic_metrics | metrics
 
@@ -187,9 +187,9 @@ def simultaneous(game, optimizers, ema_decay=0.999, unroll=0, axis_name=None):
 
   def step(state, batch):
     key = _step_key(state, axis_name)
-    dealt = updates.deal(at(state.step), optimizers, batch, key, axis_name)
-    state, metrics = updates.move_both(
-      dealt, state, state.params, updates.foresight(dealt, unroll)
+    drawn = updates.draw(at(state.step), optimizers, batch, key, axis_name)
+    state, metrics = updates.update_both(
+      drawn, state, state.params, updates.unrolled(drawn, unroll)
     )
     return _finish(state, ema_decay), metrics
 
@@ -213,9 +213,9 @@ def extragradient(game, optimizers, ema_decay=0.999, axis_name=None):
 
   def step(state, batch):
     key = _step_key(state, axis_name)
-    dealt = updates.deal(at(state.step), optimizers, batch, key, axis_name)
-    ahead, _ = updates.move_both(dealt, state, state.params)
-    state, metrics = updates.move_both(dealt, ahead, state.params)
+    drawn = updates.draw(at(state.step), optimizers, batch, key, axis_name)
+    ahead, _ = updates.update_both(drawn, state, state.params)
+    state, metrics = updates.update_both(drawn, ahead, state.params)
     return _finish(state, ema_decay), metrics
 
   return step

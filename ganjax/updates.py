@@ -1,6 +1,6 @@
 """Turns: how a player moves, which the update rules of `steps` are made of.
 
-A `Deal` is what moves share: the game as it stands, the batch, the random
+A `Draw` is what moves share: the game as it stands, the batch, the random
 draws. States are `steps.TrainState`s.
 """
 
@@ -14,10 +14,10 @@ import optax
 from ganjax.game import Game
 from ganjax.players import PLAYERS, Pair
 
-_FAKES = 2**32 - 3  # folded into the deal's key, for its latents
+_FAKES = 2**32 - 3  # folded into the draw's key, for its latents
 
 
-class Deal(NamedTuple):
+class Draw(NamedTuple):
   """What moves share that are made at once, or in foresight of one another.
 
   Attributes:
@@ -37,8 +37,8 @@ class Deal(NamedTuple):
   fakes: Callable
 
 
-def deal(game, optimizers, batch, key, axis_name):
-  """The `Deal` whose latents are drawn now, and only once.
+def draw(game, optimizers, batch, key, axis_name):
+  """The `Draw` whose latents are drawn now, and only once.
 
   Draws are loops to XLA, which does not find out that two of them are equal,
   and then computes all that follows from them twice.
@@ -48,18 +48,18 @@ def deal(game, optimizers, batch, key, axis_name):
     return (game.fake(params, buffers, latents, fakes_key),)
 
   if game.fake is None:
-    return Deal(game, optimizers, batch, key, axis_name, lambda *pairs: ())
+    return Draw(game, optimizers, batch, key, axis_name, lambda *pairs: ())
   latents_key, fakes_key = jax.random.split(jax.random.fold_in(key, _FAKES))
   latents = game.prior(latents_key, jax.tree.leaves(batch)[0].shape[0])
-  return Deal(game, optimizers, batch, key, axis_name, fakes)
+  return Draw(game, optimizers, batch, key, axis_name, fakes)
 
 
-def here(state, shared):
+def as_it_is(state, shared):
   """The state as it is: what a player without foresight sees."""
   return state
 
 
-def foresight(dealt, moves):
+def unrolled(drawn, moves):
   """The function `(state, shared) -> state` after moves of the discriminator.
 
   All of them see the fakes that the generator has made, which are thus
@@ -67,71 +67,71 @@ def foresight(dealt, moves):
   """
 
   def foreseen(state, shared):
-    same = dealt._replace(fakes=lambda params, buffers: shared)
+    same = drawn._replace(fakes=lambda params, buffers: shared)
     for _ in range(moves):
-      state, _ = move(same, 'discriminator', state)
+      state, _ = update(same, 'discriminator', state)
     return state
 
   return foreseen
 
 
-def move(dealt, player, state, foreseen=here):
+def update(drawn, player, state, foreseen=as_it_is):
   """The state after a player's move, and its metrics.
 
   Args:
-    dealt: a `Deal`.
+    drawn: a `Draw`.
     player: its name.
     state: a `TrainState`.
     foreseen: `(state, shared) -> state`, that in which the player judges its
       move; its gradient goes through.
   """
-  gradient, own_buffers, metrics = _gradient(dealt, player, state, foreseen)
-  state = _descend(dealt, player, gradient, own_buffers, state, state.params)
+  gradient, own_buffers, metrics = _gradient(drawn, player, state, foreseen)
+  state = _descend(drawn, player, gradient, own_buffers, state, state.params)
   return state, metrics
 
 
-def move_both(dealt, state, origin, foreseen=here):
+def update_both(drawn, state, origin, foreseen=as_it_is):
   """The state after both moved away from `origin`, by the gradients at `state`.
 
   Args:
-    dealt: a `Deal`.
+    drawn: a `Draw`.
     state: a `TrainState`.
     origin: a `Pair` of parameters.
     foreseen: as in `move`, by the generator.
   """
   moved, metrics = state, {}
-  for player, ahead in zip(PLAYERS, (foreseen, here), strict=True):
-    gradient, own_buffers, own_metrics = _gradient(dealt, player, state, ahead)
-    moved = _descend(dealt, player, gradient, own_buffers, moved, origin)
+  for player, ahead in zip(PLAYERS, (foreseen, as_it_is), strict=True):
+    gradient, own_buffers, own_metrics = _gradient(drawn, player, state, ahead)
+    moved = _descend(drawn, player, gradient, own_buffers, moved, origin)
     metrics |= own_metrics
   return moved, metrics
 
 
-def _gradient(dealt, player, state, foreseen):
+def _gradient(drawn, player, state, foreseen):
   """One player's gradient, and its buffers and metrics after the turn."""
 
   def value(own):
     params = state.params._replace(**{player: own})
-    shared = dealt.fakes(params, state.buffers)
+    shared = drawn.fakes(params, state.buffers)
     then = foreseen(state.replace(params=params), shared)
-    return getattr(dealt.game, player)(
-      then.params, then.buffers, dealt.batch, dealt.key, *shared
+    return getattr(drawn.game, player)(
+      then.params, then.buffers, drawn.batch, drawn.key, *shared
     )
 
   gradient, (buffers, metrics) = jax.grad(value, has_aux=True)(
     getattr(state.params, player)
   )
   gradient, own, metrics = _mean(
-    (gradient, getattr(buffers, player), metrics), dealt.axis_name
+    (gradient, getattr(buffers, player), metrics), drawn.axis_name
   )
   metrics[f'gradient/{player}'] = optax.tree.norm(gradient)
   return gradient, own, metrics
 
 
-def _descend(dealt, player, gradient, own_buffers, state, origin):
+def _descend(drawn, player, gradient, own_buffers, state, origin):
   """The state in which the player has moved away from its `origin`."""
   params = getattr(origin, player)
-  updates, opt_state = getattr(dealt.optimizers, player).update(
+  updates, opt_state = getattr(drawn.optimizers, player).update(
     gradient, getattr(state.opt_state, player), params
   )
   params = optax.apply_updates(params, updates)

@@ -58,7 +58,7 @@ def tiny():
       if 'width' in network:
         network.width = 4
       if 'base' in network:
-        network.update(base=32, most=8)
+        network.update(base=32, max_channels=8)
       if 'widths' in network:
         network.widths = (8,)
     config.data.resolution = 16

@@ -222,7 +222,7 @@ PYRAMID = Pair(
       sum(map(lambda x, w: jnp.tensordot(x, w, 3), images, params)),
       buffers,
     ),
-    view=show,
+    prepare_real=show,
   ),
 )
 

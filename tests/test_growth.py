@@ -75,7 +75,7 @@ def config():
   config.images = 64
   config.batch_size = 4
   for player in config.generator, config.discriminator:
-    player.update(base=16, most=4)
+    player.update(base=16, max_channels=4)
   config.prior.size = 4
   config.data.mirror = True
   config.growth.update(
@@ -89,13 +89,13 @@ def grown(config):
   """`state -> states after each step, compilations`, to the end of the run."""
   mesh = parallel.mesh(1)
   pixels = np.random.default_rng(0).integers(0, 256, (20, *SHAPE), np.uint8)
-  road = dispatch.resident(pixels, mesh)
+  loader = dispatch.resident(pixels, mesh)
   phases = runs.phases(config, SHAPE)
 
   def go_on(state):
     states, compiled = {}, []
     for _, now, _, step in dispatch.dispatches(
-      phases, state, road, mesh, 1, lambda *words: compiled.append(words)
+      phases, state, loader, mesh, 1, lambda *words: compiled.append(words)
     ):
       # The next dispatch takes the state's buffers.
       states[step] = jax.tree.map(jnp.copy, now)

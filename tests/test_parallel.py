@@ -158,7 +158,7 @@ from configs import dense
 
 config = dense.get_config()
 config.batch_size = 12
-data = images.Dataset(np.zeros((20, 28, 28, 1), np.uint8), None, 'zeros')
+data = images.ImageSet(np.zeros((20, 28, 28, 1), np.uint8), None, 'zeros')
 found['indivisible'] = complaint(
   lambda: build.run(config, data, parallel.mesh(8))
 )
@@ -223,7 +223,7 @@ def test_what_devices_cannot_share_is_said_in_a_sentence(found):
   assert found['some'] == 3
 
 
-def started(folder, road, devices, *flags):
+def started(folder, loader, devices, *flags):
   command = [
     sys.executable,
     '-m',
@@ -234,7 +234,7 @@ def started(folder, road, devices, *flags):
     '--config.optimizers.generator.name=sgd',
     '--config.optimizers.discriminator.name=sgd',
     '--config.data.resolution=16',
-    f'--config.data.road={road}',
+    f'--config.data.loader={loader}',
     '--config.batch_size=8',
     '--config.images=48',
     '--config.steps_together=2',
@@ -275,9 +275,9 @@ def one(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-  'road', [pytest.param('device', marks=pytest.mark.slow), 'host']
+  'loader', [pytest.param('device', marks=pytest.mark.slow), 'host']
 )
-def test_two_processes_train_as_one_does(road, one, tmp_path):
+def test_two_processes_train_as_one_does(loader, one, tmp_path):
   with socket.socket() as free:
     free.bind(('127.0.0.1', 0))
     port = free.getsockname()[1]
@@ -285,7 +285,7 @@ def test_two_processes_train_as_one_does(road, one, tmp_path):
     [
       started(
         tmp_path,
-        road,
+        loader,
         2,
         f'--coordinator=127.0.0.1:{port}',
         '--num_processes=2',

@@ -187,7 +187,7 @@ def test_run_is_a_loop_of_steps(x64):
 
 def test_view_shows_the_average_on_the_same_latents():
   state = steps.init(BILINEAR, sgd(0.1), KEY)
-  images = steps.view(BILINEAR)
+  images = steps.sample(BILINEAR)
   before = images(state, 5)
   state = state.replace(
     step=jnp.int32(9), ema_params=3 * state.ema_params, params=None

@@ -17,7 +17,7 @@ def ring():
   config.network = 'plain_toy'
   config.generator = dict(widths=(128, 128))
   config.prior = dict(name='normal', size=16)
-  config.measure.looks = 50
+  config.measure.evaluations = 50
   shared.adam(config, 1e-3, 1e-3, b1=0.5)
   shared.remedies(
     config,
@@ -64,7 +64,7 @@ def ring():
     two_rates={'optimizers.generator.learning_rate': 2.5e-4},
     critic_steps={'critic_steps': 4},
     skipping={'skip_below': 0.9},
-    extragradient={'rule': 'extragradient'},
+    extragradient={'update_rule': 'extragradient'},
     optimistic={
       'optimizers.generator.name': 'optimistic_adam',
       'optimizers.discriminator.name': 'optimistic_adam',

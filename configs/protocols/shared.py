@@ -19,13 +19,13 @@ def protocol():
   for field in ('images', 'log', 'samples', 'checkpoint', 'steps_together'):
     del config[field]
   config.seeds = 10
-  config.way = 'auto'  # vmap, map, steps: how a population is mapped
+  config.mapping = 'auto'  # vmap, map, steps: how a population is mapped
   config.measure = dict(
-    looks=100,
+    evaluations=100,
     samples=2500,
     batch=2500,  # of them at a time
-    shown=500,  # of them in the pictures
-    seed=2333,  # of their latents, the same at each look
+    pictures=500,  # of them in the pictures
+    seed=2333,  # of their latents, the same at each evaluation
     weights='raw',  # ema
     batch_statistics=False,  # of the samples' own batches, not running ones
     within=3.0,  # deviations around a mode: what is good

@@ -18,7 +18,7 @@ def _stacked(network, **data):
   config.data.update(data)
   config.network = network
   config.seeds = 2
-  config.measure.update(looks=10, samples=25_600, batch=128, shown=24)
+  config.measure.update(evaluations=10, samples=25_600, batch=128, pictures=24)
   with config.unlocked():
     config.measure.confidence = 0.0  # asked of the classifier, in each channel
     config.measure.classifier_epochs = 8
@@ -164,6 +164,6 @@ def stacked_mnist():
   """`stacked_mnist_r3gan`, as far as two cores come in an hour."""
   config = stacked_mnist_r3gan()
   config.steps = 2_000
-  config.measure.looks = 4
+  config.measure.evaluations = 4
   config.note = 'The first 2,000 of 156,250 steps of stacked_mnist_r3gan.'
   return config

@@ -23,7 +23,7 @@ def pacgan_ring():
   config.network = 'pacgan_toy'
   config.generator = dict(width=400, units=200, pieces=5)
   config.prior = dict(name='normal', size=2)
-  config.rule = 'simultaneous'
+  config.update_rule = 'simultaneous'
   shared.adam(config, 1e-4, 1e-4, b1=0.8)
   shared.remedies(
     config,
@@ -84,8 +84,8 @@ def unrolled_ring():
   config.generator = dict(width=128, gain=0.8, scale=0.25)
   config.prior = dict(name='normal', size=256)
   config.loss = 'minimax'
-  config.rule = 'simultaneous'
-  config.measure.looks = 125
+  config.update_rule = 'simultaneous'
+  config.measure.evaluations = 125
   shared.adam(config, 1e-4, 1e-4, b1=0.5)
   shared.remedies(
     config,

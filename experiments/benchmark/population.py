@@ -48,23 +48,23 @@ def ganjax_side(number, batch):
   training = population.Training(
     init=lambda key, numbers, data: steps.init(played, optimizers, key),
     step=step,
-    look=lambda state, numbers, data: (),
+    evaluate=lambda state, numbers, data: (),
     steps=number,
     every=number,
   )
-  way = 'auto'
+  mapping = 'auto'
 
   def train(runs):
-    nonlocal way
-    way = population.train(
+    nonlocal mapping
+    mapping = population.train(
       training,
       jax.random.split(jax.random.key(0), runs),
-      way=way,
+      mapping=mapping,
       chunk=runs,
       announce=lambda words: tqdm.write(words, file=sys.stderr),
-    ).way
+    ).mapping
     return (
-      f'by {way!r} on {jax.device_count()} x {jax.devices()[0].device_kind}'
+      f'by {mapping!r} on {jax.device_count()} x {jax.devices()[0].device_kind}'
     )
 
   return train

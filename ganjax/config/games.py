@@ -41,7 +41,7 @@ _optimizers = {
   'sgd': lambda learning_rate, b1, b2: optax.sgd(learning_rate, momentum=b1),
 }
 
-_rules = {
+_update_rules = {
   'alternating': lambda config: functools.partial(
     steps.alternating,
     critic_steps=config.critic_steps,
@@ -210,9 +210,9 @@ def optimizers(config):
   return Pair(*built)
 
 
-def rule(config, played):
+def update_rule(config, played):
   """The step of a config's update rule, for a `Game` or `step -> Game`."""
-  return choose('rule', _rules, config.rule)(config)(
+  return choose('update rule', _update_rules, config.update_rule)(config)(
     played, optimizers(config), ema_decay=config.ema_decay
   )
 
@@ -227,8 +227,8 @@ def _at_once(rule, config, *more):
   for name in ('critic_steps', 'generator_steps', 'skip_below', *more):
     if config[name] != usual[name]:
       raise ValueError(
-        f'The rule {config.rule!r} moves both players once a step; it takes no '
-        f'{name} ({config[name]}). Leave it at {usual[name]}, or use '
-        'alternating.'
+        f'The update rule {config.update_rule!r} moves both players '
+        f'once a step; it takes no {name} ({config[name]}). Leave it at '
+        f'{usual[name]}, or use alternating.'
       )
   return rule

@@ -41,7 +41,7 @@ _activations = {'leaky_relu': equalized.leaky_relu, 'relu': jax.nn.relu}
 _outputs = {'linear': lambda images: images, 'tanh': jnp.tanh}
 _scalings = {
   'equalized': equalized.equalized,
-  'at_start': equalized.at_start,
+  'init': equalized.at_init,
 }
 _progressive_norms = {
   'pixel': progressive.normalized_by_pixel,

@@ -148,10 +148,10 @@ def _kept(workdir, chosen):
     )
 
 
-def shown(run):
-  """How many images a `Trained` has been shown."""
+def images_seen(run):
+  """Returns how many images a `Trained` has seen."""
   phases = runs.phases(run.config, run.shape)
-  return dispatch.shown(phases, int(run.state.step))
+  return dispatch.images_seen(phases, int(run.state.step))
 
 
 def generator(run, weights, truncation=1.0):

@@ -33,17 +33,17 @@ def phases(config, shape):
   for period in _periods(config, shape):
     own = _at_stage(config, period.stage)
     played = _objective(own, shape, period, first)
-    step, view = games.rule(own, played), steps.view(played)
+    step, sample = games.update_rule(own, played), steps.sample(played)
     for number in (period.fade, period.hold):
       if number:
         made.append(
           dispatch.Phase(
             step=step,
-            view=view,
+            sample=sample,
             rows=_rows(own),
             steps=number,
             begin=_restart(own) if made else lambda state: state,
-            show=_show(config),
+            preprocess=_preprocess(config),
             title=_title(period.stage),
           )
         )
@@ -135,15 +135,15 @@ def _restart(config):
   return functools.partial(steps.restart, games.optimizers(config))
 
 
-def _show(config):
+def _preprocess(config):
   if not config.data.mirror:
     return lambda pixels, key, first: images.scale(pixels)
 
-  def show(pixels, key, first):
+  def preprocess(pixels, key, first):
     coins = order.coins(key, first, len(pixels))
     return images.scale(images.mirrored(pixels, coins))
 
-  return show
+  return preprocess
 
 
 def _title(stage):
@@ -152,11 +152,11 @@ def _title(stage):
 
 def dataset(config):
   """The data set of a config, decoded; a few of its images where it streams."""
-  if config.data.road != 'stream':
+  if config.data.loader != 'stream':
     return images.load(**_source(config))
   name = f'{config.data.name}/{config.data.split}, streamed'
   with contextlib.closing(_stream(config)(jax.random.key(0), 0, 256)) as parts:
-    return images.Dataset(next(parts), None, name)
+    return images.ImageSet(next(parts), None, name)
 
 
 def _source(config):
@@ -213,7 +213,7 @@ def run(config, data, mesh):
   built['auto'] = built['device' if fits else 'host']
   return loop.Run(
     phases=planned,
-    road=choose('road', built, config.data.road)(),
+    loader=choose('loader', built, config.data.loader)(),
     mesh=mesh,
     together=config.steps_together or dispatch.steps_together(params),
     reference=data.images[:: max(1, len(data.images) // 256)][:256],

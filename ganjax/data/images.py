@@ -19,7 +19,7 @@ from ganjax.data import decode, sources
 _RECIPE = 2  # raise it when what is kept of the same source changes
 
 
-class Dataset(NamedTuple):
+class ImageSet(NamedTuple):
   """Pictures in memory or mapped from a file.
 
   Fields:
@@ -65,7 +65,7 @@ def load(
   crop='center',
   cache=None,
 ):
-  """Returns the Dataset of that name, decoded and resized once.
+  """Returns the ImageSet of that name, decoded and resized once.
 
   The pixels are kept in a folder below `cache` whose name changes with
   whatever would change them; the next call maps that file. One warning names
@@ -112,7 +112,7 @@ def load(
       images = images[: len(labels)]
       if not isinstance(images, np.memmap):
         _report(about)
-        return Dataset(images, _array(labels), title)
+        return ImageSet(images, _array(labels), title)
       _publish(draft, final, images, labels, about)
     finally:
       shutil.rmtree(draft, ignore_errors=True)
@@ -120,7 +120,7 @@ def load(
   about = json.loads((final / 'about.json').read_text())
   _report(about)
   labels = final / 'labels.npy'
-  return Dataset(
+  return ImageSet(
     np.load(final / 'images.npy', mmap_mode='r'),
     np.load(labels) if labels.exists() else None,
     title,

@@ -1,4 +1,4 @@
-"""Roads from pictures to batches, all in the order of `order.indices`.
+"""Loaders from pictures to batches, all in the order of `order.indices`.
 
 Where the data fits on the device, `images[order.indices(...)]` within the
 compiled step needs nothing from here. `batches` gathers from memory or a
@@ -34,7 +34,7 @@ def batches(dataset, key, first, number, rows=slice(None), prefetch=2):
   order is compiled for the CPU.
 
   Args:
-    dataset: a Dataset.
+    dataset: a ImageSet.
     key: a typed key, the same in every process and after every resume.
     first: position of the first picture in the run.
     number: pictures in a batch, over all processes.

@@ -96,7 +96,7 @@ def check(metrics, data, which):
 
   Args:
     metrics: names of `MEASURES`.
-    data: an `images.Dataset`.
+    data: an `images.ImageSet`.
     which: as in `features_of`.
   """
   if which == 'classifier' and data.labels is None:
@@ -116,7 +116,7 @@ def features_of(data, which='auto'):
   """The `features.Features` that a data set is measured on.
 
   Args:
-    data: an `images.Dataset`.
+    data: an `images.ImageSet`.
     which: 'classifier', of the data, trained once and kept; 'random', of an
       untrained network; 'auto', the first where the data have labels;
       'inception', FID's own, fetched once and kept; or the path of its file.
@@ -176,7 +176,7 @@ def settings(config, data, seen, seed):
 
   Args:
     config: of the training.
-    data: an `images.Dataset`.
+    data: an `images.ImageSet`.
     seen: the `features.Features`.
     seed: of the latents, pairs and patches.
   """

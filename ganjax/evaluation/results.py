@@ -47,7 +47,7 @@ def text(rows, names):
     names: of measures.
   """
   columns = [column for name in names for column in measures.COLUMNS[name]]
-  shown = ['subject', 'images_shown', 'number', *columns]
+  shown = ['subject', 'images_seen', 'number', *columns]
   seen = rows[0]['settings'].get('features')
   table = [
     _flat((title(name, seen), one.get(name)) for name in shown) for one in rows

@@ -26,7 +26,7 @@ def equalized(deviation, rate):
   return 1 / rate, deviation * rate
 
 
-def at_start(deviation, rate):
+def at_init(deviation, rate):
   """The same without equalisation: He's constant is in the draw (He, 2015)."""
   return deviation / rate, rate
 
@@ -41,7 +41,7 @@ class Conv(nn.Module):
     padding: zeros on each side; None keeps the size of the image.
     gain: of the output's deviation over the input's.
     bias: whether there is one.
-    scaling: `equalized` or `at_start`.
+    scaling: `equalized` or `at_init`.
     dtype: of the computation; parameters are float32.
   """
 
@@ -75,7 +75,7 @@ class Dense(nn.Module):
     rate: learning rate of this layer by that of the others (StyleGAN's mapping
       has .01).
     offset: what each bias begins with.
-    scaling: `equalized` or `at_start`.
+    scaling: `equalized` or `at_init`.
     dtype: of the computation; parameters are float32.
   """
 
@@ -121,13 +121,13 @@ def pixel_norm(inputs):
   return inputs * jax.lax.rsqrt(squares + 1e-8).astype(inputs.dtype)
 
 
-def channels(resolution, base=8192, most=512):
+def channels(resolution, base=8192, max_channels=512):
   """How many channels the papers' networks have at a resolution.
 
   Args:
     resolution: in pixels, a power of two from 4 on.
     base: what the channels and half the resolution multiply to.
-    most: channels at any resolution.
+    max_channels: channels at any resolution.
 
   Raises:
     ValueError: if so few leave none at that resolution.
@@ -137,4 +137,4 @@ def channels(resolution, base=8192, most=512):
       f'A base of {base} leaves no channels at {resolution} pixels; it must be '
       'at least half of them.'
     )
-  return min(2 * base // resolution, most)
+  return min(2 * base // resolution, max_channels)

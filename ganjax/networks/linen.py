@@ -56,15 +56,17 @@ def generator_of_two(mapping, synthesis):
   return Generator(init, *map(part, modules))
 
 
-def discriminator(module, view=lambda images: images):
+def discriminator(module, prepare_real=lambda images: images):
   """The `Discriminator` of a module `(images, train) -> logits [N]`.
 
   Args:
     module: a linen module. Its features are what it sows as
       `self.sow('features', 'last', activations)`, flattened.
-    view: how a real image is shown to it, `images -> images`.
+    prepare_real: how a real image is shown to it, `images -> images`.
   """
-  return Discriminator(_init(module), _apply(module), view, _features(module))
+  return Discriminator(
+    _init(module), _apply(module), prepare_real, _features(module)
+  )
 
 
 def _init(module):

@@ -134,7 +134,8 @@ class MSGDiscriminator(nn.Module):
     if given != expected:
       raise ValueError(
         f'This discriminator is shown a pyramid of images {expected}, not '
-        f'{given}; give it that of its own view, or of a generator with the '
+        f'{given}; give it that of its own prepare_real, or of a generator '
+        'with the '
         'same resolution and connections.'
       )
     shown = dict(zip(self.sides, pyramid, strict=True))
@@ -188,7 +189,7 @@ def generator(
   resolution,
   channels=3,
   base=8192,
-  most=512,
+  max_channels=512,
   connections=None,
   mapping=equalized.pixel_norm,
   gain=1.0,
@@ -204,12 +205,12 @@ def generator(
     resolution: of the largest images, a power of two from 4 on.
     channels: of the images.
     base: channels of the layers times half the resolution.
-    most: channels at any resolution.
+    max_channels: channels at any resolution.
     connections: resolutions at which images are made for the discriminator,
       which needs the same; the largest always is. None is all of them.
     mapping: latents -> styles, here the latents that the first layer takes.
     gain: of the layers without an activation, which make the images.
-    scaling: `equalized.equalized` or `equalized.at_start`.
+    scaling: `equalized.equalized` or `equalized.at_init`.
     remat: a transform of module classes, put around each block: `nn.remat`
       computes activations again in the backward pass, instead of storing them.
     dtype: of the computation; parameters and images are float32.
@@ -219,7 +220,7 @@ def generator(
   """
   conv, linear = convolutions(gain, scaling, dtype)
   module = MSGGenerator(
-    stages(resolution, base, most),
+    stages(resolution, base, max_channels),
     connected(resolution, connections),
     channels,
     conv,
@@ -232,7 +233,7 @@ def generator(
 def discriminator(
   resolution,
   base=8192,
-  most=512,
+  max_channels=512,
   connections=None,
   combine=simple,
   block_statistics=layers.MinibatchStd,
@@ -246,7 +247,8 @@ def discriminator(
 ):
   """The `Discriminator` of MSG-ProGAN, which is shown a pyramid.
 
-  Its view makes that of the reals. For other arguments, see `generator`.
+  Its `prepare_real` makes that of the reals. For other arguments, see
+  `generator`.
 
   Args:
     combine: `simple`, `lin_cat`, `cat_lin` or another `Combine`.
@@ -265,7 +267,7 @@ def discriminator(
   sides = connected(resolution, connections)
   conv, linear = convolutions(gain, scaling, dtype)
   module = MSGDiscriminator(
-    stages(resolution, base, most),
+    stages(resolution, base, max_channels),
     sides,
     combine,
     enter,
@@ -277,11 +279,11 @@ def discriminator(
     remat,
   )
 
-  def view(images):
+  def prepare_real(images):
     levels = resample.pyramid(images)
     return tuple(level for level in levels if level.shape[-2] in sides)
 
-  return linen.discriminator(module, view)
+  return linen.discriminator(module, prepare_real)
 
 
 def convolutions(gain, scaling, dtype):
@@ -293,13 +295,14 @@ def convolutions(gain, scaling, dtype):
   return conv, functools.partial(conv, size=1, gain=gain)
 
 
-def stages(resolution, base, most):
+def stages(resolution, base, max_channels):
   """Pairs of a resolution and its channels, from 4 pixels up to `resolution`.
 
   For the arguments and `Raises`, see `generator`.
   """
   return tuple(
-    (side, equalized.channels(side, base, most)) for side in _sides(resolution)
+    (side, equalized.channels(side, base, max_channels))
+    for side in _sides(resolution)
   )
 
 

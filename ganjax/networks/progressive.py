@@ -9,7 +9,7 @@ gradients.
 
 The other rows of its table 1 are other arguments: `normalized_by_batch`,
 `normalized_by_layer` and `normalized_not` for `norm`, `nn.relu` for
-`activation`, `jnp.tanh` for `output`, `equalized.at_start` for `scaling`, and
+`activation`, `jnp.tanh` for `output`, `equalized.at_init` for `scaling`, and
 what the discriminator sees of the batch.
 """
 
@@ -125,7 +125,7 @@ class ProgressiveDiscriminator(nn.Module):
       raise ValueError(
         f'Stage {self.stage} judges images of {side}x{side} pixels, not of '
         f'{images.shape[1]}x{images.shape[2]}; give it those of a generator of '
-        'the same stage, or of its own view.'
+        'the same stage, or of its own prepare_real.'
       )
 
     def entered(images, stage):
@@ -169,7 +169,7 @@ def generator(
   stage=None,
   alpha=1.0,
   base=8192,
-  most=512,
+  max_channels=512,
   activation=equalized.leaky_relu,
   norm=normalized_by_pixel,
   mapping=equalized.pixel_norm,
@@ -189,13 +189,13 @@ def generator(
       has none before it.
     base: channels of the layers times half the resolution; 4096 for the paper's
       CIFAR-10, 2048 for its table 1.
-    most: channels at any resolution; 128 for the paper's CIFAR-10.
+    max_channels: channels at any resolution; 128 for the paper's CIFAR-10.
     activation: images -> images.
     norm: a function of the activation, which gives `(images, train) -> images`,
       such as `normalized_by_pixel`; it may use linen modules.
     mapping: latents -> styles, here the latents that the first layer takes.
     output: of the images that come out, `jnp.tanh` to have them in [-1, 1].
-    scaling: `equalized.equalized` or `equalized.at_start`.
+    scaling: `equalized.equalized` or `equalized.at_init`.
     remat: a transform of module classes, put around each block: `nn.remat`
       computes activations again in the backward pass, instead of storing them.
     dtype: of the computation; parameters and images are float32.
@@ -205,7 +205,7 @@ def generator(
   """
   last = _last(resolution)
   module = ProgressiveGenerator(
-    _widths(last, base, most),
+    _widths(last, base, max_channels),
     channels,
     _checked(stage, last, resolution),
     alpha,
@@ -223,7 +223,7 @@ def discriminator(
   stage=None,
   alpha=1.0,
   base=8192,
-  most=512,
+  max_channels=512,
   activation=equalized.leaky_relu,
   norm=normalized_not,
   map_statistics=layers.MinibatchStd,
@@ -234,7 +234,8 @@ def discriminator(
 ):
   """The `Discriminator` of a stage of progressive growing.
 
-  Its view takes reals of the last stage's resolution to the stage, and fades
+  Its `prepare_real` takes reals of the last stage's resolution to the stage,
+  and fades
   them as the generator does its images. For other arguments, see `generator`.
 
   Args:
@@ -253,7 +254,7 @@ def discriminator(
   last = _last(resolution)
   stage = _checked(stage, last, resolution)
   module = ProgressiveDiscriminator(
-    _widths(last, base, most),
+    _widths(last, base, max_channels),
     stage,
     alpha,
     activation,
@@ -271,7 +272,7 @@ def discriminator(
     example = jnp.zeros((1, resolution, resolution, images.shape[-1]))
     return whole.init(key, example)
 
-  def view(images):
+  def prepare_real(images):
     for _ in range(last - stage):
       images = resample.average(images)
     if stage:
@@ -279,7 +280,7 @@ def discriminator(
       images = _fade(coarse, images, alpha)
     return images
 
-  return linen.discriminator(module, view)._replace(init=init)
+  return linen.discriminator(module, prepare_real)._replace(init=init)
 
 
 def _fade(before, now, alpha):
@@ -287,9 +288,10 @@ def _fade(before, now, alpha):
   return ((1 - alpha) * before + alpha * now).astype(now.dtype)
 
 
-def _widths(last, base, most):
+def _widths(last, base, max_channels):
   return tuple(
-    equalized.channels(4 * 2**stage, base, most) for stage in range(last + 1)
+    equalized.channels(4 * 2**stage, base, max_channels)
+    for stage in range(last + 1)
   )
 
 

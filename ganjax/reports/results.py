@@ -21,7 +21,7 @@ class Run(NamedTuple):
   Attributes:
     cell: its number.
     seed: of the run.
-    rows: what was measured, a dict a look, in their order.
+    rows: what was measured, a dict an evaluation, in their order.
     state: one of `STATES`.
   """
 
@@ -99,7 +99,7 @@ def read(folder):
   if not rows:
     raise FileNotFoundError(
       f'{folder} holds nothing measured yet; run the sweep until its first '
-      'look, without --report.'
+      'evaluation, without --report.'
     )
   titles, objective, direction = _measures(about, rows)
   cells = _cells(about, rows)
@@ -119,15 +119,21 @@ def reached(cell):
 
   It is the last where a run came to it, the newest there is where none did.
   """
-  return max((run.rows[-1]['look'] for run in cell.runs if run.rows), default=0)
+  return max(
+    (run.rows[-1]['evaluation'] for run in cell.runs if run.rows), default=0
+  )
 
 
-def values(cell, measure, look):
-  """A measure of each run of a cell at a look, `[S]`; NaN where it has none."""
+def values(cell, measure, evaluation):
+  """Returns a measure of each run of a cell at an evaluation, `[S]`, or NaN."""
   return np.array(
     [
       next(
-        (_number(row.get(measure)) for row in run.rows if row['look'] == look),
+        (
+          _number(row.get(measure))
+          for row in run.rows
+          if row['evaluation'] == evaluation
+        ),
         math.nan,
       )
       for run in cell.runs
@@ -208,7 +214,7 @@ def _cells(about, rows):
   config, by_run = restore.flat(about.get('config', {})), {}
   for row in rows:
     # What was measured again is newer.
-    by_run.setdefault((row['cell'], row['seed']), {})[row['look']] = row
+    by_run.setdefault((row['cell'], row['seed']), {})[row['evaluation']] = row
   cells = []
   for number, own in sorted(changes.items()):
     settings = {
@@ -216,8 +222,8 @@ def _cells(about, rows):
     }
     runs = []
     for seed in about['seeds']:
-      looks = by_run.get((number, seed), {})
-      ordered = [looks[look] for look in sorted(looks)]
+      evaluations = by_run.get((number, seed), {})
+      ordered = [evaluations[evaluation] for evaluation in sorted(evaluations)]
       state = _state(ordered, 'unfinished' if listed else 'cut short')
       runs.append(Run(number, seed, ordered, state))
     cells.append(Cell(number, own, settings, runs))
@@ -229,7 +235,7 @@ def _state(rows, begun):
     return 'not begun'
   if any(row.get('diverged') is not None for row in rows):
     return 'diverged'
-  return 'done' if rows[-1]['look'] == rows[-1]['of'] else begun
+  return 'done' if rows[-1]['evaluation'] == rows[-1]['of'] else begun
 
 
 def _short(fields):

@@ -21,19 +21,19 @@ def draw(found):
   return drawn
 
 
-def main_effects(found, measure, look=None):
+def main_effects(found, measure, evaluation=None):
   """From each factor, a tuple of fields, to its `effects.Level`s.
 
   Args:
     found: an `Outcome`.
     measure: which.
-    look: at which, instead of the last; of runs that ended.
+    evaluation: at which, instead of the last; of runs that ended.
   """
   values = np.array(
     [
       np.where(
         [run.state == 'done' for run in cell.runs],
-        results.values(cell, measure, look or results.reached(cell)),
+        results.values(cell, measure, evaluation or results.reached(cell)),
         np.nan,
       )
       for cell in found.cells
@@ -200,22 +200,25 @@ def _learning(found):
   """The panels of the objective over training: cells, and by each factor."""
   ranked = results.ranked(found)
   rows = [row for cell in ranked for run in cell.runs for row in run.rows]
-  looks = sorted({row['look'] for row in rows})
-  if len(looks) < 2:
+  evaluations = sorted({row['evaluation'] for row in rows})
+  if len(evaluations) < 2:
     return {}
   panels = {}
   if len(ranked) <= _TOGETHER:
-    panels['each cell'] = _courses(found, ranked, looks)
+    panels['each cell'] = _courses(found, ranked, evaluations)
   else:
     panels[f'the best {_FEW} cells and the worst {_FEW}'] = _courses(
-      found, [*ranked[:_FEW], *ranked[-_FEW:]], looks
+      found, [*ranked[:_FEW], *ranked[-_FEW:]], evaluations
     )
   if found.searched:
     return panels
-  at_looks = [main_effects(found, found.objective, look) for look in looks]
-  images = [_images(ranked, look) for look in looks]
+  at_evaluations = [
+    main_effects(found, found.objective, evaluation)
+    for evaluation in evaluations
+  ]
+  images = [_images(ranked, evaluation) for evaluation in evaluations]
   for fields in results.factors(found):
-    by_level = zip(*(at[fields] for at in at_looks), strict=True)
+    by_level = zip(*(at[fields] for at in at_evaluations), strict=True)
     panels[f'by {name(found, fields)}'] = {
       words(levels[0].value): Course(
         images,
@@ -227,28 +230,28 @@ def _learning(found):
   return panels
 
 
-def _courses(found, cells, looks):
+def _courses(found, cells, evaluations):
   courses = {}
   for cell in cells:
     ended = [run.state == 'done' for run in cell.runs]
     summaries = [
-      effects.summary(results.values(cell, found.objective, look)[ended])
-      for look in looks
+      effects.summary(results.values(cell, found.objective, evaluation)[ended])
+      for evaluation in evaluations
     ]
     courses[label(found, cell)] = Course(
-      [_images([cell], look) for look in looks],
+      [_images([cell], evaluation) for evaluation in evaluations],
       np.array([summary['mean'] for summary in summaries]),
       np.array([summary['std'] for summary in summaries]),
     )
   return courses
 
 
-def _images(cells, look):
-  """The images shown until a look, the same for runs of one length."""
+def _images(cells, evaluation):
+  """The images shown until an evaluation, the same for runs of one length."""
   return next(
-    row['images_shown']
+    row['images_seen']
     for cell in cells
     for run in cell.runs
     for row in run.rows
-    if row['look'] == look
+    if row['evaluation'] == evaluation
   )

@@ -30,7 +30,7 @@ def write(workdir):
   """Writes the report of the sweep in a folder, whole or not; returns paths.
 
   `report.html` is one file that needs no other. `table.csv` has a line for each
-  run, `table_looks.csv` for each time that one was measured, `table_cells.csv`
+  run, `table_evaluations.csv` for each time that one was measured, `table_cells.csv`
   for each cell; `table.tex` (booktabs) and `table.md` are of the cells. Figures
   are PNG and PDF.
 
@@ -53,7 +53,9 @@ def write(workdir):
   contents = {
     'report.html': page.render(_context(found, folder, images)),
     'table.csv': comma_separated(sweep_tables.run_lines(found)),
-    'table_looks.csv': comma_separated(sweep_tables.look_lines(found)),
+    'table_evaluations.csv': comma_separated(
+      sweep_tables.evaluation_lines(found)
+    ),
     'table_cells.csv': comma_separated(sweep_tables.cell_lines(found)),
     'table.tex': sweep_tables.latex(found),
     'table.md': sweep_tables.markdown(found),

@@ -1,4 +1,4 @@
-"""The tables of a sweep: a line for each cell, run or look."""
+"""The tables of a sweep: a line for each cell, run or evaluation."""
 
 import csv
 import io
@@ -63,7 +63,7 @@ def run_lines(found):
   ]
 
 
-def look_lines(found):
+def evaluation_lines(found):
   """For each time that a run was measured, all of it: flat dicts."""
   return [
     _line(cell, run, row)
@@ -81,7 +81,7 @@ def cell_lines(found):
     line = {
       'cell': cell.number,
       **cell.settings,
-      'look': results.reached(cell),
+      'evaluation': results.reached(cell),
       'seeds': len(states),
       **{state: states.count(state) for state in results.STATES},
     }
@@ -211,7 +211,7 @@ def _legend(found):
 
 
 def _line(cell, run, row):
-  """All that there is of a run at a look, flat."""
+  """All that there is of a run at an evaluation, flat."""
   scalars = {
     name: value
     for name, value in row.items()
@@ -233,8 +233,12 @@ def _line(cell, run, row):
 
 
 def _early(cell):
-  looks = next((run.rows[-1]['of'] for run in cell.runs if run.rows), 0)
-  return f'at look {results.reached(cell)} of {looks}' if looks else 'not begun'
+  evaluations = next((run.rows[-1]['of'] for run in cell.runs if run.rows), 0)
+  return (
+    f'at evaluation {results.reached(cell)} of {evaluations}'
+    if evaluations
+    else 'not begun'
+  )
 
 
 def _any(values):

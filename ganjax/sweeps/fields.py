@@ -14,7 +14,7 @@ from ganjax.sweeps import mode_task
 _NO_FACTORS = {
   'seed': 'give --seeds, the number of them',
   'seeds': 'give --seeds, the number of them',
-  'way': 'it changes no result',
+  'mapping': 'it changes no result',
   'protocol': 'it is chosen by --config',
   'source': 'it is words',
   'note': 'it is words',
@@ -144,7 +144,12 @@ def command(about, changes, place):
   else:
     for field, value in changes.items():
       parts += ['--grid', f'{field}={_flag(value)}']
-    parts += ['--seeds', len(about['seeds']), '--looks', about['looks']]
+    parts += [
+      '--seeds',
+      len(about['seeds']),
+      '--evaluations',
+      about['evaluations'],
+    ]
     program = 'sweep'
   parts += ['--workdir', place]
   return f'python -m experiments.{program} {shlex.join(map(str, parts))}'

@@ -15,19 +15,19 @@ from ganjax.config import games, runs
 from ganjax.data import images, order
 from ganjax.training import dispatch, population
 
-_SAMPLES = 36  # images that a look records
+_SAMPLES = 36  # images that an evaluation records
 
 
-def training(config, shape, looks):
+def training(config, shape, evaluations):
   """The `population.Training` of a config, whose data are uint8 pixels.
 
-  Numbers are a dict from fields of the config to traced values. A look records
-  a dict of 36 `samples`, uint8, of the same latents at every step.
+  Numbers are a dict from fields of the config to traced values. An evaluation
+  records a dict of 36 `samples`, uint8, of the same latents at every step.
 
   Args:
     config: of a training on images.
     shape: of an image.
-    looks: how many; they divide the steps of the run.
+    evaluations: how many; they divide the steps of the run.
   """
 
   def phase(number, numbers):
@@ -47,10 +47,10 @@ def training(config, shape, looks):
     position = began + done * np.uint32(own.rows)
     key = steps.data_key(state)
     chosen = order.indices(key, position, own.rows, len(pixels))
-    return own.step(state, own.show(pixels[chosen], key, position))
+    return own.step(state, own.preprocess(pixels[chosen], key, position))
 
   def show(number, state, numbers):
-    finest = pictures.finest(phase(number, numbers).view(state, _SAMPLES))
+    finest = pictures.finest(phase(number, numbers).sample(state, _SAMPLES))
     drawn = pictures.enlarged(finest, shape[0])
     return {'samples': images.quantize(drawn)}
 
@@ -62,10 +62,10 @@ def training(config, shape, looks):
     start = np.zeros(2, np.uint32)
     parts = {
       'step': lambda *given: play(0, *given, *start),
-      'look': lambda state, numbers, pixels: show(0, state, numbers),
+      'evaluate': lambda state, numbers, pixels: show(0, state, numbers),
     }
   return population.Training(
-    init=init, steps=length, every=length // looks, **parts
+    init=init, steps=length, every=length // evaluations, **parts
   )
 
 
@@ -77,7 +77,7 @@ def _in_phases(phases, begin, play, show):
   """
   lengths = [phase.steps for phase in phases]
   firsts = np.cumsum([0, *lengths[:-1]])
-  began = [dispatch.shown(phases, first) % 2**32 for first in firsts]
+  began = [dispatch.images_seen(phases, first) % 2**32 for first in firsts]
   # Phases with the same step and rows are one program: that of the first.
   kinds = [(phase.step, phase.rows) for phase in phases]
   programs, which = np.unique(
@@ -112,7 +112,7 @@ def _in_phases(phases, begin, play, show):
     chosen = jnp.array(which)[number]
     return take(chosen, state, numbers, pixels, *when(number))
 
-  def look(state, numbers, pixels):
+  def evaluate(state, numbers, pixels):
     chosen = jnp.array(which)[reached(state.step - 1)]
     return switched(show, programs)(chosen, state, numbers)
 
@@ -120,20 +120,20 @@ def _in_phases(phases, begin, play, show):
   begin_, play_ = (compiled(part, donate_argnums=1) for part in (begin, play))
   show_ = compiled(show)
 
-  def stepped(state, numbers, pixels):
+  def host_step(state, numbers, pixels):
     number = int(reached(int(state.step)))
     if int(state.step) == firsts[number]:
       state = begin_(number, state, numbers)
     own = int(programs[which[number]])
     return play_(own, state, numbers, pixels, *when(number))
 
-  def dispatched(state, numbers, pixels):
+  def host_evaluate(state, numbers, pixels):
     number = int(reached(int(state.step) - 1))
     return show_(int(programs[which[number]]), state, numbers)
 
   return {
     'step': step,
-    'look': look,
-    'dispatched': dispatched,
-    'stepped': stepped,
+    'evaluate': evaluate,
+    'host_evaluate': host_evaluate,
+    'host_step': host_step,
   }

@@ -29,10 +29,10 @@ class Kind(NamedTuple):
     name: 'images' or 'modes'.
     config: `changes -> config` of a cell.
     subject: `config -> trial.Subject`.
-    training: `(config, looks) -> population.Training`, watched; the same one
-      for equal configs, so that what is compiled serves again.
+    training: `(config, evaluations) -> population.Training`, watched; the same
+      one for equal configs, so that what is compiled serves again.
     settings: `config -> dict`, how everything is measured.
-    look: `(config, step) -> measure`, of all runs of a config that are at a
+    evaluate: `(config, step) -> measure`, of all runs of a config that are at a
       step: `(state, numbers, record) -> Found`.
     columns: names of the values.
     number: `config -> int`, of the samples that are measured.
@@ -43,13 +43,13 @@ class Kind(NamedTuple):
   subject: Callable
   training: Callable
   settings: Callable
-  look: Callable
+  evaluate: Callable
   columns: tuple
   number: Callable
 
 
 class Found(NamedTuple):
-  """What was measured of a run at a look: values, how, and a picture."""
+  """What was measured of a run at an evaluation: values, how, and a picture."""
 
   values: dict
   how: dict
@@ -111,7 +111,7 @@ def _of_images(config, metrics, number, which):
 
   painters = _once(painters)
 
-  def look(config, step):
+  def evaluate(config, step):
     seen, reals = beside(config, 'data')
     side = reals.images.shape[1]
     paint, prior = painters(config)(step if 'growth' in config else 0)
@@ -138,7 +138,7 @@ def _of_images(config, metrics, number, which):
     subject=subject,
     training=_trainings(subject),
     settings=settings,
-    look=look,
+    evaluate=evaluate,
     columns=sum((measures.COLUMNS[name] for name in metrics), ()),
     number=lambda config: number,
   )
@@ -165,8 +165,8 @@ def _of_modes(config):
       'weights': f'{config.measure.weights}, last',
     }
 
-  def look(config, step):
-    reals = _reals(of_data(config), config.measure.shown)
+  def evaluate(config, step):
+    reals = _reals(of_data(config), config.measure.pictures)
 
     def measured(state, numbers, record):
       modes = record['modes']
@@ -194,7 +194,7 @@ def _of_modes(config):
     subject=subject,
     training=_trainings(subject),
     settings=settings,
-    look=look,
+    evaluate=evaluate,
     columns=('captured', 'quality', 'reverse_kl'),
     number=lambda config: config.measure.samples,
   )
@@ -215,10 +215,12 @@ def _reals(problem, number):
 def _trainings(subject):
   watched = _once(
     lambda config: functools.cache(
-      lambda looks: task.watched(subject(config).training(config, looks))
+      lambda evaluations: task.watched(
+        subject(config).training(config, evaluations)
+      )
     )
   )
-  return lambda config, looks: watched(config)(looks)
+  return lambda config, evaluations: watched(config)(evaluations)
 
 
 def _once(function):

@@ -51,12 +51,12 @@ def kept(place, seeds):
       parts.append(dict(file))
   if not parts:
     return None
-  looks = parts[0].pop('steps')
+  evaluations = parts[0].pop('steps')
   joined = {
     name: np.concatenate([part[name] for part in parts])[:seeds]
     for name in parts[0]
   }
-  return joined | {'steps': looks}
+  return joined | {'steps': evaluations}
 
 
 def tabulate(folder, config, problem, results, shares):
@@ -157,7 +157,7 @@ def draw(folder, config, problem, results):
     grids = {
       name: (
         steps,
-        np.stack([pictures.grid(_seen(look)) for look in samples]),
+        np.stack([pictures.grid(_seen(evaluation)) for evaluation in samples]),
       )
       for name, (steps, samples) in shown.items()
     }

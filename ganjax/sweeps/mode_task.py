@@ -35,7 +35,7 @@ class Problem(NamedTuple):
     batch: `(tables, key, first, number, data) -> examples`, from example number
       `first` of the run on.
     count: `(samples, data) -> Modes`; traceable.
-    dispatched: the same in several dispatches, or None where one will do.
+    host_count: the same in several dispatches, or None where one will do.
     divergence: of the data from the uniform over the modes, in nats.
     name: for records.
   """
@@ -46,7 +46,7 @@ class Problem(NamedTuple):
   tables: Callable
   batch: Callable
   count: Callable
-  dispatched: Callable | None
+  host_count: Callable | None
   divergence: float
   name: str
 
@@ -84,7 +84,7 @@ def problem(config, cache=None, report=None):
     tables=tables,
     batch=batch,
     count=lambda samples, data: modes.count(samples, centres, std, **rules),
-    dispatched=None,
+    host_count=None,
     divergence=0.0,
     name=f'{data.name}, {len(centres)} modes',
   )
@@ -151,7 +151,7 @@ def _stacked(config, cache, report):
   def traced(samples, shared):
     return count(_in_parts(lambda x: classify(x, shared[1]), samples, 256))
 
-  def dispatched(samples, shared):
+  def host_count(samples, shared):
     logits = features.in_batches(
       lambda part: classify(part, shared[1]), np.asarray(samples)
     )
@@ -185,7 +185,7 @@ def _stacked(config, cache, report):
     tables=tables,
     batch=batch,
     count=traced,
-    dispatched=dispatched,
+    host_count=host_count,
     divergence=float(3 * np.sum(share * np.log(10 * share))),
     name=f'stacked MNIST of {len(digits)} digits; modes by {judge.name}',
   )
@@ -214,7 +214,7 @@ def remedied(config, name):
   changes = choose('remedy', config.remedies, name)
   config = config.copy_and_resolve_references()
   with config.unlocked():
-    for section in ('remedies', 'published', 'seeds', 'way'):
+    for section in ('remedies', 'published', 'seeds', 'mapping'):
       del config[section]
   # A regulariser of one's own is new to the config.
   with contextlib.ExitStack() as stack:
@@ -233,7 +233,7 @@ def training(config, problem):
   """The `population.Training` of a remedied protocol.
 
   Numbers are a dict from fields of the config to traced values. Its records are
-  a dict of a `Modes` at `modes` and some `samples` of each look.
+  a dict of a `Modes` at `modes` and some `samples` of each evaluation.
 
   Args:
     config: as `remedied` returns.
@@ -244,7 +244,7 @@ def training(config, problem):
   def parts(numbers):
     own = games.numbered(config, numbers)
     played = games.objective(own, problem.shape)
-    return played, games.optimizers(own), games.rule(own, played)
+    return played, games.optimizers(own), games.update_rule(own, played)
 
   def init(key, numbers, data):
     played, optimizers, _ = parts(numbers)
@@ -265,7 +265,7 @@ def training(config, problem):
     return state | {'run': run}, metrics
 
   def samples(state, numbers, data):
-    """All samples of a look, always of the same latents."""
+    """All samples of an evaluation, always of the same latents."""
     run = state['run']
     game = parts(numbers)[0](run.step)
     params = {'raw': run.params.generator, 'ema': run.ema_params}
@@ -286,28 +286,28 @@ def training(config, problem):
     return _in_parts(draw, latents, measure.batch)
 
   def record(found, drawn):
-    shown = drawn[: measure.shown]
-    if shown.ndim == 4:
-      shown = images.quantize(shown)
-    return {'modes': found, 'samples': shown}
+    pictured = drawn[: measure.pictures]
+    if pictured.ndim == 4:
+      pictured = images.quantize(pictured)
+    return {'modes': found, 'samples': pictured}
 
-  def look(state, numbers, data):
+  def evaluate(state, numbers, data):
     drawn = samples(state, numbers, data)
     return record(problem.count(drawn, data), drawn)
 
   jitted = jax.jit(samples)
 
-  def dispatched(state, numbers, data):
+  def host_evaluate(state, numbers, data):
     drawn = jitted(state, numbers, data)
-    return record(problem.dispatched(drawn, data), drawn)
+    return record(problem.host_count(drawn, data), drawn)
 
   return population.Training(
     init=init,
     step=step,
-    look=look,
+    evaluate=evaluate,
     steps=config.steps,
-    every=math.ceil(config.steps / measure.looks),
-    dispatched=dispatched if problem.dispatched else None,
+    every=math.ceil(config.steps / measure.evaluations),
+    host_evaluate=host_evaluate if problem.host_count else None,
   )
 
 

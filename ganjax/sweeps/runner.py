@@ -1,7 +1,9 @@
-"""The programs of a sweep: populations that train from look to look.
+"""The programs of a sweep: populations that train from evaluation to
+evaluation.
 
 What a program has measured lies in a folder of its own, named by what it is. A
-look that is measured is never computed again, and one that was begun goes on.
+evaluation that is measured is never computed again, and one that was begun
+goes on.
 """
 
 import contextlib
@@ -23,10 +25,10 @@ from ganjax import pictures
 from ganjax.evaluation import results
 from ganjax.files import write_json
 from ganjax.sweeps.kinds import Kind
-from ganjax.training import dispatch, mapping, population
+from ganjax.training import dispatch, mappings, population
 from ganjax.training.loop import signals
 
-_PARTS = 10  # of a look, at most, after which a signal can end it
+_PARTS = 10  # of an evaluation, at most, after which a signal can end it
 
 
 class Sweep(NamedTuple):
@@ -36,15 +38,16 @@ class Sweep(NamedTuple):
     folder: the workdir.
     kind: a `kinds.Kind`.
     cells: from the number of a cell to its changes.
-    looks: how many each run has, T.
-    way: of `mapping.WAYS`; None chooses by the network and the backend.
+    evaluations: how many each run has, T.
+    mapping: of `mappings.MAPPINGS`; None chooses by the network and the
+      backend.
   """
 
   folder: pathlib.Path
   kind: Kind
   cells: Any
-  looks: int
-  way: str | None
+  evaluations: int
+  mapping: str | None
 
 
 def place(program, sweep):
@@ -70,14 +73,14 @@ def taken(folder):
 def finished(program, sweep):
   """Whether all that a program is to measure is measured."""
   rows = results.read(place(program, sweep) / 'evaluation.json')
-  return any(row['look'] == sweep.looks for row in rows)
+  return any(row['evaluation'] == sweep.evaluations for row in rows)
 
 
 def run(program, sweep, name='runs'):
-  """Trains and measures a program: a generator of T looks.
+  """Trains and measures a program: a generator of T evaluations.
 
-  It yields after each look the rows of the runs alive, dicts; None where a
-  signal ended it. It may be sent a list of bools, which of them go on.
+  It yields after each evaluation the rows of the runs alive, dicts; None where
+  a signal ended it. It may be sent a list of bools, which of them go on.
 
   Args:
     program: a `plan.Program`.
@@ -88,31 +91,31 @@ def run(program, sweep, name='runs'):
   folder.mkdir(parents=True, exist_ok=True)
   write_json(folder / 'program.json', program._asdict())
   rows = results.read(folder / 'evaluation.json')
-  reached = max((row['look'] for row in rows), default=0)
-  if reached < sweep.looks and not _states(folder, reached).exists():
-    # Without the states of the last look there is no going on.
+  reached = max((row['evaluation'] for row in rows), default=0)
+  if reached < sweep.evaluations and not _states(folder, reached).exists():
+    # Without the states of the last evaluation there is no going on.
     rows, reached = [], 0
   alive, states = np.arange(len(program.seeds)), None
-  for look in range(1, sweep.looks + 1):
-    if look > reached or look == reached < sweep.looks:
+  for evaluation in range(1, sweep.evaluations + 1):
+    if evaluation > reached or evaluation == reached < sweep.evaluations:
       filled = _filled(alive, program, sweep)
-      at = f'{name}, look {look} of {sweep.looks}'
-      found = _trained(program, sweep, folder, look, filled, states, at)
+      at = f'{name}, evaluation {evaluation} of {sweep.evaluations}'
+      found = _trained(program, sweep, folder, evaluation, filled, states, at)
       if found is None:
         yield None
         return
       states = found.states
-    if look > reached:
-      fresh = _measured(program, sweep, folder, look, alive, found, rows)
+    if evaluation > reached:
+      fresh = _measured(program, sweep, folder, evaluation, alive, found, rows)
       if fresh is None:
         yield None
         return
       rows += fresh
       results.write(folder / 'evaluation.json', rows)
-    _forget(folder, look - 1)
-    if look == sweep.looks:
-      _forget(folder, look)
-    keep = yield [row for row in rows if row['look'] == look]
+    _forget(folder, evaluation - 1)
+    if evaluation == sweep.evaluations:
+      _forget(folder, evaluation)
+    keep = yield [row for row in rows if row['evaluation'] == evaluation]
     if keep is not None and not all(keep):
       kept = np.flatnonzero(keep)
       alive = alive[kept]
@@ -121,14 +124,14 @@ def run(program, sweep, name='runs'):
         states = jax.tree.map(lambda leaf, rest=rest: leaf[rest], states)
 
 
-def way(program, sweep):
-  """How the members of a program are mapped, a name of `mapping.WAYS`.
+def mapping(program, sweep):
+  """How the members of a program are mapped, a name of `mappings.MAPPINGS`.
 
   It follows from what is trained, not from a measurement: a sweep that is
-  killed, or shared by several processes, goes the same way all along.
+  killed, or shared by several processes, goes the same mapping all along.
   """
-  if sweep.way:
-    return sweep.way
+  if sweep.mapping:
+    return sweep.mapping
   training, given, data = _parts(program, sweep)
   if not dispatch.convolutional(jax.eval_shape(training.init, *given, data)):
     return 'vmap'
@@ -147,7 +150,8 @@ def check(program, sweep):
 
 
 def forecast(planned, sweep, devices):
-  """The seconds that programs take, from some steps and a look of the first.
+  """The seconds that programs take, from some steps and an evaluation of the
+  first.
 
   Args:
     planned: `plan.Program`s, at least one.
@@ -156,28 +160,30 @@ def forecast(planned, sweep, devices):
   """
   first = planned[0]
   training, _, data = _parts(first, sweep)
-  how = way(first, sweep)
+  how = mapping(first, sweep)
   # One after another, each takes as long; in step, they share the work.
   number = -(-len(first.seeds) // devices) if how == 'vmap' else 1
   keys, numbers = _members(first, sweep, np.arange(number))
-  states = mapping.started(training)(keys, numbers, data)
-  advance = mapping.WAYS[how](mapping.blind(training), 4)
+  states = mappings.started(training)(keys, numbers, data)
+  advance = mappings.MAPPINGS[how](mappings.blind(training), 4)
   times = []
   for _ in range(3):
     begun = time.monotonic()
     states, _ = jax.block_until_ready(advance(states, numbers, data))
     times.append(time.monotonic() - begun)
   step = min(times[1:]) / 4 / number
-  measure = sweep.kind.look(_config(first, sweep), 0)
+  measure = sweep.kind.evaluate(_config(first, sweep), 0)
   state, own = jax.tree.map(lambda leaf: leaf[0], (states, numbers))
   record = _looking(training)(state, own, data)
   measure(state['state'], own, record)
   begun = time.monotonic()
   measure(state['state'], own, record)
-  look = time.monotonic() - begun
+  evaluation = time.monotonic() - begun
   runs = sum(len(program.seeds) for program in planned)
   trained = runs * training.steps * step / min(devices, len(first.seeds))
-  return len(planned) * times[0] + trained + runs * sweep.looks * look
+  return (
+    len(planned) * times[0] + trained + runs * sweep.evaluations * evaluation
+  )
 
 
 def alone(program, sweep, number):
@@ -189,14 +195,14 @@ def alone(program, sweep, number):
     number: of the runs.
   """
   training, _, data = _parts(program, sweep)
-  how = way(program, sweep)
+  how = mapping(program, sweep)
 
   def seconds(row):
     found = population.train(
       training._replace(every=training.steps),
       *_members(program, sweep, np.array([row])),
       data,
-      way='map' if how == 'vmap' else how,
+      mapping='map' if how == 'vmap' else how,
       devices=jax.local_devices()[:1],
       name='alone',
     )
@@ -208,8 +214,8 @@ def alone(program, sweep, number):
 
 @functools.lru_cache(maxsize=8)
 def _looking(training):
-  """The compiled look of one member at where it is."""
-  return training.dispatched or jax.jit(training.look)
+  """The compiled evaluation of one member at where it is."""
+  return training.host_evaluate or jax.jit(training.evaluate)
 
 
 def _config(program, sweep):
@@ -219,7 +225,7 @@ def _config(program, sweep):
 def _parts(program, sweep):
   """A program's training, one member's key and numbers, and the data."""
   config = _config(program, sweep)
-  training = sweep.kind.training(config, sweep.looks)
+  training = sweep.kind.training(config, sweep.evaluations)
   given = jax.tree.map(
     lambda leaf: leaf[0], _members(program, sweep, np.arange(1))
   )
@@ -243,7 +249,7 @@ def _filled(alive, program, sweep):
   programs of powers of two.
   """
   whole = len(program.seeds)
-  if len(alive) == whole or way(program, sweep) == 'steps':
+  if len(alive) == whole or mapping(program, sweep) == 'steps':
     return alive
   size = min(whole, 2 ** math.ceil(math.log2(len(alive))))
   return alive[_filling(len(alive), range(size))]
@@ -253,46 +259,48 @@ def _filling(number, filled):
   return np.minimum(np.arange(len(filled)), number - 1)
 
 
-def _states(folder, look):
-  return folder / f'look-{look}'
+def _states(folder, evaluation):
+  return folder / f'evaluation-{evaluation}'
 
 
-def _forget(folder, look):
-  shutil.rmtree(_states(folder, look), ignore_errors=True)
+def _forget(folder, evaluation):
+  shutil.rmtree(_states(folder, evaluation), ignore_errors=True)
 
 
-def _trained(program, sweep, folder, look, members, states, name):
-  """The `population.Population` at a look; None where a signal ended it."""
+def _trained(program, sweep, folder, evaluation, members, states, name):
+  """Returns the `population.Population`, or None where a signal ended it."""
   training, _, data = _parts(program, sweep)
   steps = training.every
   parts = max(part for part in range(1, _PARTS + 1) if steps % part == 0)
   return population.train(
-    mapping.blind(training)._replace(steps=steps, every=steps // parts),
+    mappings.blind(training)._replace(steps=steps, every=steps // parts),
     *_members(program, sweep, members),
     data,
     states=states,
-    way=way(program, sweep),
-    folder=_states(folder, look),
+    mapping=mapping(program, sweep),
+    folder=_states(folder, evaluation),
     name=name,
   )
 
 
-def _measured(program, sweep, folder, look, alive, found, rows):
-  """The rows of the members alive at a look; None where a signal ended it."""
+def _measured(program, sweep, folder, evaluation, alive, found, rows):
+  """Returns the rows of the members alive, or None where a signal ended it."""
   kind, config = sweep.kind, _config(program, sweep)
   subject = kind.subject(config)
-  training = kind.training(config, sweep.looks)
-  step = training.every * look
-  measure, look_at = kind.look(config, step), _looking(training)
+  training = kind.training(config, sweep.evaluations)
+  step = training.every * evaluation
+  measure, look_at = kind.evaluate(config, step), _looking(training)
   _, numbers = _members(program, sweep, alive)
   spent = {(row['cell'], row['seed']): row['seconds'] for row in rows}
   settings = kind.settings(config)
   shared = {
     'subject': f'samples ({settings["weights"].partition(",")[0]})',
-    'look': look,
-    'of': sweep.looks,
+    'evaluation': evaluation,
+    'of': sweep.evaluations,
     'step': step,
-    'images_shown': subject.shown(config, sweep.looks)[look - 1],
+    'images_seen': subject.images_seen(config, sweep.evaluations)[
+      evaluation - 1
+    ],
     'number': kind.number(config),
     'settings': settings,
   }
@@ -309,7 +317,7 @@ def _measured(program, sweep, folder, look, alive, found, rows):
       if broken < 0:
         record = look_at(state, own, subject.data)
         values, how, drawn = measure(state['state'], own, record)
-        picture = folder / 'pictures' / f'{cell:03d}-{seed}-{look}.png'
+        picture = folder / 'pictures' / f'{cell:03d}-{seed}-{evaluation}.png'
         picture.parent.mkdir(exist_ok=True)
         pictures.save(picture, drawn)
         picture = picture.relative_to(sweep.folder).as_posix()

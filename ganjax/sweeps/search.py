@@ -33,14 +33,14 @@ class Best(NamedTuple):
 
 
 def run(
-  study, folder, spaces, number, at_once, looks, race, beat=5, patience=30
+  study, folder, spaces, number, at_once, evaluations, race, beat=5, patience=30
 ):
   """Races trials until the study has enough; False if a race was cut short.
 
   All workers return at the end of the whole study. Trials whose worker died
   are asked again, with what they were. A trial that diverged counts as
   pruned, so that TPE keeps off; it has the user attribute `diverged`, its
-  look. Where this worker is cut short, its trials wait for the next.
+  evaluation. Where this worker is cut short, its trials wait for the next.
 
   Args:
     study: of `studies.opened`.
@@ -48,12 +48,13 @@ def run(
     spaces: as there.
     number: of trials that finish, pruned ones among them, over all workers.
     at_once: trials that are asked at once, to race in one population.
-    looks: how often a race yields.
+    evaluations: how often a race yields.
     race: `(cells, numbers) -> generator` of dicts {field: value} and of the
-      trials' `studies.index`. It yields after each look a list of values, None
+      trials' `studies.index`. It yields after each evaluation a list of
+      values, None
       where diverged, for the cells alive; it is sent a list of bools, which of
-      them go on. Where none does, as after the last look, it is closed; where
-      it returns before that, it was cut short.
+      them go on. Where none does, as after the last evaluation, it is closed;
+      where it returns before that, it was cut short.
     beat: seconds between the signs of life.
     patience: seconds without one, after which a worker is given up.
   """
@@ -72,7 +73,7 @@ def run(
         free = 0 if unsure else number - finished - len(held) + len(lost)
         hand = [_ask(study, spaces, worker) for _ in range(min(at_once, free))]
       if hand:
-        if not _raced(study, hand, looks, race):
+        if not _raced(study, hand, evaluations, race):
           return False
       elif finished >= number and not held:
         return True
@@ -125,17 +126,17 @@ def _ask(study, spaces, worker):
   return trial
 
 
-def _raced(study, alive, looks, race):
+def _raced(study, alive, evaluations, race):
   """Races trials to their ends; False if the race was cut short."""
   numbers = [studies.index(study, trial) for trial in alive]
   racing = race([_cell(trial) for trial in alive], numbers)
   keep = None
   try:
     with contextlib.closing(racing):
-      for look in range(1, looks + 1):
+      for evaluation in range(1, evaluations + 1):
         values = racing.send(keep)
         keep = [
-          _goes_on(study, trial, value, look, look == looks)
+          _goes_on(study, trial, value, evaluation, evaluation == evaluations)
           for trial, value in zip(alive, values, strict=True)
         ]
         alive = [trial for trial, kept in zip(alive, keep, strict=True) if kept]
@@ -149,15 +150,15 @@ def _raced(study, alive, looks, race):
   return True
 
 
-def _goes_on(study, trial, value, look, last):
-  """Tells a trial's value at a look; False where the trial ends."""
+def _goes_on(study, trial, value, evaluation, last):
+  """Tells a trial's value at an evaluation; False where the trial ends."""
   state = None
   try:
     if value is None or not math.isfinite(value):
-      trial.set_user_attr('diverged', look)
+      trial.set_user_attr('diverged', evaluation)
       state = TrialState.PRUNED
     else:
-      trial.report(value, look)
+      trial.report(value, evaluation)
       if last:
         state = TrialState.COMPLETE
       elif trial.should_prune():

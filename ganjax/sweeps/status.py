@@ -18,7 +18,7 @@ _SHOWN = 10  # cells
 
 
 def tell(folder):
-  """Prints the best cells so far, by the look that each has reached."""
+  """Prints the best cells so far, by the evaluation that each has reached."""
   found = results.read(folder)
   cells = [cell for cell in found.cells if results.reached(cell)]
   sign = {'minimize': 1, 'maximize': -1}[found.direction]
@@ -34,7 +34,9 @@ def tell(folder):
     {
       'label': sweep_figures.label(found, cell),
       'values': {key: results.final(cell, key) for key in found.titles},
-      'words': {'look': f'{results.reached(cell)} of {found.about["looks"]}'},
+      'words': {
+        'evaluation': f'{results.reached(cell)} of {found.about["evaluations"]}'
+      },
     }
     for cell in shown
   ]
@@ -43,7 +45,9 @@ def tell(folder):
   ]
   measured = sum(len(run.rows) for run in found.runs)
   diverged = sum(run.state == 'diverged' for run in found.runs)
-  said = f'{measured} looks at {len(found.runs)} runs; {diverged} diverged.'
+  said = (
+    f'{measured} evaluations at {len(found.runs)} runs; {diverged} diverged.'
+  )
   varied = [sweep_figures.name(found, own) for own in results.factors(found)]
   title = f'cell: {", ".join(varied)}' if varied else 'cell'
   tqdm.write(tables.text(rows, columns, (said,), title=title))

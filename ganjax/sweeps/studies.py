@@ -21,7 +21,8 @@ from optuna.storages import journal
 
 PRUNERS = {
   'median': optuna.pruners.MedianPruner,
-  # Looks are few: half of the trials go on after looks 1, 2, 4, 8, ...
+  # Evaluations are few: half of the trials go on after evaluations 1, 2, 4, 8,
+  # ...
   'halving': lambda: optuna.pruners.SuccessiveHalvingPruner(1, 2),
   'none': optuna.pruners.NopPruner,
 }

@@ -23,14 +23,16 @@ class Subject(NamedTuple):
 
   Attributes:
     data: a tree of arrays that all runs share.
-    fitted: `(config, looks) -> config` of a run whose steps the looks divide:
-      the config's own, longer by up to `looks - 1` steps.
-    training: `(config, looks) -> population.Training` of the fitted config.
-      Numbers are a dict from fields of the config to traced values. A look
+    fitted: `(config, evaluations) -> config` of a run whose steps the
+      evaluations divide:
+      the config's own, longer by up to `evaluations - 1` steps.
+    training: `(config, evaluations) -> population.Training` of the fitted
+      config. Numbers are a dict from fields of the config to traced values. An
+      evaluation
       records a dict: some `samples`, `[n, ...]`, uint8 where they are images,
       and a `Modes` at `modes` where modes are known.
-    shown: `(config, looks) -> tuple`, how many examples the run has seen by
-      each look.
+    images_seen: `(config, evaluations) -> tuple`, how many examples the run
+      has seen by each evaluation.
     key: `seed -> key`, of the run with that seed.
     name: of the data, in words.
   """
@@ -38,7 +40,7 @@ class Subject(NamedTuple):
   data: Any
   fitted: Callable
   training: Callable
-  shown: Callable
+  images_seen: Callable
   key: Callable
   name: str
 
@@ -52,39 +54,40 @@ def of_images(config, dataset):
 
   Raises:
     ValueError: if the images are streamed; from its functions, if a run has
-      fewer steps than looks.
+      fewer steps than evaluations.
   """
-  if config.data.road == 'stream':
+  if config.data.loader == 'stream':
     raise ValueError(
-      "data.road is 'stream', but the runs of a population share images that "
+      "data.loader is 'stream', but the runs of a population share images that "
       "lie on the device; set it to 'auto', or train the runs one by one."
     )
   shape = dataset.images.shape[1:]
 
-  def fitted(config, looks):
+  def fitted(config, evaluations):
     own = config.copy_and_resolve_references()
     phases = runs.phases(own, shape)
-    _check(looks, _length(phases))
-    while _length(phases) % looks:
+    _check(evaluations, _length(phases))
+    while _length(phases) % evaluations:
       own.images += phases[-1].rows
       phases = runs.phases(own, shape)
     return own
 
-  def training(config, looks):
-    return image_task.training(fitted(config, looks), shape, looks)
+  def training(config, evaluations):
+    return image_task.training(fitted(config, evaluations), shape, evaluations)
 
-  def shown(config, looks):
-    phases = runs.phases(fitted(config, looks), shape)
-    every = _length(phases) // looks
+  def images_seen(config, evaluations):
+    phases = runs.phases(fitted(config, evaluations), shape)
+    every = _length(phases) // evaluations
     return tuple(
-      dispatch.shown(phases, every * look) for look in range(1, looks + 1)
+      dispatch.images_seen(phases, every * evaluation)
+      for evaluation in range(1, evaluations + 1)
     )
 
   return Subject(
     data=dataset.images,
     fitted=fitted,
     training=training,
-    shown=shown,
+    images_seen=images_seen,
     key=jax.random.key,
     name=dataset.name,
   )
@@ -98,39 +101,39 @@ def of_problem(config, problem):
     problem: a `mode_task.Problem` of it.
 
   Raises:
-    ValueError: from its functions, if a run has fewer steps than looks.
+    ValueError: from its functions, if a run has fewer steps than evaluations.
   """
 
-  def fitted(config, looks):
-    _check(looks, config.steps)
+  def fitted(config, evaluations):
+    _check(evaluations, config.steps)
     own = config.copy_and_resolve_references()
-    own.steps = -(-config.steps // looks) * looks
-    own.measure.looks = looks
+    own.steps = -(-config.steps // evaluations) * evaluations
+    own.measure.evaluations = evaluations
     return own
 
-  def training(config, looks):
-    return mode_task.training(fitted(config, looks), problem)
+  def training(config, evaluations):
+    return mode_task.training(fitted(config, evaluations), problem)
 
-  def shown(config, looks):
-    own = fitted(config, looks)
-    every = own.steps // looks * mode_task.rows(own)
-    return tuple(every * look for look in range(1, looks + 1))
+  def images_seen(config, evaluations):
+    own = fitted(config, evaluations)
+    every = own.steps // evaluations * mode_task.rows(own)
+    return tuple(every * evaluation for evaluation in range(1, evaluations + 1))
 
   return Subject(
     data=problem.data,
     fitted=fitted,
     training=training,
-    shown=shown,
+    images_seen=images_seen,
     key=lambda seed: jax.random.fold_in(jax.random.key(0), seed),
     name=f'{config.protocol}: {problem.name}',
   )
 
 
-def _check(looks, number):
-  if not 1 <= looks <= number:
+def _check(evaluations, number):
+  if not 1 <= evaluations <= number:
     raise ValueError(
-      f'{looks} looks were asked for at a run of {number} steps; give a number '
-      'from 1 to that of the steps.'
+      f'{evaluations} evaluations were asked for at a run of {number} steps; '
+      'give a number from 1 to that of the steps.'
     )
 
 
@@ -166,17 +169,17 @@ def watched(training):
 
     return step and noted
 
-  def through(look):
-    return look and (
-      lambda watch, numbers, data: look(watch['state'], numbers, data)
+  def through(evaluation):
+    return evaluation and (
+      lambda watch, numbers, data: evaluation(watch['state'], numbers, data)
     )
 
   return training._replace(
     init=init,
     step=noting(training.step),
-    look=through(training.look),
-    dispatched=through(training.dispatched),
-    stepped=noting(training.stepped),
+    evaluate=through(training.evaluate),
+    host_evaluate=through(training.host_evaluate),
+    host_step=noting(training.host_step),
   )
 
 

@@ -20,25 +20,26 @@ class Phase(NamedTuple):
 
   Attributes:
     step: of an update rule.
-    view: of the same game, `(state, number) -> images`.
+    sample: of the same game, `(state, number) -> images`.
     rows: real images that one step takes.
     steps: how long the phase lasts.
     begin: `state -> state`, just before its first step.
-    show: `(pixels, key, first) -> images`, how stored pixels, uint8, become
+    preprocess: `(pixels, key, first) -> images`, how stored pixels, uint8,
+      become
       what the step is given; `first` is the number of the first in the run.
     title: what to call it, in words.
   """
 
   step: Callable
-  view: Callable
+  sample: Callable
   rows: int
   steps: int
   begin: Callable = lambda state: state
-  show: Callable = lambda pixels, key, first: images.scale(pixels)
+  preprocess: Callable = lambda pixels, key, first: images.scale(pixels)
   title: str = ''
 
 
-class Road(NamedTuple):
+class Loader(NamedTuple):
   """How batches reach the steps of one dispatch.
 
   Attributes:
@@ -53,7 +54,7 @@ class Road(NamedTuple):
 
 
 def resident(pixels, mesh):
-  """The `Road` of images that lie on the devices and are indexed there.
+  """The `Loader` of images that lie on the devices and are indexed there.
 
   Args:
     pixels: uint8 `[M, H, W, C]`.
@@ -68,11 +69,11 @@ def resident(pixels, mesh):
   def batch(pixels, key, first, turn, rows):
     return pixels[order.indices(key, first, rows, len(pixels))]
 
-  return Road(feed, batch)
+  return Loader(feed, batch)
 
 
 def hosted(batches, mesh):
-  """The `Road` of images that the host gathers, ahead of the steps.
+  """The `Loader` of images that the host gathers, ahead of the steps.
 
   Args:
     batches: `(key, first, number, rows) -> iterator` of uint8 arrays, the part
@@ -90,11 +91,11 @@ def hosted(batches, mesh):
         fed = np.stack([next(parts) for _ in range(steps)])
         yield jax.make_array_from_process_local_data(sharding, fed)
 
-  return Road(feed, lambda fed, key, first, turn, rows: fed[turn])
+  return Loader(feed, lambda fed, key, first, turn, rows: fed[turn])
 
 
-def shown(phases, step):
-  """How many images the run has shown before `step`."""
+def images_seen(phases, step):
+  """Returns how many images the run has seen before `step`."""
   number = 0
   for phase in phases:
     number += phase.rows * min(step, phase.steps)
@@ -117,7 +118,7 @@ def convolutional(params):
   return any(leaf.ndim == 4 for leaf in jax.tree.leaves(params))
 
 
-def dispatches(phases, state, road, mesh, together, compiled):
+def dispatches(phases, state, loader, mesh, together, compiled):
   """Yields `(phase, state, metrics, step)` after each dispatch, to the end.
 
   Metrics are stacked over the steps of the dispatch. Going on from any state
@@ -127,13 +128,13 @@ def dispatches(phases, state, road, mesh, together, compiled):
   Args:
     phases: a sequence of `Phase`.
     state: the `TrainState` to go on from, on the mesh; its buffers are donated.
-    road: a `Road`.
+    loader: a `Loader`.
     mesh: with an axis 'data'.
     together: steps in one dispatch; the last of a phase may have fewer.
     compiled: is called with the phase, the steps in one dispatch and the
       seconds that compiling took.
   """
-  # On the host: roads ask for it outside of the compiled program.
+  # On the host: loaders ask for it outside of the compiled program.
   words = np.asarray(jax.random.key_data(data_key(state)))
   key = jax.random.wrap_key_data(words)
   step, first, programs = int(state.step), 0, {}
@@ -144,15 +145,17 @@ def dispatches(phases, state, road, mesh, together, compiled):
     while step < last:
       # Two rounds at the most: whole dispatches, then what is left over.
       steps = min(together, last - step)
-      start = shown(phases, first) + phase.rows * (step - first)
-      with contextlib.closing(road.feed(key, start, phase.rows, steps)) as feed:
-        # Unsigned and modulo 2^32, for a run may show more than 2^31 images.
-        began = np.uint32(first), np.uint32(shown(phases, first) % 2**32)
+      start = images_seen(phases, first) + phase.rows * (step - first)
+      with contextlib.closing(
+        loader.feed(key, start, phase.rows, steps)
+      ) as feed:
+        # Unsigned and modulo 2^32, for a run may see more than 2^31 images.
+        began = np.uint32(first), np.uint32(images_seen(phases, first) % 2**32)
         which = phase.step, phase.rows, steps
         for fed in feed:
           if which not in programs:
             before = time.monotonic()
-            program = _program(phase, road, mesh, steps)
+            program = _program(phase, loader, mesh, steps)
             programs[which] = program.lower(state, fed, began).compile()
             compiled(phase, steps, time.monotonic() - before)
           state, metrics = programs[which](state, fed, began)
@@ -163,7 +166,7 @@ def dispatches(phases, state, road, mesh, together, compiled):
     first = last
 
 
-def _program(phase, road, mesh, steps):
+def _program(phase, loader, mesh, steps):
   """Jitted `(state, fed, began) -> (state, metrics)` of a number of steps.
 
   Began: the step and the image that the phase began with.
@@ -175,8 +178,8 @@ def _program(phase, road, mesh, steps):
     done = state.step.astype(jnp.uint32) - first_step
     position = first_image + done * jnp.uint32(phase.rows)
     key = data_key(state)
-    pixels = road.batch(fed, key, position, turn, phase.rows)
-    return step(state, phase.show(pixels, key, position))
+    pixels = loader.batch(fed, key, position, turn, phase.rows)
+    return step(state, phase.preprocess(pixels, key, position))
 
   def several(state, fed, began):
     return jax.lax.scan(

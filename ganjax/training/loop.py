@@ -19,7 +19,7 @@ from ganjax import pictures
 from ganjax.data import images
 from ganjax.metrics import diversity
 from ganjax.training import checkpoint, log, warnings
-from ganjax.training.dispatch import Road, dispatches, shown
+from ganjax.training.dispatch import Loader, dispatches, images_seen
 
 
 class Run(NamedTuple):
@@ -27,7 +27,7 @@ class Run(NamedTuple):
 
   Attributes:
     phases: a tuple of `dispatch.Phase`.
-    road: a `dispatch.Road`, how data reach the steps.
+    loader: a `dispatch.Loader`, how data reach the steps.
     mesh: with an axis 'data'.
     together: steps in one dispatch.
     reference: some reals, uint8 `[N, H, W, C]`, to judge the samples by.
@@ -35,7 +35,7 @@ class Run(NamedTuple):
   """
 
   phases: tuple
-  road: Road
+  loader: Loader
   mesh: Any
   together: int
   reference: np.ndarray
@@ -43,7 +43,7 @@ class Run(NamedTuple):
 
 
 class Every(NamedTuple):
-  """How many images are shown between two logs, sample grids, checkpoints."""
+  """How many images are seen between two logs, sample grids, checkpoints."""
 
   log: int
   samples: int
@@ -70,8 +70,8 @@ def fit(run, state, workdir, manager, config, announce=tqdm.write):
     OSError: if the disk is full.
   """
   main = jax.process_index() == 0
-  step, total = int(state.step), shown(run.phases, math.inf)
-  done = shown(run.phases, step)
+  step, total = int(state.step), images_seen(run.phases, math.inf)
+  done = images_seen(run.phases, step)
   announce = announce if main else lambda words: None
   journal = log.start(workdir, done) if main else log.silent()
   real_spread = float(diversity.pairwise_distance(images.scale(run.reference)))
@@ -84,8 +84,8 @@ def fit(run, state, workdir, manager, config, announce=tqdm.write):
     disable=None if main else True,
   )
 
-  def look(phase):
-    samples = jax.jit(phase.view, static_argnums=1)(state, 64)
+  def evaluate(phase):
+    samples = jax.jit(phase.sample, static_argnums=1)(state, 64)
     samples = pictures.finest(samples)
     picture = pictures.grid(samples)
     if main:
@@ -101,9 +101,9 @@ def fit(run, state, workdir, manager, config, announce=tqdm.write):
   workdir = pathlib.Path(workdir)
   (workdir / 'samples').mkdir(exist_ok=True)
   if step == 0:
-    look(run.phases[0])
+    evaluate(run.phases[0])
   progress = dispatches(
-    run.phases, state, run.road, run.mesh, run.together, compiled
+    run.phases, state, run.loader, run.mesh, run.together, compiled
   )
   tell = cost(run.phases, announce)
   pending, compiling, alarms, told = [], [], {}, set()
@@ -111,7 +111,7 @@ def fit(run, state, workdir, manager, config, announce=tqdm.write):
   with contextlib.closing(journal), bar, signals() as arrived:
     for phase, state, metrics, step in progress:
       pending.append(metrics)
-      before, done = done, shown(run.phases, step)
+      before, done = done, images_seen(run.phases, step)
       logs, sample, save = (
         done == total or done // images > before // images
         for images in run.every
@@ -139,9 +139,11 @@ def fit(run, state, workdir, manager, config, announce=tqdm.write):
         announce(f'{done}/{total} images, {pace:.0f} a second, {words}')
       checks = {'balance': warnings.on_balance(means)}
       if sample:
-        checks['diversity'] = warnings.on_diversity(look(phase), real_spread)
+        checks['diversity'] = warnings.on_diversity(
+          evaluate(phase), real_spread
+        )
       for name, alarm in checks.items():
-        # What holds at one look may be gone at the next.
+        # What holds at one evaluation may be gone at the next.
         if alarm and alarms.get(name) and name not in told:
           announce(f'Warning after {done} images: {alarm}')
           told.add(name)
@@ -189,7 +191,7 @@ def cost(phases, announce):
       for number, other in enumerate(phases, 1)
       if other.step is phase.step
     )
-    left = shown(phases[:last], math.inf) - shown(phases, step)
+    left = images_seen(phases[:last], math.inf) - images_seen(phases, step)
     end = 'the end' if last == len(phases) else 'the end of this stage'
     announce(
       f'{pace:,.1f} images a second: {_duration(left / pace)} to {end} at this '
@@ -231,7 +233,8 @@ def _means(pending, step, phases):
     at = step - len(next(iter(series.values()))) + first
     names = sorted(name for name, index in broken.items() if index == first)
     raise FloatingPointError(
-      f'At step {at}, after {shown(phases, at)} images, {", ".join(names)} '
+      f'At step {at}, after {images_seen(phases, at)} images, '
+      f'{", ".join(names)} '
       'became infinite or undefined, and training stopped. The checkpoints '
       'are from before that. Lower a learning rate or the weight of a penalty '
       'and start in a new workdir.'

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from ganjax.training import checkpoint, mapping
+from ganjax.training import checkpoint, mappings
 from ganjax.training.loop import signals
 
 _SAVE_EVERY = 60.0  # seconds
@@ -30,43 +30,43 @@ class Training(NamedTuple):
   Attributes:
     init: `(key, numbers, data) -> state`, any tree of arrays.
     step: `(state, numbers, data) -> (state, metrics)`.
-    look: `(state, numbers, data) -> record`: what is measured in between.
+    evaluate: `(state, numbers, data) -> record`: what is measured in between.
     steps: how many steps a run has.
-    every: how many steps lie between two looks; it divides `steps`.
-    dispatched: a `look` in several dispatches, which need not be traceable, for
-      the way of a step a dispatch; None where one will do.
-    stepped: a `step` likewise, which may donate its state.
+    every: how many steps lie between two evaluations; it divides `steps`.
+    host_evaluate: an `evaluate` in several dispatches, which need not be
+      traceable, for the mapping of a step a dispatch; None where one will do.
+    host_step: a `step` likewise, which may donate its state.
   """
 
   init: Callable
   step: Callable
-  look: Callable
+  evaluate: Callable
   steps: int
   every: int
-  dispatched: Callable | None = None
-  stepped: Callable | None = None
+  host_evaluate: Callable | None = None
+  host_step: Callable | None = None
 
 
 class Population(NamedTuple):
-  """What became of M runs with T looks.
+  """What became of M runs with T evaluations.
 
   Attributes:
     states: the last ones, `[M, ...]`.
-    records: `(what the looks recorded, means of the metrics before each)`,
-      trees of numpy arrays `[M, T, ...]`.
+    records: `(what the evaluations recorded, means of the metrics before
+      each)`, trees of numpy arrays `[M, T, ...]`.
     seconds: of the clock, for each run: those of all, divided by M.
-    way: how the runs were mapped.
+    mapping: how the runs were mapped.
   """
 
   states: Any
   records: Any
   seconds: float
-  way: str
+  mapping: str
 
 
 def whole(training):
   """The function `(key, numbers, data) -> (state, records)` of a whole run."""
-  advance = mapping.stretch(training, training.every)
+  advance = mappings.stretch(training, training.every)
 
   def run(key, numbers=(), data=()):
     return jax.lax.scan(
@@ -79,14 +79,15 @@ def whole(training):
 
 
 def of(function):
-  """The `Training` of `(key, numbers) -> result`, whose one look is the result.
+  """The `Training` of `(key, numbers) -> result`, whose one evaluation is the
+  result.
 
   It makes a population of any function, such as a run of one's own.
   """
   return Training(
     init=lambda key, numbers, data: key,
     step=lambda key, numbers, data: (key, {}),
-    look=lambda key, numbers, data: function(key, numbers),
+    evaluate=lambda key, numbers, data: function(key, numbers),
     steps=1,
     every=1,
   )
@@ -112,7 +113,7 @@ def train(
   data=(),
   *,
   states=None,
-  way='auto',
+  mapping='auto',
   devices=None,
   chunk=None,
   folder=None,
@@ -132,7 +133,8 @@ def train(
     data: a tree of arrays that all runs share.
     states: `[M, ...]`, as a `Population` has them, for runs to go on from; they
       begin with their inits where None.
-    way: 'vmap', the members of a device in step; 'map', one after another in
+    mapping: 'vmap', the members of a device in step; 'map', one after another
+      in
       one program; 'steps', one after another, a step a dispatch, for XLA on a
       CPU is slow at convolutions within loops; 'auto' times them on the runs at
       hand and takes the fastest.
@@ -145,18 +147,18 @@ def train(
     announce: is told in words what a user should know.
 
   Raises:
-    ValueError: if `every` does not divide `steps`, there is no such way, or
+    ValueError: if `every` does not divide `steps`, there is no such mapping, or
       states are not one for each key.
   """
   if training.steps % training.every:
     raise ValueError(
-      f'Looks every {training.every} steps do not divide a run of '
+      f'Evaluations every {training.every} steps do not divide a run of '
       f'{training.steps} steps; choose a divisor.'
     )
-  if way not in ('auto', *mapping.WAYS):
+  if mapping not in ('auto', *mappings.MAPPINGS):
     raise ValueError(
-      f'There is no way {way!r} to map runs; choose from auto, '
-      f'{", ".join(mapping.WAYS)}.'
+      f'There is no mapping {mapping!r} to map runs; choose from auto, '
+      f'{", ".join(mappings.MAPPINGS)}.'
     )
   given = {len(leaf) for leaf in jax.tree.leaves(states)}
   if given - {len(keys)}:
@@ -190,7 +192,7 @@ def train(
           data,
           devices,
           chunk,
-          way,
+          mapping,
           keeper,
           bar,
           arrived,
@@ -199,14 +201,14 @@ def train(
       if part is None:
         return None
       parts.append(part)
-      way = part.way
+      mapping = part.mapping
   return Population(
     states=_joined([part.states for part in parts]),
     records=jax.tree.map(
       lambda *leaves: np.concatenate(leaves), *[part.records for part in parts]
     ),
     seconds=sum(part.seconds for part in parts) / len(keys),
-    way=way,
+    mapping=mapping,
   )
 
 
@@ -224,7 +226,7 @@ def _chunk(
   data,
   devices,
   filled,
-  way,
+  mapping,
   keeper,
   bar,
   arrived,
@@ -236,31 +238,33 @@ def _chunk(
   device has as many, and each chunk is the same program. What is kept knows
   nothing of that: other devices may go on with it.
   """
-  looks = training.steps // training.every
+  evaluations = training.steps // training.every
 
   def begin():
     if given is None:
-      return mapping.started(training)(keys, numbers, data)
+      return mappings.started(training)(keys, numbers, data)
     return given
 
   states = jax.eval_shape(begin)
-  looked = jax.eval_shape(mapping.vmapped(training, 1), states, numbers, data)[
+  looked = jax.eval_shape(mappings.vmapped(training, 1), states, numbers, data)[
     1
   ]
   records = jax.tree.map(
-    lambda leaf: np.zeros((leaf.shape[0], looks, *leaf.shape[1:]), leaf.dtype),
+    lambda leaf: np.zeros(
+      (leaf.shape[0], evaluations, *leaf.shape[1:]), leaf.dtype
+    ),
     looked,
   )
   reached, seconds = 0, 0.0
   about, kept = keeper.restore(
-    {'states': states, 'records': records, 'looks': np.int32(0)}
+    {'states': states, 'records': records, 'evaluations': np.int32(0)}
   )
   if kept is None:
     states = begin()
   else:
-    states, reached = kept['states'], int(kept['looks'])
+    states, reached = kept['states'], int(kept['evaluations'])
     records = jax.tree.map(np.array, kept['records'])
-    seconds, way = about['seconds'], about['way']
+    seconds, mapping = about['seconds'], about['mapping']
     bar.update(reached * training.every)
   share = filled // len(devices)
   starts = range(0, filled, share)
@@ -284,12 +288,12 @@ def _chunk(
 
   saved = time.monotonic()
   with concurrent.futures.ThreadPoolExecutor(len(devices)) as pool:
-    if way == 'auto' and reached < looks:
-      way = mapping.fastest(training, shares, shared, pool, announce)
-    while reached < looks:
-      advance = mapping.WAYS[way](training, training.every)
+    if mapping == 'auto' and reached < evaluations:
+      mapping = mappings.fastest(training, shares, shared, pool, announce)
+    while reached < evaluations:
+      advance = mappings.MAPPINGS[mapping](training, training.every)
       begun = time.monotonic()
-      done = mapping.together(advance, shares, shared, pool)
+      done = mappings.together(advance, shares, shared, pool)
       shares = [
         (states, numbers)
         for (states, _), (_, numbers) in zip(done, shares, strict=True)
@@ -304,20 +308,24 @@ def _chunk(
       seconds += time.monotonic() - begun
       bar.update(training.every)
       leave = arrived.is_set()
-      if reached == looks or leave or time.monotonic() - saved > _SAVE_EVERY:
+      if (
+        reached == evaluations
+        or leave
+        or time.monotonic() - saved > _SAVE_EVERY
+      ):
         keeper.save(
           reached,
           {
             'states': all_states(),
             'records': records,
-            'looks': np.int32(reached),
+            'evaluations': np.int32(reached),
           },
-          {'way': way, 'seconds': seconds},
+          {'mapping': mapping, 'seconds': seconds},
         )
         saved = time.monotonic()
       if leave:
         return None
-  return Population(all_states(), records, seconds, way)
+  return Population(all_states(), records, seconds, mapping)
 
 
 class _Keeper(NamedTuple):

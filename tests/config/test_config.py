@@ -25,7 +25,7 @@ def config():
   return config
 
 
-def stepped(config, shape=SHAPE):
+def one_step(config, shape=SHAPE):
   """The state and the metrics after one step of a config."""
   batch = jnp.linspace(-1, 1, 4 * np.prod(shape)).reshape(4, *shape)
   batch = jnp.repeat(batch, config.critic_steps, 0)
@@ -70,7 +70,7 @@ def test_tables_hold_what_is_public(section):
 def test_every_loss_makes_a_step(name, config):
   config.loss = name
   config.label_smoothing = 0.0 if 'relativistic' in name else 0.1
-  stepped(config)
+  one_step(config)
 
 
 @pytest.mark.parametrize('name', games._priors)
@@ -86,12 +86,12 @@ def test_every_regularizer_makes_a_step(every, config):
   sections = config.regularizers
   names = {*sections.generator, *sections.discriminator}
   assert names == set(games._regularizers())
-  plain, _ = stepped(config)
+  plain, _ = one_step(config)
   for section in sections.values():
     for term in section.values():
       term.weight = 0.5
       term.every = every
-  penalised, metrics = stepped(config)
+  penalised, metrics = one_step(config)
   found = {name for name in metrics if name.startswith('regularizer/')}
   assert found == {f'regularizer/{name}' for name in names}
   # LeCam asks nothing while reals are rated below fakes.
@@ -172,33 +172,35 @@ def test_every_optimizer_takes_the_rate_of_its_player(name, config):
     player.name = name
   config.optimizers.generator.learning_rate = 0.0
   before = runs.start(config, SHAPE)()
-  after, _ = stepped(config)
+  after, _ = one_step(config)
   for player, moves in ('generator', False), ('discriminator', True):
     pair = (getattr(state.params, player) for state in (before, after))
     moved = jax.tree.map(lambda a, b: bool((a != b).any()), *pair)
     assert any(jax.tree.leaves(moved)) is moves
 
 
-@pytest.mark.parametrize('name', games._rules)
+@pytest.mark.parametrize('name', games._update_rules)
 def test_every_rule_makes_a_step(name, config):
-  config.rule = name
-  state, metrics = stepped(config)
+  config.update_rule = name
+  state, metrics = one_step(config)
   assert state.step == 1
   assert {'gradient/generator', 'gradient/discriminator'} <= set(metrics)
   config.critic_steps = 2
   if name == 'alternating':
-    stepped(config)
+    one_step(config)
   else:
-    with pytest.raises(ValueError, match=f"rule '{name}' .* critic_steps .2."):
-      stepped(config)
+    with pytest.raises(
+      ValueError, match=f"update rule '{name}' .* critic_steps .2."
+    ):
+      one_step(config)
     config.critic_steps, config.skip_below = 1, 0.3
     with pytest.raises(ValueError, match=r'skip_below \(0.3\)'):
-      stepped(config)
+      one_step(config)
 
 
 def test_spectral_normalisation_is_each_player_s_own(config):
   config.spectral.discriminator = True
-  state, _ = stepped(config)
+  state, _ = one_step(config)
   assert 'spectral' in state.buffers.discriminator['network']
   assert 'spectral' not in state.buffers.generator['network']
 
@@ -218,9 +220,9 @@ def test_bfloat16_computes_and_float32_is_kept(module, tiny):
 
 
 def test_bfloat16_makes_a_step(config):
-  exact, _ = stepped(config)
+  exact, _ = one_step(config)
   config.dtype = 'bfloat16'
-  coarse, _ = stepped(config)
+  coarse, _ = one_step(config)
   jax.tree.map(
     lambda one, other: np.testing.assert_allclose(one, other, atol=1e-2),
     coarse.params,
@@ -241,15 +243,15 @@ def test_small_data_lie_on_the_device_and_large_on_the_host(
   from ganjax import parallel
   from ganjax.data import images
 
-  data = images.Dataset(np.zeros((20, *SHAPE), np.uint8), None, 'zeros')
-  mesh, roads = parallel.mesh(1), []
+  data = images.ImageSet(np.zeros((20, *SHAPE), np.uint8), None, 'zeros')
+  mesh, loaders = parallel.mesh(1), []
   for bytes_limit in (4 * data.images.nbytes, 4 * data.images.nbytes - 4):
     monkeypatch.setattr(runs, '_memory', lambda limit=bytes_limit: limit)
-    road = runs.run(config, data, mesh).road
-    with_feed = road.feed(jax.random.key(0), 0, 4, 2)
-    roads.append(next(with_feed).shape)
+    loader = runs.run(config, data, mesh).loader
+    with_feed = loader.feed(jax.random.key(0), 0, 4, 2)
+    loaders.append(next(with_feed).shape)
     with_feed.close()
-  assert roads == [(20, *SHAPE), (2, 4, *SHAPE)]
+  assert loaders == [(20, *SHAPE), (2, 4, *SHAPE)]
 
 
 @pytest.mark.parametrize('loss', ['relativistic', 'relativistic_average'])
@@ -266,12 +268,12 @@ def test_a_regularizer_of_one_s_own_is_a_name(config, monkeypatch):
   monkeypatch.setattr(regularizers, 'drift', drift, raising=False)
   section = config.regularizers.discriminator
   section.drift = {'weight': 2.0, 'every': 1, 'power': 2}
-  _, metrics = stepped(config)
+  _, metrics = one_step(config)
   assert metrics['regularizer/drift'] > 0
   section.drift.force = 1
   with pytest.raises(ValueError, match='takes no force; it takes critic, real'):
-    stepped(config)
+    one_step(config)
   del section.drift
   section.drif = {'weight': 2.0, 'every': 1}
   with pytest.raises(ValueError, match="did you mean 'drift'"):
-    stepped(config)
+    one_step(config)

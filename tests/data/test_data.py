@@ -370,7 +370,7 @@ def test_scale_and_quantize_are_inverse():
   assert np.abs(half - levels).max() <= 1
 
 
-# Roads.
+# Loaders.
 
 
 @pytest.fixture(scope='module')

@@ -293,7 +293,7 @@ def test_logits_without_a_score_are_refused():
 
 
 def test_the_score_needs_features_that_know_classes():
-  unlabelled = images.Dataset(np.zeros((20, 16, 16, 3), 'u1'), None, 'mine')
+  unlabelled = images.ImageSet(np.zeros((20, 16, 16, 3), 'u1'), None, 'mine')
   for which in ('auto', 'random'):
     with pytest.raises(ValueError, match='features of mine would be untrained'):
       measures.check(['fid', 'inception_score'], unlabelled, which)

@@ -15,9 +15,9 @@ SMALL = (
   '--config.generator.widths=(6,)',
   '--config.prior.size=3',
   '--config.measure.samples=100',
-  '--config.measure.shown=30',
-  '--config.measure.looks=2',
-  '--config.way=map',
+  '--config.measure.pictures=30',
+  '--config.measure.evaluations=2',
+  '--config.mapping=map',
   '--remedies=gan,pac2',
 )
 # Four steps of the plain GAN, and two of twice the batch.
@@ -174,7 +174,7 @@ def test_published_values_stand_beside_ours(program, tmp_path):
     '--config.generator.width=8',
     '--config.generator.units=4',
     '--config.data.pool=400',
-    '--config.way=map',
+    '--config.mapping=map',
     '--length=5e-6',  # two steps
     '--seeds=2',
     '--remedies=pac2',

@@ -1,4 +1,4 @@
-"""The programs that look at a trained run: sample, evaluate, benchmark."""
+"""The programs that read a trained run: sample, evaluate, benchmark."""
 
 import json
 import os
@@ -138,7 +138,7 @@ def test_evaluate_measures_samples_and_held_out_reals(program, run):
     assert row['how']['ms_ssim'] == {'images': 100, 'pairs': 1000}
     for said in row['settings'].values():
       assert str(said) in out
-  assert (samples['step'], samples['images_shown']) == (2, 16)
+  assert (samples['step'], samples['images_seen']) == (2, 16)
   assert 'fid: reals 1500, images 100.' in out
   assert {'command', 'hardware', 'versions'} <= set(report)
 
@@ -153,7 +153,7 @@ def test_evaluate_takes_the_measures_that_are_asked(program, run):
     '--held_out=',
   )
   assert code == 0, err
-  about = {'subject', 'step', 'images_shown', 'number', 'settings', 'how'}
+  about = {'subject', 'step', 'images_seen', 'number', 'settings', 'how'}
   [row] = measured(run, number=20)
   assert set(row) == {*about, 'distance'}
   code, _, err = program('evaluate', f'--workdir={run}', '--metrics=fit')
@@ -207,7 +207,7 @@ def test_evaluate_measures_every_moment_and_none_of_them_twice(program, run):
   code, _, err = program('evaluate', *flags, '--metrics=distance')
   assert code == 0, err
   rows = measured(run, number=10)
-  assert [(row['step'], row['images_shown']) for row in rows] == [
+  assert [(row['step'], row['images_seen']) for row in rows] == [
     (1, 8),
     (2, 16),
   ]
@@ -370,7 +370,7 @@ def test_all_moments_of_pyramids_are_measured(program, pyramids):
   )
   assert code == 0, err
   first, second = measured(pyramids, number=40)
-  assert [row['images_shown'] for row in (first, second)] == [8, 16]
+  assert [row['images_seen'] for row in (first, second)] == [8, 16]
   assert set(second['change']) == {'4', '8', '16'}
 
 

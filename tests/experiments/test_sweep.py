@@ -22,8 +22,8 @@ RING = (
   '--config.steps=8',
   '--config.generator.widths=(6,)',
   '--config.measure.samples=100',
-  '--config.measure.shown=30',
-  '--looks=2',
+  '--config.measure.pictures=30',
+  '--evaluations=2',
   '--seeds=2',
 )
 RATE = 'optimizers.generator.learning_rate'
@@ -31,7 +31,7 @@ GRID = (
   *RING,
   '--grid=loss=hinge,minimax',
   f'--grid={RATE}=1e-4,1e-3',
-  '--way=map',
+  '--mapping=map',
 )
 DIGITS = (
   '--config=configs/dcgan.py',
@@ -42,7 +42,7 @@ DIGITS = (
   '--config.discriminator.width=4',
   '--samples=60',
   '--metrics=distance',
-  '--looks=2',
+  '--evaluations=2',
 )
 
 
@@ -61,12 +61,12 @@ def ring(program, folder):
 
 
 def measured(folder):
-  """All that was measured, by cell, seed and look; without times."""
+  """All that was measured, by cell, seed and evaluation; without times."""
   rows = {}
   for path in folder.glob('programs/*/evaluation.json'):
     for row in json.loads(path.read_text())['measures']:
       row.pop('seconds')
-      rows[row['cell'], row['seed'], row['look']] = row
+      rows[row['cell'], row['seed'], row['evaluation']] = row
   return rows
 
 
@@ -77,10 +77,10 @@ def command(*arguments):
 def test_a_grid_is_measured_at_every_look(ring):
   rows = measured(ring)
   assert set(rows) == {
-    (cell, seed, look)
+    (cell, seed, evaluation)
     for cell in range(4)
     for seed in range(2)
-    for look in (1, 2)
+    for evaluation in (1, 2)
   }
   about = json.loads((ring / 'sweep.json').read_text())
   assert about['cells'] == [
@@ -89,17 +89,17 @@ def test_a_grid_is_measured_at_every_look(ring):
     for rate in (1e-4, 1e-3)
   ]
   assert about['overrides'][0] == '--config.steps=8'
-  for (cell, _, look), row in rows.items():
+  for (cell, _, evaluation), row in rows.items():
     assert row['changes'] == about['cells'][cell]
-    assert (row['step'], row['of']) == (4 * look, 2)
-    assert row['images_shown'] == 4 * look * 128
+    assert (row['step'], row['of']) == (4 * evaluation, 2)
+    assert row['images_seen'] == 4 * evaluation * 128
     assert row['diverged'] is None
     assert 0 <= row['captured'] <= 8
     assert np.isfinite(row['loss/generator'])
     assert Image.open(ring / row['picture']).size == (200, 200)
   # What only differs in a rate and seeds is one program.
   assert len({row['program'] for row in rows.values()}) == 2
-  assert not list(ring.glob('programs/*/look-*'))
+  assert not list(ring.glob('programs/*/evaluation-*'))
   with (ring / 'table.csv').open(newline='') as file:
     assert len(list(csv.DictReader(file))) == 8
   assert '</html>' in (ring / 'report.html').read_text()
@@ -109,10 +109,10 @@ def test_a_member_is_the_run_of_the_laboratory(program, ring, tmp_path):
   code, _, err = program(
     'mode_collapse',
     *RING[:-2],
-    '--config.measure.looks=2',
+    '--config.measure.evaluations=2',
     '--config.loss=hinge',
     f'--config.{RATE}=1e-3',
-    '--config.way=map',
+    '--config.mapping=map',
     '--seeds=2',
     '--remedies=gan',
     f'--workdir={tmp_path}',
@@ -121,11 +121,13 @@ def test_a_member_is_the_run_of_the_laboratory(program, ring, tmp_path):
   with np.load(tmp_path / 'gan' / 'seeds-000-002.npz') as file:
     alone = dict(file)
   for seed in range(2):
-    for look in (1, 2):
-      row = measured(ring)[1, seed, look]
-      assert row['captured'] == alone['captured'][seed, look - 1]
+    for evaluation in (1, 2):
+      row = measured(ring)[1, seed, evaluation]
+      assert row['captured'] == alone['captured'][seed, evaluation - 1]
       np.testing.assert_allclose(
-        row['loss/generator'], alone['loss/generator'][seed, look - 1], 1e-4
+        row['loss/generator'],
+        alone['loss/generator'][seed, evaluation - 1],
+        1e-4,
       )
 
 
@@ -149,13 +151,13 @@ def test_another_sweep_in_the_same_folder_is_refused(program, ring):
 @pytest.mark.slow
 def test_killed_twice_it_ends_with_the_same_table(ring, tmp_path):
   place = tmp_path / 'killed'
-  for look in (1, 2):
+  for evaluation in (1, 2):
     child = subprocess.Popen(
       command(*GRID, f'--workdir={place}'), cwd=ROOT, stderr=subprocess.DEVNULL
     )
     until = time.monotonic() + 300
-    # In the midst of the second look, and of the second program.
-    while len(measured(place)) < 4 * look and time.monotonic() < until:
+    # In the midst of the second evaluation, and of the second program.
+    while len(measured(place)) < 4 * evaluation and time.monotonic() < until:
       time.sleep(0.05)
     child.send_signal(signal.SIGKILL)
     assert child.wait() == -signal.SIGKILL
@@ -197,7 +199,9 @@ def test_a_dry_run_says_the_plan_and_writes_nothing(program, tmp_path):
     'sweep', *GRID, '--dry_run', f'--workdir={tmp_path / "none"}'
   )
   assert code == 0, err
-  assert '2 programs x 4 members, 8 runs of 4 cells, 2 looks each' in out + err
+  assert (
+    '2 programs x 4 members, 8 runs of 4 cells, 2 evaluations each' in out + err
+  )
   assert 'about' in out + err
   assert not (tmp_path / 'none').exists()
 
@@ -229,8 +233,11 @@ def test_images_are_measured_beside_the_reals(program, tmp_path):
   assert code == 0, err
   rows = measured(tmp_path)
   assert len(rows) == 8
-  for (_, _, look), row in rows.items():
-    assert (row['step'], row['images_shown']) == (2 * look, 16 * look)
+  for (_, _, evaluation), row in rows.items():
+    assert (row['step'], row['images_seen']) == (
+      2 * evaluation,
+      16 * evaluation,
+    )
     assert row['distance'] > 0
     assert row['number'] == 60
     assert row['settings']['weights'] == 'ema, last'
@@ -253,8 +260,10 @@ def test_a_search_asks_for_populations_and_says_the_best(program, tmp_path):
   )
   assert code == 0, err
   rows = measured(tmp_path)
-  assert {cell for cell, _, look in rows if look == 2} == {0, 1, 2}
-  last = {cell: row for (cell, _, look), row in rows.items() if look == 2}
+  assert {cell for cell, _, evaluation in rows if evaluation == 2} == {0, 1, 2}
+  last = {
+    cell: row for (cell, _, evaluation), row in rows.items() if evaluation == 2
+  }
   best = min(last, key=lambda cell: last[cell]['loss/discriminator'])
   assert f'The best is trial {best}: loss/discriminator' in out + err
   for row in rows.values():
@@ -277,7 +286,11 @@ def test_a_search_asks_for_populations_and_says_the_best(program, tmp_path):
     ([f'--search={RATE}=2..1'], 1, 'the range is empty'),
     (['--objective=fid'], 1, "No run records 'fid'"),
     (['--seeds=0'], 2, 'seeds'),
-    (['--looks=9'], 1, '9 looks were asked for at a run of 8 steps'),
+    (
+      ['--evaluations=9'],
+      1,
+      '9 evaluations were asked for at a run of 8 steps',
+    ),
     (
       [f'--search={RATE}=0.1..1', '--storage=sqlite:////none/x.db'],
       1,

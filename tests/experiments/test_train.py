@@ -114,8 +114,8 @@ def test_stopping_and_going_on_changes_no_bit(
   assert (code, err) == (0, '')
   assert 'a new run.' in out and 'Done after 80 images.' in out
 
-  # The other road shows the same images, so nothing else may differ.
-  command = (*flags, '--config.data.road=host', f'--workdir={tmp_path}/parts')
+  # The other loader shows the same images, so nothing else may differ.
+  command = (*flags, '--config.data.loader=host', f'--workdir={tmp_path}/parts')
   raise_after(4, signal.SIGTERM)
   code, out, err = program('train', *command)
   assert (code, err) == (75, '')
@@ -281,7 +281,8 @@ def test_alarms_are_raised_once(program, tmp_path, monkeypatch):
   flags = (*DCGAN, '--config.samples.every=8', f'--workdir={tmp_path}/run')
   code, out, _ = program('train', *flags)
   assert code == 0
-  # At the second look in a row; a generator that hardly moved makes one image.
+  # At the second evaluation in a row; a generator that hardly moved makes one
+  # image.
   assert out.count('Warning after 16 images: It tips.') == 1
   assert out.count('Warning after 16 images: The samples have collapsed') == 1
   assert out.count('Warning') == 2
@@ -354,12 +355,14 @@ def case(expected, *flags, code=1):
     case("Unknown command line flag 'workdi'", '--workdi=a', code=2),
     case("There is no use for 'stray'", 'stray', code=2),
     case("no loss 'hing'; did you mean 'hinge'?", '--config.loss=hing'),
-    case("no rule 'both'; choose from alter", '--config.rule=both'),
+    case("no rule 'both'; choose from alter", '--config.update_rule=both'),
     case(
       "no data set 'digit': did you mean digits", '--config.data.name=digit'
     ),
     case("no dtype 'float'; did you mean 'float32'?", '--config.dtype=float'),
-    case("no road 'hosts'; did you mean 'host'?", '--config.data.road=hosts'),
+    case(
+      "no loader 'hosts'; did you mean 'host'?", '--config.data.loader=hosts'
+    ),
     case("network 'mlp' takes other arg", '--config.network=mlp'),
     case('16, 32, 64 or 128 pixels, not 24', '--config.data.resolution=24'),
     case('batch_size is 0; it must be', '--config.batch_size=0'),
@@ -367,7 +370,7 @@ def case(expected, *flags, code=1):
     case(
       'takes no critic_steps (2)',
       '--config.critic_steps=2',
-      '--config.rule=simultaneous',
+      '--config.update_rule=simultaneous',
     ),
     case('A mesh over 99 devices was asked', '--config.mesh.data=99'),
     case('keep is 0, but at least 1', '--config.checkpoint.keep=0'),
@@ -467,20 +470,22 @@ def test_phases_follow_one_another_and_resume_anywhere(tiny):
   step = steps.alternating(played, optimizers)
   restart = functools.partial(steps.restart, optimizers)
   phases = (
-    dispatch.Phase(step, steps.view(played), 8, 4),
-    dispatch.Phase(step, steps.view(played), 16, 6, restart),
+    dispatch.Phase(step, steps.sample(played), 8, 4),
+    dispatch.Phase(step, steps.sample(played), 16, 6, restart),
   )
-  counts = [dispatch.shown(phases, number) for number in (0, 3, 4, 5, 10, 99)]
+  counts = [
+    dispatch.images_seen(phases, number) for number in (0, 3, 4, 5, 10, 99)
+  ]
   assert counts == [0, 24, 32, 48, 128, 128]
-  assert dispatch.shown(phases, math.inf) == 128
+  assert dispatch.images_seen(phases, math.inf) == 128
 
   pixels = np.random.default_rng(0).integers(0, 256, (30, *shape), np.uint8)
-  road = dispatch.resident(pixels, mesh)
+  loader = dispatch.resident(pixels, mesh)
 
   def go_on(state):
     words, states, measured = [], {}, {}
     for phase, now, metrics, done in dispatch.dispatches(
-      phases, state, road, mesh, 2, lambda *told: words.append(told)
+      phases, state, loader, mesh, 2, lambda *told: words.append(told)
     ):
       assert phase is phases[done > 4]
       assert now.step == done
@@ -519,8 +524,8 @@ def test_every_image_of_the_order_is_shown_in_its_turn(name, together):
 
   mesh = parallel.mesh(1)
   pixels = np.arange(30, dtype=np.uint8).reshape(30, 1, 1, 1)
-  data = images.Dataset(pixels, None, 'numbers')
-  road = {
+  data = images.ImageSet(pixels, None, 'numbers')
+  loader = {
     'resident': lambda: dispatch.resident(pixels, mesh),
     'hosted': lambda: dispatch.hosted(
       lambda *arguments: loaders.batches(data, *arguments), mesh
@@ -543,13 +548,13 @@ def test_every_image_of_the_order_is_shown_in_its_turn(name, together):
     ema_params={},
   )
   expected = order.indices(
-    steps.data_key(start), 0, dispatch.shown(phases, 14), 30
+    steps.data_key(start), 0, dispatch.images_seen(phases, 14), 30
   )
 
   def seen(state):
     found = []
     for _, now, metrics, done in dispatch.dispatches(
-      phases, state, road, mesh, together, lambda *told: None
+      phases, state, loader, mesh, together, lambda *told: None
     ):
       assert now.step == done
       found.append(np.asarray(metrics['saw']).reshape(-1))
@@ -558,5 +563,5 @@ def test_every_image_of_the_order_is_shown_in_its_turn(name, together):
 
   np.testing.assert_array_equal(seen(start), expected)
   middle = jax.tree.map(jnp.copy, start).replace(step=jnp.int32(5))
-  first = dispatch.shown(phases, 5)
+  first = dispatch.images_seen(phases, 5)
   np.testing.assert_array_equal(seen(middle), expected[first:])

@@ -19,7 +19,7 @@ LAYERS = {
 }
 
 
-@pytest.mark.parametrize('scaling', [equalized.equalized, equalized.at_start])
+@pytest.mark.parametrize('scaling', [equalized.equalized, equalized.at_init])
 @pytest.mark.parametrize('name', LAYERS)
 def test_outputs_have_the_deviation_of_the_gain(name, scaling):
   layer, arguments, shape = LAYERS[name]
@@ -29,7 +29,7 @@ def test_outputs_have_the_deviation_of_the_gain(name, scaling):
   # Over 64 * 75 weights, a deviation is known to 1% and more.
   np.testing.assert_allclose(outputs.std(), 1.5, rtol=0.05)
   he, rate = 1.5 / np.sqrt(75), arguments.get('rate', 1.0)
-  drawn = {equalized.equalized: 1 / rate, equalized.at_start: he / rate}
+  drawn = {equalized.equalized: 1 / rate, equalized.at_init: he / rate}
   kernel = variables['params']['kernel']
   np.testing.assert_allclose(kernel.std(), drawn[scaling], rtol=0.05)
 
@@ -98,7 +98,7 @@ def test_channels_are_those_of_the_papers_table():
   assert [equalized.channels(resolution) for resolution in resolutions] == [
     *(512, 512, 512, 512, 256, 128, 64, 32, 16)
   ]
-  assert equalized.channels(32, base=4096, most=128) == 128
+  assert equalized.channels(32, base=4096, max_channels=128) == 128
 
 
 def test_nearest_repeats_each_pixel():

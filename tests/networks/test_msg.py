@@ -14,7 +14,7 @@ from ganjax.networks import layers, msg
 from ganjax.players import Pair
 
 KEY = jax.random.key(0)
-SMALL = {'resolution': 16, 'base': 64, 'most': 16}
+SMALL = {'resolution': 16, 'base': 64, 'max_channels': 16}
 CONNECTIONS = {
   'none': (),
   'coarse': (4, 8),
@@ -108,7 +108,7 @@ def test_both_players_have_the_same_pyramid(name):
     images, _ = generator.synthesis(params, buffers, styles, None, True)
     params, buffers = discriminator.init(KEY, images)
     logits = discriminator.apply(params, buffers, images, None, True)[0]
-    return images, discriminator.view(real), logits
+    return images, discriminator.prepare_real(real), logits
 
   fake, real, logits = jax.eval_shape(play, floats(4, 10), floats(4, 64, 64, 3))
   sides = {4, 8, 16, 32, 64} if connections is None else {*connections, 64}

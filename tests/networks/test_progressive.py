@@ -17,9 +17,11 @@ KEY = jax.random.key(0)
 LATENTS = jax.random.normal(jax.random.key(1), (4, 16))
 REAL = jax.random.normal(jax.random.key(2), (4, 16, 16, 3))
 
-generator = functools.partial(progressive.generator, 16, base=64, most=16)
+generator = functools.partial(
+  progressive.generator, 16, base=64, max_channels=16
+)
 discriminator = functools.partial(
-  progressive.discriminator, 16, base=64, most=16
+  progressive.discriminator, 16, base=64, max_channels=16
 )
 
 
@@ -65,7 +67,7 @@ def count(params):
     (128, {}, 512, (22_933_394, 22_941_313)),
     (256, {}, 512, (23_044_309, 23_052_353)),
     (1024, {}, 512, (23_079_115, 23_087_249)),
-    (32, {'base': 4096, 'most': 128}, 128, (1_296_908, 1_298_689)),
+    (32, {'base': 4096, 'max_channels': 128}, 128, (1_296_908, 1_298_689)),
   ],
 )
 def test_parameters_are_as_many_as_in_the_original(
@@ -365,13 +367,13 @@ def test_layer_normalisation_is_over_all_of_an_example():
 def test_every_row_of_the_ladder_builds():
   plain = {
     'norm': progressive.normalized_not,
-    'scaling': equalized.at_start,
+    'scaling': equalized.at_init,
     'activation': nn.relu,
   }
   few = functools.partial(layers.MinibatchDiscrimination, 7, 2)
   network = discriminator(
     norm=progressive.normalized_by_layer,
-    scaling=equalized.at_start,
+    scaling=equalized.at_init,
     map_statistics=None,
     statistics=few,
   )

@@ -13,7 +13,7 @@ from ganjax.networks import equalized, msg, stylegan
 from ganjax.players import Pair
 
 KEY = jax.random.key(0)
-SMALL = {'resolution': 16, 'base': 64, 'most': 16}
+SMALL = {'resolution': 16, 'base': 64, 'max_channels': 16}
 NARROW = {'style': 12, 'depth': 2}
 LATENTS = jax.random.normal(jax.random.key(1), (4, 10))
 IMAGES = 5 * jax.random.normal(jax.random.key(2), (3, 8, 6, 4)) + 2
@@ -76,7 +76,7 @@ def test_both_players_have_the_same_pyramid(connections):
     params, buffers = discriminator.init(KEY, images)
     logits, _ = discriminator.apply(params, buffers, images, None, True)
     features = discriminator.features(params, buffers, images, None, True)
-    return styles, images, discriminator.view(real), logits, features
+    return styles, images, discriminator.prepare_real(real), logits, features
 
   styles, fake, real, *judged = jax.eval_shape(
     play, LATENTS, floats(4, 16, 16, 3)
@@ -165,7 +165,7 @@ def test_there_is_no_noise_at_first():
 @pytest.fixture(scope='module')
 def player():
   """A small generator, its params and its synthesis without noise."""
-  generator = stylegan.generator(8, 2, base=16, most=4, **NARROW)
+  generator = stylegan.generator(8, 2, base=16, max_channels=4, **NARROW)
   params, buffers = jax.jit(generator.init)(KEY, LATENTS)
   # Nothing that is 0 at first may hide.
   leaves, structure = jax.tree.flatten(params)

@@ -77,7 +77,7 @@ def write(folder, values, features='a network', **how):
   rows = [
     {
       'subject': 'samples (ema)',
-      'images_shown': shown,
+      'images_seen': shown,
       'settings': {'features': features, 'seed': 0},
       'how': HOW | how,
       'fid': value,
@@ -87,7 +87,7 @@ def write(folder, values, features='a network', **how):
     for shown, value in values.items()
   ]
   held_out = {'subject': 'reals, test', 'fid': 0.5}
-  rows.append({**rows[0], **held_out, 'images_shown': None})
+  rows.append({**rows[0], **held_out, 'images_seen': None})
   folder.mkdir()
   (folder / 'evaluation.json').write_text(json.dumps({'measures': rows}))
   return folder
@@ -203,7 +203,7 @@ def test_only_a_fid_on_inception_is_called_plain_fid():
   assert titles.title('fid', own) == 'FID (features)'
   assert titles.title('fid') == 'FID (features)'
   assert titles.title('swd', own) == 'SWD x 1000'
-  assert titles.title('images_shown', own) == 'images shown'
+  assert titles.title('images_seen', own) == 'images shown'
   rows = [
     {'subject': 'samples', 'swd': 2.0, 'swd_levels': {'16': 1.0, '32': 3.0}}
     | {'fid': 1.0, 'how': {}, 'settings': {'features': own}}

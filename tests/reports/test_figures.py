@@ -32,15 +32,15 @@ def titles(figure):
 
 def test_samples_stand_in_a_row_over_the_reals_and_beside_them():
   results = {'GAN': (STEPS, SAMPLES), 'R1': (STEPS, SAMPLES[::-1])}
-  figure = drawing.samples_over_time(results, REALS, looks=3)
+  figure = drawing.samples_over_time(results, REALS, evaluations=3)
   first, second = np.reshape(shown(figure), (2, 4))
   assert titles(figure) == ['step 0', '500', '1,000', 'data', *[''] * 4]
   assert (first[0].get_ylabel(), second[0].get_ylabel()) == ('GAN', 'R1')
   for row, order in ((first, [0, 5, 10]), (second, [10, 5, 0])):
-    for axes, look in zip(row, order, strict=False):
+    for axes, evaluation in zip(row, order, strict=False):
       under, over = offsets(axes)
       np.testing.assert_array_equal(under, REALS)
-      np.testing.assert_array_equal(over, SAMPLES[look])
+      np.testing.assert_array_equal(over, SAMPLES[evaluation])
     [alone] = offsets(row[-1])
     np.testing.assert_array_equal(alone, REALS)
 
@@ -66,17 +66,19 @@ def test_samples_out_of_sight_are_counted():
 
 def test_remedies_with_other_steps_have_their_own():
   results = {'GAN': (STEPS, SAMPLES), 'R1': (STEPS[:2], SAMPLES[:2])}
-  figure = drawing.samples_over_time(results, REALS, looks=3)
+  figure = drawing.samples_over_time(results, REALS, evaluations=3)
   assert titles(figure)[4:] == ['step 0', '100', 'data']
 
 
 def test_images_are_drawn_pixel_by_pixel():
   grids = RANDOM.integers(0, 256, (11, 4, 6, 3), dtype=np.uint8)
-  figure = drawing.images_over_time({'GAN': (STEPS, grids)}, grids[3], looks=2)
+  figure = drawing.images_over_time(
+    {'GAN': (STEPS, grids)}, grids[3], evaluations=2
+  )
   pixels = [axes.images[0].get_array() for axes in shown(figure)]
   np.testing.assert_array_equal(pixels, grids[[0, 10, 3]])
   figure = drawing.images_over_time(
-    {'GAN': (STEPS, grids[..., :1])}, grids[3, ..., :1], looks=2
+    {'GAN': (STEPS, grids[..., :1])}, grids[3, ..., :1], evaluations=2
   )
   [image, *_] = [axes.images[0] for axes in shown(figure)]
   np.testing.assert_array_equal(image.get_array(), grids[0, ..., 0])
@@ -110,7 +112,7 @@ def test_occupancy_has_a_row_for_each_mode_and_time_across():
   for axes in maps:
     [mesh] = axes.collections
     np.testing.assert_array_equal(mesh.get_array(), shares.T)
-    # The first mode is 1, and each look has its step in its middle.
+    # The first mode is 1, and each evaluation has its step in its middle.
     np.testing.assert_allclose(axes.get_ylim(), [0.5, 5.5])
     np.testing.assert_allclose(axes.get_xlim(), [-50, 1050])
     assert (mesh.norm.vmin, mesh.norm.vmax) == (0, 1)
@@ -266,7 +268,9 @@ def test_looks_without_steps_are_refused(tmp_path):
     lambda: drawing.occupancy(wrong),
     lambda: drawing.animation(tmp_path / 'film.gif', wrong, REALS),
   ):
-    with pytest.raises(ValueError, match="'GAN' has 4 steps and 11 looks"):
+    with pytest.raises(
+      ValueError, match="'GAN' has 4 steps and 11 evaluations"
+    ):
       draw()
 
 

@@ -46,16 +46,16 @@ def _write(folder, about, rows):
     )
 
 
-def _row(number, changes, seed, look, fid):
+def _row(number, changes, seed, evaluation, fid):
   return {
     'subject': 'samples (ema)',
     'cell': number,
     'changes': changes,
     'seed': seed,
-    'look': look,
+    'evaluation': evaluation,
     'of': LOOKS,
-    'step': 100 * look,
-    'images_shown': 3200 * look,
+    'step': 100 * evaluation,
+    'images_seen': 3200 * evaluation,
     'number': 1000,
     'settings': {
       'features': 'classifier of digits, 1a2b3c',
@@ -70,13 +70,13 @@ def _row(number, changes, seed, look, fid):
     'distance': fid and 0.3 + 0.01 * fid,
     'loss/generator': 0.7,
     'diverged': None,
-    'seconds': 2.5 * look,
+    'seconds': 2.5 * evaluation,
     'picture': None,
     'program': 'a1',
   }
 
 
-def _picture(folder, rng, number, seed, look, fid):
+def _picture(folder, rng, number, seed, evaluation, fid):
   """Blots, the rounder the better: a grid of 25."""
   place = folder / 'programs' / 'a1' / 'pictures'
   place.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ def _picture(folder, rng, number, seed, look, fid):
     cx, cy = rng.uniform(-0.4, 0.4, 2)
     blot = 2 * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) * 6) - 1
     images.append(blot + 0.01 * fid * rng.standard_normal((16, 16)))
-  path = place / f'{number:03d}-{seed}-{look}.png'
+  path = place / f'{number:03d}-{seed}-{evaluation}.png'
   pictures.save(path, pictures.grid(np.array(images)[..., None]))
   return path.relative_to(folder).as_posix()
 
@@ -115,7 +115,7 @@ def make(folder, seeds=5):
     'factors': {},
     'cells': cells,
     'seeds': list(range(seeds)),
-    'looks': LOOKS,
+    'evaluations': LOOKS,
     'metrics': ['fid', 'distance'],
     'objective': 'fid',
   }
@@ -127,15 +127,15 @@ def make(folder, seeds=5):
     level += 3 * abs(np.log10(own[RATES[0]] / 2e-4))
     level += 12 * abs(np.log10(own[RATES[1]] / 2e-4)) ** 2
     level += luck[seed] + rng.normal(0, 1)
-    for look in range(1, LOOKS + 1):
-      if (number, seed, look) == (7, 2, 4):
+    for evaluation in range(1, LOOKS + 1):
+      if (number, seed, evaluation) == (7, 2, 4):
         continue
-      fid = round(level * (1 + 3 * math.exp(-1.3 * look)), 4)
-      row = _row(number, own, seed, look, fid)
-      if (number, seed) == (5, 1) and look > 2:
+      fid = round(level * (1 + 3 * math.exp(-1.3 * evaluation)), 4)
+      row = _row(number, own, seed, evaluation, fid)
+      if (number, seed) == (5, 1) and evaluation > 2:
         row |= {'fid': None, 'distance': None, 'how': {}, 'diverged': 251}
-      elif seed == 0 and look == LOOKS:
-        row['picture'] = _picture(folder, rng, number, seed, look, fid)
+      elif seed == 0 and evaluation == LOOKS:
+        row['picture'] = _picture(folder, rng, number, seed, evaluation, fid)
       rows.append(row)
   _write(folder, about, rows)
   return about, rows
@@ -153,7 +153,7 @@ def make_search(folder, trials=40):
     'factors': {},
     'cells': [],
     'seeds': [0],
-    'looks': LOOKS,
+    'evaluations': LOOKS,
     'metrics': ['fid'],
     'objective': 'fid',
   }
@@ -162,8 +162,10 @@ def make_search(folder, trials=40):
     rate = float(10 ** rng.uniform(-5, -2))
     changes = {RATES[1]: rate, 'loss': LOSSES[number % 2]}
     best = 10 + 15 * abs(np.log10(rate / 3e-4)) + number % 2
-    for look in range(1, 3 if best > 20 else LOOKS + 1):
-      row = _row(number, changes, 0, look, best * (1 + math.exp(-look)))
+    for evaluation in range(1, 3 if best > 20 else LOOKS + 1):
+      row = _row(
+        number, changes, 0, evaluation, best * (1 + math.exp(-evaluation))
+      )
       if number in (3, 11):
         row |= {'fid': None, 'distance': None, 'diverged': 40}
       rows.append(row)
@@ -252,7 +254,7 @@ def test_cells_are_the_mean_and_deviation_of_their_seeds(sweep):
     own = [
       row['fid']
       for row in rows
-      if row['cell'] == int(line['cell']) and row['look'] == LOOKS
+      if row['cell'] == int(line['cell']) and row['evaluation'] == LOOKS
       if row['fid'] is not None
     ]
     np.testing.assert_allclose(float(line['fid_mean']), np.mean(own))
@@ -271,7 +273,7 @@ def test_the_table_of_runs_is_enough_to_compute_all_again(sweep):
   folder, about, rows, *_ = sweep
   lines = _lines(folder / 'table.csv')
   assert len(lines) == 120
-  assert len(_lines(folder / 'table_looks.csv')) == len(rows)
+  assert len(_lines(folder / 'table_evaluations.csv')) == len(rows)
   one = lines[-1]
   assert (one['cell'], one['seed'], one['state']) == ('23', '4', 'done')
   assert float(one['fid']) == rows[-1]['fid']
@@ -294,7 +296,7 @@ def test_main_effects_are_of_runs_that_ended(sweep):
         [
           row['fid']
           for row in rows
-          if (row['cell'], row['look']) == (number, LOOKS) and row['fid']
+          if (row['cell'], row['evaluation']) == (number, LOOKS) and row['fid']
         ]
       )
       for number, cell in enumerate(about['cells'])
@@ -337,7 +339,7 @@ def test_fields_that_move_together_are_one_factor(tmp_path):
       'config': {'loss': 'hinge', 'pack': 1},
       'cells': [{}, {'pack': 2, 'batch_size': 8, 'loss': 'hinge'}],
       'seeds': [3],
-      'looks': LOOKS,
+      'evaluations': LOOKS,
     },
     [_row(0, {}, 3, LOOKS, 4.0), _row(1, {'pack': 2}, 3, LOOKS, 9.0)],
   )
@@ -356,11 +358,11 @@ def test_fields_that_move_together_are_one_factor(tmp_path):
 
 def test_a_sweep_at_its_first_look_has_a_report(tmp_path):
   about, rows = make(tmp_path, seeds=1)
-  _write(tmp_path, about, [row for row in rows if row['look'] == 1][:3])
+  _write(tmp_path, about, [row for row in rows if row['evaluation'] == 1][:3])
   sweep_page.write(tmp_path)
   page = (tmp_path / 'report.html').read_text()
   _Page(page)
-  assert '0 of 24' in page and 'at look 1 of 4' in page
+  assert '0 of 24' in page and 'at evaluation 1 of 4' in page
   assert not results.ranked(results.read(tmp_path))
 
 
@@ -425,7 +427,9 @@ def test_numbers_have_three_places_of_the_usual_one():
 
 def test_the_bootstrap_of_a_cell_is_that_of_its_seeds(sweep):
   folder, _, rows, *_ = sweep
-  own = [row['fid'] for row in rows if (row['cell'], row['look']) == (0, LOOKS)]
+  own = [
+    row['fid'] for row in rows if (row['cell'], row['evaluation']) == (0, LOOKS)
+  ]
   line = _lines(folder / 'table_cells.csv')[0]
   low, high = effects.interval(own)
   assert (float(line['fid_low']), float(line['fid_high'])) == (low, high)

@@ -130,12 +130,12 @@ def test_the_command_of_a_protocols_cell_is_a_sweep_of_it():
     'name': 'configs/mode_collapse.py:ring',
     'overrides': [],
     'seeds': [0, 1, 2],
-    'looks': 4,
+    'evaluations': 4,
   }
   cell = {'remedy': 'r1', 'widths': [64, 64]}
   assert fields.command(about, cell, 'runs/cell-3') == (
     'python -m experiments.sweep --config configs/mode_collapse.py:ring '
-    "--grid remedy=r1 --grid 'widths=(64,64,)' --seeds 3 --looks 4 "
+    "--grid remedy=r1 --grid 'widths=(64,64,)' --seeds 3 --evaluations 4 "
     '--workdir runs/cell-3'
   )
 

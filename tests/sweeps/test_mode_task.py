@@ -73,23 +73,26 @@ def remedies(protocols):
   for protocol in protocols:
     own = mode_collapse.get_config(protocol).remedies
     for number, name in enumerate(own):
-      stepped = protocol == 'ring' and name in STEPPED
+      stepwise = protocol == 'ring' and name in STEPPED
       again = number > 0 and (own in lists or protocol in STACKED)
-      pairs.append(marked(name, protocol, slow=stepped or again))
+      pairs.append(marked(name, protocol, slow=stepwise or again))
     lists.append(own)
   return pairs
 
 
 def assert_shapes(config, problem):
-  """A step keeps the state's shapes, and a look shows what is asked."""
+  """A step keeps the state's shapes, and an evaluation shows what is asked."""
   run = mode_task.training(config, problem)
   state = jax.eval_shape(run.init, KEY, (), problem.data)
   after, metrics = jax.eval_shape(run.step, state, (), problem.data)
   assert after == state
   assert all(value.shape == () for value in metrics.values())
-  look = jax.eval_shape(run.look, after, (), problem.data)
-  assert look['modes'].occupancy.shape == (problem.modes,)
-  assert look['samples'].shape == (config.measure.shown, *problem.shape)
+  evaluation = jax.eval_shape(run.evaluate, after, (), problem.data)
+  assert evaluation['modes'].occupancy.shape == (problem.modes,)
+  assert evaluation['samples'].shape == (
+    config.measure.pictures,
+    *problem.shape,
+  )
 
 
 # Remedies and protocols.
@@ -131,9 +134,9 @@ def test_every_protocol_has_the_remedies_that_it_has_values_for(name):
   for remedy in config.remedies:
     own = mode_task.remedied(config, remedy)
     assert own.is_locked
-    # Looks divide a run, and the samples are no fewer than those shown.
-    assert not own.steps % own.measure.looks
-    assert own.measure.shown <= own.measure.samples
+    # Evaluations divide a run, and the samples are no fewer than those shown.
+    assert not own.steps % own.measure.evaluations
+    assert own.measure.pictures <= own.measure.samples
     assert not own.batch_size % own.pack
 
 
@@ -215,7 +218,7 @@ def test_noise_and_top_k_go_where_the_config_says(monkeypatch):
 def test_traced_numbers_are_the_same_numbers_in_the_config():
   fields = ('optimizers.generator.learning_rate', 'label_smoothing')
   values = np.float32([[1e-3, 0.1], [1e-2, 0.3]])
-  short = {'steps': 2, 'measure.looks': 2}
+  short = {'steps': 2, 'measure.evaluations': 2}
   run = population.whole(training(ring(**short)))
   numbers = dict(zip(fields, values.T, strict=True))
   together = jax.jit(jax.vmap(run, (None, 0)))(KEY, numbers)
@@ -223,11 +226,11 @@ def test_traced_numbers_are_the_same_numbers_in_the_config():
     own = dict(zip(fields, map(float, row), strict=True))
     alone = training(ring(**short, **own))
     state = alone.init(KEY, (), ())
-    for look in range(2):
+    for evaluation in range(2):
       state, metrics = alone.step(state, (), ())
-      record = alone.look(state, (), ())
+      record = alone.evaluate(state, (), ())
       jax.tree.map(
-        lambda many, one, at=(member, look): np.testing.assert_allclose(
+        lambda many, one, at=(member, evaluation): np.testing.assert_allclose(
           many[at], one, rtol=1e-3, atol=1e-4
         ),
         together[1],
@@ -237,29 +240,29 @@ def test_traced_numbers_are_the_same_numbers_in_the_config():
 
 
 def test_every_look_takes_the_same_latents_of_the_asked_weights():
-  run = training(ring(**{'measure.samples': 5, 'measure.shown': 3}))
+  run = training(ring(**{'measure.samples': 5, 'measure.pictures': 3}))
   averaged = training(ring('ema', **{'measure.samples': 5}))
   state = run.init(KEY, (), ())
-  first = run.look(state, (), ())['samples']
+  first = run.evaluate(state, (), ())['samples']
   assert first.shape == (3, 2)
-  np.testing.assert_array_equal(run.look(state, (), ())['samples'], first)
+  np.testing.assert_array_equal(run.evaluate(state, (), ())['samples'], first)
   moved = state['run'].replace(
     ema_params=jax.tree.map(jnp.zeros_like, state['run'].ema_params)
   )
   state = state | {'run': moved}
-  np.testing.assert_array_equal(run.look(state, (), ())['samples'], first)
-  assert not averaged.look(state, (), ())['samples'].any()
+  np.testing.assert_array_equal(run.evaluate(state, (), ())['samples'], first)
+  assert not averaged.evaluate(state, (), ())['samples'].any()
 
 
 def test_samples_in_parts_are_the_samples():
-  whole = training(ring(**{'measure.samples': 20, 'measure.shown': 20}))
+  whole = training(ring(**{'measure.samples': 20, 'measure.pictures': 20}))
   parts = training(
-    ring(**{'measure.samples': 20, 'measure.shown': 20, 'measure.batch': 12})
+    ring(**{'measure.samples': 20, 'measure.pictures': 20, 'measure.batch': 12})
   )
   state = whole.init(KEY, (), ())
   np.testing.assert_allclose(
-    parts.look(state, (), ())['samples'],
-    whole.look(state, (), ())['samples'],
+    parts.evaluate(state, (), ())['samples'],
+    whole.evaluate(state, (), ())['samples'],
     rtol=1e-5,
     atol=1e-6,
   )
@@ -327,7 +330,8 @@ def test_true_samples_are_good_and_capture_every_mode(name):
   assert found.occupancy.sum() == number
   ceiling = 1 - np.exp(-4.5)
   if 'spiral' in name:
-    # The way to the nearest of the stretches' middles is no more than that to
+    # The mapping to the nearest of the stretches' middles is no more than that
+    # to
     # the point's own; along the roll, it is at most half a stretch.
     assert 0.97 < found.quality < 1
     return
@@ -457,7 +461,7 @@ def test_stacks_are_counted_alike_traced_and_dispatched(name, flat, tmp_path):
     rows = np.random.default_rng(number).integers(0, 10, (number, 3))
     expected = np.bincount(rows @ [100, 10, 1], minlength=1000)
     samples = jnp.asarray(shown(config, rows))
-    for count in jax.jit(problem.count), problem.dispatched:
+    for count in jax.jit(problem.count), problem.host_count:
       found = count(samples, problem.data)
       np.testing.assert_array_equal(found.occupancy, expected)
       assert found.captured == np.sum(expected > 0)

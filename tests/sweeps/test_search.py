@@ -27,7 +27,7 @@ spaces = {('x',): FloatDistribution(-1, 1)}
 study = studies.opened(folder, 'a', spaces, {}, 'minimize', 'none', 0, storage)
 
 def race(cells, numbers):
-  for look in range(2):
+  for evaluation in range(2):
     print('has', *numbers, flush=True)
     while not pathlib.Path(mine).exists():
       time.sleep(.02)
@@ -57,19 +57,19 @@ def opened(folder, storage='', seconds=20, spaces=SPACES, about=()):
   )
 
 
-def run(study, folder, number, at_once, looks, race):
+def run(study, folder, number, at_once, evaluations, race):
   return search.run(
-    study, folder, SPACES, number, at_once, looks, race, 0.05, 0.3
+    study, folder, SPACES, number, at_once, evaluations, race, 0.05, 0.3
   )
 
 
-def square(looks, log=None):
-  """A race to x^2, the same at each look."""
+def square(evaluations, log=None):
+  """A race to x^2, the same at each evaluation."""
 
   def race(cells, numbers):
     if log is not None:
       log.append((numbers, cells))
-    for _ in range(looks):
+    for _ in range(evaluations):
       keep = yield [cell['x'] ** 2 for cell in cells]
       cells = list(itertools.compress(cells, keep))
 
@@ -77,14 +77,14 @@ def square(looks, log=None):
 
 
 def raced(values, log):
-  """A race to given values: from a number to what its looks are."""
+  """A race to given values: from a number to what its evaluations are."""
 
   def race(cells, numbers):
-    for look in itertools.count():
-      if look == len(values[numbers[0]]):
+    for evaluation in itertools.count():
+      if evaluation == len(values[numbers[0]]):
         return
       log.append(numbers)
-      keep = yield [values[number][look] for number in numbers]
+      keep = yield [values[number][evaluation] for number in numbers]
       numbers = list(itertools.compress(numbers, keep))
 
   return race
@@ -157,7 +157,7 @@ def test_half_of_those_before_it_must_be_worse(memory, tmp_path):
   # Each is judged among those told before it and itself: 1; 1 2; 1 2 .5; ...
   values = {0: [1, 1, 1], 1: [2, 0, 0], 2: [0.5, 2, 2], 3: [3, 0, 0]}
   assert run(study, tmp_path, 4, 4, 3, raced(values, log))
-  # After the second look, of 1 and 2 the smaller goes on.
+  # After the second evaluation, of 1 and 2 the smaller goes on.
   assert log == [[0, 1, 2, 3], [0, 2], [0]]
   assert states(study) == ['COMPLETE', 'PRUNED', 'PRUNED', 'PRUNED']
   assert study.trials[2].intermediate_values == {1: 0.5, 2: 2.0}
@@ -216,7 +216,7 @@ def test_a_search_that_is_stopped_goes_on_as_it_would_have(memory, tmp_path):
   assert run(study, tmp_path, 12, 4, 2, square(2))
   with pytest.raises(KeyboardInterrupt):
     run(study, tmp_path, 22, 4, 2, broken)
-  # It yields once where two looks are expected.
+  # It yields once where two evaluations are expected.
   assert not run(study, tmp_path, 22, 4, 2, square(1))
   assert states(study).count('FAIL') == 8
   assert run(study, tmp_path, 22, 4, 2, square(2, log))

@@ -23,7 +23,7 @@ R1 = 'regularizers.discriminator.r1.weight'
 def dataset(side):
   """Ten images of noise, a number that no batch divides."""
   pixels = np.random.default_rng(0).integers(0, 256, (10, side, side, 1))
-  return images.Dataset(np.uint8(pixels), None, 'noise')
+  return images.ImageSet(np.uint8(pixels), None, 'noise')
 
 
 NOISE = dataset(4)
@@ -45,7 +45,7 @@ def growing():
   """A tiny config that grows from 4 to 8 pixels, with other rows and rates."""
   config = progressive.get_config()
   for player in config.generator, config.discriminator:
-    player.update(base=16, most=4)
+    player.update(base=16, max_channels=4)
   config.discriminator.statistics.name = 'none'
   config.data.resolution, config.prior.size, config.images = 8, 3, 26
   config.growth.update(fade=8, hold=6, batch_size=(3, 2), rate=(1.0, 0.5))
@@ -62,21 +62,23 @@ def alone(config, data):
     out_shardings=parallel.whole(mesh),
   )()
   for _, state, metrics, _ in dispatch.dispatches(
-    run.phases, start, run.road, mesh, run.together, lambda *told: None
+    run.phases, start, run.loader, mesh, run.together, lambda *told: None
   ):
     # The next dispatch takes the state's own buffers.
     copied = jax.tree.map(jnp.copy, state)
     yield copied, jax.tree.map(lambda value: value[0], metrics)
 
 
-def together(subject, config, looks, seeds, numbers=None, way='steps'):
+def together(
+  subject, config, evaluations, seeds, numbers=None, mapping='steps'
+):
   """The population of runs with these seeds."""
   return population.train(
-    subject.training(config, looks),
+    subject.training(config, evaluations),
     jnp.stack([subject.key(seed) for seed in seeds]),
     numbers or {},
     subject.data,
-    way=way,
+    mapping=mapping,
     devices=jax.devices()[:1],
     chunk=len(seeds),
   )
@@ -98,13 +100,13 @@ def test_a_member_is_the_run_of_its_seed_to_the_bit(mirror):
     run = list(alone(config, NOISE))
     assert len(run) == 3
     assert_equal(member(found.states, row), run[-1][0])
-    for look, (state, metrics) in enumerate(run):
+    for evaluation, (state, metrics) in enumerate(run):
       assert_equal(
-        {name: own[row, look] for name, own in means.items()}, metrics
+        {name: own[row, evaluation] for name, own in means.items()}, metrics
       )
       np.testing.assert_array_equal(
-        recorded['samples'][row, look],
-        images.quantize(phase.view(state, 36)),
+        recorded['samples'][row, evaluation],
+        images.quantize(phase.sample(state, 36)),
       )
 
 
@@ -116,12 +118,12 @@ def grown():
   phases = runs.phases(config, data.images.shape[1:])
   lengths = [(phase.rows, phase.steps) for phase in phases]
   assert lengths == [(3, 2), (2, 4), (2, 6)]
-  views = [phase.view for phase in phases for _ in range(phase.steps)]
+  views = [phase.sample for phase in phases for _ in range(phase.steps)]
   run = [
     (state, metrics, images.quantize(pictures.enlarged(view(state, 36), 8)))
-    if look in (1, 3, 11)
+    if evaluation in (1, 3, 11)
     else (state, metrics, None)
-    for look, ((state, metrics), view) in enumerate(
+    for evaluation, ((state, metrics), view) in enumerate(
       zip(alone(config, data), views, strict=True)
     )
   ]
@@ -130,18 +132,18 @@ def grown():
 
 def test_a_run_that_grows_is_its_phases_one_after_another(grown):
   subject, config, run = grown
-  found = together(subject, config, 12, (4,), way='map')
+  found = together(subject, config, 12, (4,), mapping='map')
   recorded, means = member(found.records, 0)
   assert_equal(member(found.states, 0), run[-1][0], rtol=1e-4, atol=1e-5)
-  for look, (_, metrics, shown) in enumerate(run):
-    own = {name: values[look] for name, values in means.items()}
+  for evaluation, (_, metrics, shown) in enumerate(run):
+    own = {name: values[evaluation] for name, values in means.items()}
     assert_equal(own, metrics, rtol=1e-3, atol=1e-4)
     if shown is not None:
       # A pixel may be rounded to the next.
       np.testing.assert_allclose(
-        np.int32(recorded['samples'][look]), np.int32(shown), atol=1
+        np.int32(recorded['samples'][evaluation]), np.int32(shown), atol=1
       )
-  assert subject.shown(config, 3) == (3 + 3 + 2 * 2, 10 + 8, 18 + 8)
+  assert subject.images_seen(config, 3) == (3 + 3 + 2 * 2, 10 + 8, 18 + 8)
 
 
 def test_phases_that_the_host_chooses_are_the_single_run_to_the_bit(grown):
@@ -150,15 +152,15 @@ def test_phases_that_the_host_chooses_are_the_single_run_to_the_bit(grown):
   data = jnp.asarray(subject.data)
   watch = jax.jit(training.init)(subject.key(4), {}, data)
   for state, metrics, shown in run:
-    watch, found = training.stepped(watch, {}, data)
+    watch, found = training.host_step(watch, {}, data)
     assert_equal((watch['state'], found), (state, metrics))
     if shown is not None:
-      drawn = training.dispatched(watch, {}, data)['samples']
+      drawn = training.host_evaluate(watch, {}, data)['samples']
       np.testing.assert_allclose(np.int32(drawn), np.int32(shown), atol=1)
   assert (int(watch['steps']), int(watch['broken'])) == (12, -1)
   # What does not grow has no need of it.
   plain = task.of_images(dense(), NOISE).training(dense(), 1)
-  assert plain.stepped is plain.dispatched is None
+  assert plain.host_step is plain.host_evaluate is None
 
 
 def test_traced_numbers_give_what_they_give_alone():
@@ -168,7 +170,7 @@ def test_traced_numbers_give_what_they_give_alone():
   cells = [(*pair, seed) for pair in rates for seed in (1, 2)]
   first, second, seeds = zip(*cells, strict=True)
   numbers = {RATES[0]: jnp.array(first), RATES[1]: jnp.array(second)}
-  found = together(subject, config, 2, seeds, numbers, way='vmap')
+  found = together(subject, config, 2, seeds, numbers, mapping='vmap')
   for row, (generator, discriminator, seed) in enumerate(cells):
     own = dense({R1: 1.0, RATES[0]: generator, RATES[1]: discriminator})
     own.seed = seed
@@ -180,21 +182,23 @@ def test_looks_that_do_not_divide_a_run_make_it_a_little_longer():
   for config, data in ((dense(), NOISE), (growing(), dataset(8))):
     subject, shape = task.of_images(config, data), data.images.shape[1:]
     before = sum(phase.steps for phase in runs.phases(config, shape))
-    for looks in range(1, before + 1):
-      training = subject.training(config, looks)
-      assert training.steps == -(-before // looks) * looks
-      assert training.every == training.steps // looks
+    for evaluations in range(1, before + 1):
+      training = subject.training(config, evaluations)
+      assert training.steps == -(-before // evaluations) * evaluations
+      assert training.every == training.steps // evaluations
       # The config says what a single run needs to be as long.
-      fitted = subject.fitted(config, looks)
+      fitted = subject.fitted(config, evaluations)
       phases = runs.phases(fitted, shape)
       assert sum(phase.steps for phase in phases) == training.steps
-      assert subject.fitted(fitted, looks) == fitted
-      shown = subject.shown(config, looks)
-      assert len(shown) == looks
-      assert shown[-1] == dispatch.shown(phases, training.steps)
-    for looks in (0, before + 1):
-      with pytest.raises(ValueError, match=f'{looks} looks .* run of {before}'):
-        subject.training(config, looks)
+      assert subject.fitted(fitted, evaluations) == fitted
+      shown = subject.images_seen(config, evaluations)
+      assert len(shown) == evaluations
+      assert shown[-1] == dispatch.images_seen(phases, training.steps)
+    for evaluations in (0, before + 1):
+      with pytest.raises(
+        ValueError, match=f'{evaluations} evaluations .* run of {before}'
+      ):
+        subject.training(config, evaluations)
 
 
 def ring(changes=()):
@@ -212,7 +216,7 @@ def test_a_protocol_is_a_subject_too():
   assert subject.name == 'ring: ring, 8 modes'
   training = subject.training(config, 4)
   assert (training.steps, training.every) == (12, 3)
-  assert subject.shown(config, 4) == (72, 144, 216, 288)
+  assert subject.images_seen(config, 4) == (72, 144, 216, 288)
   looked = jax.eval_shape(
     population.whole(training), subject.key(3), {}, subject.data
   )[1][0]
@@ -221,13 +225,15 @@ def test_a_protocol_is_a_subject_too():
     jax.random.key_data(subject.key(3)),
     jax.random.key_data(jax.random.fold_in(jax.random.key(0), 3)),
   )
-  with pytest.raises(ValueError, match='11 looks were .* run of 10 steps'):
+  with pytest.raises(
+    ValueError, match='11 evaluations were .* run of 10 steps'
+  ):
     subject.training(config, 11)
 
 
 def test_streamed_images_are_refused_in_a_sentence():
-  with pytest.raises(ValueError, match="data.road is 'stream', but the runs"):
-    task.of_images(dense({'data.road': 'stream'}), NOISE)
+  with pytest.raises(ValueError, match="data.loader is 'stream', but the runs"):
+    task.of_images(dense({'data.loader': 'stream'}), NOISE)
 
 
 UNREAD = (
@@ -264,7 +270,7 @@ def test_numbers_of_the_data_are_not_traceable():
 def test_a_number_that_must_be_known_is_not_traceable():
   config = dense()
 
-  def training(config, looks):
+  def training(config, evaluations):
     def init(key, numbers, data):
       return data * sum(numbers.values())
 
@@ -276,9 +282,9 @@ def test_a_number_that_must_be_known_is_not_traceable():
 
   subject = task.Subject(
     data=jnp.zeros(()),
-    fitted=lambda config, looks: config,
+    fitted=lambda config, evaluations: config,
     training=training,
-    shown=lambda config, looks: (1,),
+    images_seen=lambda config, evaluations: (1,),
     key=jax.random.key,
     name='zero',
   )
@@ -296,7 +302,7 @@ def test_the_step_that_breaks_a_run_is_noted():
     jnp.stack([subject.key(1)] * 2),
     {RATES[0]: rates, RATES[1]: rates},
     subject.data,
-    way='vmap',
+    mapping='vmap',
     devices=jax.devices()[:1],
   )
   assert found.states['steps'].tolist() == [12, 12]
@@ -311,7 +317,7 @@ def test_the_step_that_breaks_a_run_is_noted():
   ]
   assert finite[:broken] == [True] * broken
   assert not finite[broken]
-  # The looks are those of the run itself.
+  # The evaluations are those of the run itself.
   assert found.records[0]['samples'].shape == (2, 2, 36, 4, 4, 1)
 
 
@@ -323,17 +329,19 @@ def test_a_look_of_several_dispatches_is_watched_too():
       state + 1,
       {'loss': jnp.where(state == 2, jnp.nan, 0.0), 'other': state},
     ),
-    look=lambda state, numbers, data: state,
+    evaluate=lambda state, numbers, data: state,
     steps=6,
     every=2,
-    dispatched=lambda state, numbers, data: jnp.float32(-float(state)),
+    host_evaluate=lambda state, numbers, data: jnp.float32(-float(state)),
   )
   watched = task.watched(training)
   keys = jax.random.split(jax.random.key(0), 1)
-  for way, sign in (('steps', -1), ('map', 1)):
-    found = population.train(watched, keys, way=way)
+  for mapping, sign in (('steps', -1), ('map', 1)):
+    found = population.train(watched, keys, mapping=mapping)
     assert found.states['broken'].tolist() == [2]
     np.testing.assert_array_equal(
       found.records[0], sign * np.array([[2, 4, 6]])
     )
-  assert task.watched(training._replace(dispatched=None)).dispatched is None
+  assert (
+    task.watched(training._replace(host_evaluate=None)).host_evaluate is None
+  )

@@ -49,7 +49,7 @@ def ring():
       played, optimizers(numbers), key
     ),
     step=step,
-    look=lambda state, numbers, centres: {
+    evaluate=lambda state, numbers, centres: {
       'samples': played.sample(state.ema_params, state.buffers, LATENTS),
       'step': state.step,
     },
@@ -63,7 +63,7 @@ RING = ring()
 
 def train(**options):
   """The population of all runs, on one device, one after another."""
-  options = {'way': 'map', 'chunk': RUNS, 'data': DATA} | options
+  options = {'mapping': 'map', 'chunk': RUNS, 'data': DATA} | options
   return population.train(
     RING, KEYS, NUMBERS, devices=jax.devices()[:1], **options
   )
@@ -128,7 +128,7 @@ def test_a_whole_run_is_its_steps_and_its_looks(alone):
   )
   np.testing.assert_allclose(
     looked['samples'][2, -1],
-    RING.look(state, numbers, DATA)['samples'],
+    RING.evaluate(state, numbers, DATA)['samples'],
     rtol=1e-4,
     atol=1e-6,
   )
@@ -137,12 +137,12 @@ def test_a_whole_run_is_its_steps_and_its_looks(alone):
 
 
 @pytest.mark.parametrize(
-  ('way', 'tolerance'),
+  ('mapping', 'tolerance'),
   [('map', {}), ('steps', {}), ('vmap', {'rtol': 1e-3, 'atol': 1e-5})],
 )
-def test_a_member_is_the_same_run_alone(alone, way, tolerance):
-  found = train(way=way)
-  assert found.way == way
+def test_a_member_is_the_same_run_alone(alone, mapping, tolerance):
+  found = train(mapping=mapping)
+  assert found.mapping == mapping
   assert_equal(results(found), alone, **tolerance)
 
 
@@ -161,7 +161,7 @@ def test_a_chunk_is_as_many_members_as_fit_the_memory(monkeypatch):
     training = population.Training(
       init=lambda key, numbers, data: jnp.zeros(1000),
       step=lambda state, numbers, data: (state + data.sum(), {}),
-      look=lambda state, numbers, data: state[0],
+      evaluate=lambda state, numbers, data: state[0],
       steps=4,
       every=2,
     )
@@ -189,11 +189,11 @@ def test_a_second_chunk_is_no_second_program():
     training = population.Training(
       init=lambda key, numbers, data: jnp.zeros(()),
       step=step,
-      look=lambda state, numbers, data: state,
+      evaluate=lambda state, numbers, data: state,
       steps=4,
       every=2,
     )
-    population.train(training, KEYS, way='map', chunk=chunk)
+    population.train(training, KEYS, mapping='map', chunk=chunk)
     return traces.count(chunk)
 
   assert traced(1) == traced(RUNS)
@@ -216,7 +216,7 @@ def bars(updates, last=None):
   ('chunk', 'last', 'resumed'),
   [
     (RUNS, 2, [2 * EVERY, *[EVERY] * (LOOKS - 2)]),
-    # The first of three chunks is done, and of the second a look.
+    # The first of three chunks is done, and of the second an evaluation.
     (2, LOOKS + 1, [LOOKS * EVERY, *[EVERY] * 2 * LOOKS]),
   ],
 )
@@ -240,25 +240,25 @@ def test_what_a_signal_ended_goes_on_to_the_bit(
   found, updates = go_on()
   assert updates == resumed
   assert_equal(results(found), results(mapped))
-  # A look takes one second, before the signal and after it.
+  # An evaluation takes one second, before the signal and after it.
   assert found.seconds == LOOKS * len(range(0, RUNS, chunk)) / RUNS
   again, updates = go_on()
   assert updates == [RING.steps] * len(range(0, RUNS, chunk))
   assert_equal(results(again), results(mapped))
-  assert (again.seconds, again.way) == (found.seconds, 'map')
+  assert (again.seconds, again.mapping) == (found.seconds, 'map')
 
 
 def test_two_halves_are_the_whole_to_the_bit(mapped, tmp_path):
   half = RING._replace(steps=RING.steps // 2, every=RING.steps // 2)
 
-  def go_on(runs, states, folder, way='map'):
+  def go_on(runs, states, folder, mapping='map'):
     return population.train(
       half,
       KEYS[runs],
       jax.tree.map(lambda leaf: leaf[runs], NUMBERS),
       DATA,
       states=states,
-      way=way,
+      mapping=mapping,
       chunk=3,
       devices=jax.devices()[:1],
       folder=tmp_path / folder,
@@ -268,51 +268,55 @@ def test_two_halves_are_the_whole_to_the_bit(mapped, tmp_path):
   # In between, one is dropped.
   left = jax.tree.map(lambda leaf: leaf[1:], first.states)
   second = go_on(np.arange(1, RUNS), left, 'second')
-  for found, runs, look in ((first, 0, LOOKS // 2 - 1), (second, 1, -1)):
+  for found, runs, evaluation in ((first, 0, LOOKS // 2 - 1), (second, 1, -1)):
     looked = jax.tree.map(lambda leaf: leaf[:, 0], found.records[0])
     expected = jax.tree.map(
-      lambda leaf, runs=runs, look=look: leaf[runs:, look], mapped.records[0]
+      lambda leaf, runs=runs, at=evaluation: leaf[runs:, at], mapped.records[0]
     )
     assert_equal(looked, expected)
   assert_equal(
     second.states, jax.tree.map(lambda leaf: leaf[1:], mapped.states)
   )
   # Once more, from what the folder keeps.
-  again = go_on(np.arange(1, RUNS), left, 'second', way='vmap')
+  again = go_on(np.arange(1, RUNS), left, 'second', mapping='vmap')
   assert_equal(results(again), results(second))
 
 
 def test_auto_says_what_it_took(alone):
   said = []
-  found = train(way='auto', announce=said.append)
-  assert found.way in ('vmap', 'map', 'steps')
+  found = train(mapping='auto', announce=said.append)
+  assert found.mapping in ('vmap', 'map', 'steps')
   (words,) = said
-  assert words.startswith(f'Runs go by {found.way!r}; a step and run takes ')
+  assert words.startswith(
+    f'Runs go by {found.mapping!r}; a step and run takes '
+  )
   times = dict(
     reversed(pair) for pair in re.findall(r'([\d.]+) ms by (\w+)', words)
   )
   assert times.keys() == {'vmap', 'map', 'steps'}
-  assert float(times[found.way]) == min(map(float, times.values()))
+  assert float(times[found.mapping]) == min(map(float, times.values()))
   assert_equal(results(found), alone, rtol=1e-3, atol=1e-5)
 
 
 def test_what_takes_several_dispatches_is_for_runs_by_steps():
-  def found(way):
+  def found(mapping):
     training = population.Training(
       init=lambda key, numbers, data: jnp.zeros(()),
       step=lambda state, numbers, data: (state + numbers, {}),
-      look=lambda state, numbers, data: state,
+      evaluate=lambda state, numbers, data: state,
       steps=4,
       every=2,
       # Of floats, which no tracer turns into.
-      dispatched=lambda state, numbers, data: jnp.float32(-float(state)),
-      stepped=lambda state, numbers, data: (
+      host_evaluate=lambda state, numbers, data: jnp.float32(-float(state)),
+      host_step=lambda state, numbers, data: (
         jnp.float32(float(state) + 10 * numbers),
         {},
       ),
     )
     numbers = jnp.arange(1.0, RUNS + 1)
-    return population.train(training, KEYS, numbers, way=way, chunk=RUNS)
+    return population.train(
+      training, KEYS, numbers, mapping=mapping, chunk=RUNS
+    )
 
   steps_taken = np.outer(np.arange(1, RUNS + 1), [2, 4])
   np.testing.assert_array_equal(found('map').records[0], steps_taken)
@@ -325,7 +329,7 @@ def test_any_function_has_a_population():
   def draw(key, numbers):
     return numbers['scale'] * jax.random.normal(key, (4,))
 
-  found = population.train(population.of(draw), keys, numbers, way='vmap')
+  found = population.train(population.of(draw), keys, numbers, mapping='vmap')
   drawn = [
     [scale * np.asarray(jax.random.normal(key, (4,))) for key in KEYS[:3]]
     for scale in (1.0, -2.0)
@@ -347,8 +351,10 @@ def test_crossing_has_the_seeds_innermost():
 def test_what_cannot_be_is_refused_in_a_sentence():
   with pytest.raises(ValueError, match='every 5 steps do not divide .* 12 st'):
     population.train(RING._replace(every=5), KEYS, NUMBERS, DATA)
-  with pytest.raises(ValueError, match="no way 'pmap' .* auto, vmap, map, ste"):
-    train(way='pmap')
+  with pytest.raises(
+    ValueError, match="no mapping 'pmap' .* auto, vmap, map, ste"
+  ):
+    train(mapping='pmap')
   with pytest.raises(ValueError, match='states of 3 runs to go on from, for 5'):
     train(states=jnp.zeros((3, 2)))
 
@@ -363,7 +369,7 @@ from test_population import DATA, KEYS, NUMBERS, RING, leaves, results
 
 assert jax.device_count() == 2
 found = population.train(
-  RING, KEYS, NUMBERS, DATA, way='map', folder=sys.argv[1]
+  RING, KEYS, NUMBERS, DATA, mapping='map', folder=sys.argv[1]
 )
 np.savez(sys.argv[2], *leaves(results(found)))
 """
@@ -385,5 +391,5 @@ def test_two_devices_compute_what_one_does_and_one_takes_over(mapped, tmp_path):
   with np.load(path) as found:
     assert_equal([*found.values()], leaves(results(mapped)))
   # Three members each: the sixth, which only fills up, is not kept.
-  again = train(way='map', folder=folder)
+  again = train(mapping='map', folder=folder)
   assert_equal(results(again), results(mapped))

@@ -97,7 +97,7 @@ def save(figure, path):
 
 
 @styled
-def samples_over_time(results, reals, looks=7):
+def samples_over_time(results, reals, evaluations=7):
   """The figure of each remedy's samples while it trains: a row for a remedy.
 
   The reals lie in grey under the samples, and stand alone in the last column.
@@ -107,7 +107,8 @@ def samples_over_time(results, reals, looks=7):
   Args:
     results: from a remedy's name to `(steps [T], samples [T, n, 2])`.
     reals: `[n, 2]`.
-    looks: columns, at most; evenly chosen, the first and the last included.
+    evaluations: columns, at most; evenly chosen, the first and the last
+      included.
 
   Raises:
     ValueError: if there is no remedy, or `steps` and `samples` differ in T.
@@ -126,18 +127,19 @@ def samples_over_time(results, reals, looks=7):
     _cloud(axes, reals, 'black')
     _frame(axes, limits)
 
-  return _over_time(results, looks, show, show_reals)
+  return _over_time(results, evaluations, show, show_reals)
 
 
 @styled
-def images_over_time(results, reals, looks=7):
+def images_over_time(results, reals, evaluations=7):
   """The figure of each remedy's images while it trains: a row for a remedy.
 
   Args:
     results: from a remedy's name to `(steps [T], grids [T, H, W, C])`, each
       grid of images uint8, as `ganjax.pictures.grid` makes it.
     reals: a grid `[H, W, C]` of reals, for the last column.
-    looks: columns, at most; evenly chosen, the first and the last included.
+    evaluations: columns, at most; evenly chosen, the first and the last
+      included.
 
   Raises:
     ValueError: if there is no remedy, or `steps` and `grids` differ in T.
@@ -148,7 +150,7 @@ def images_over_time(results, reals, looks=7):
     axes.imshow(grid[..., 0] if grey else grid, 'gray', vmin=0, vmax=255)
     _bare(axes)
 
-  return _over_time(results, looks, show, lambda axes: show(axes, reals))
+  return _over_time(results, evaluations, show, lambda axes: show(axes, reals))
 
 
 @styled
@@ -203,7 +205,7 @@ def occupancy(results):
   """The figure of where the samples are: modes upwards, training rightwards.
 
   A generator that has collapsed and one that rotates from mode to mode capture
-  equally few of them at each look; only this trace tells the two apart.
+  equally few of them at each evaluation; only this trace tells the two apart.
 
   Args:
     results: from a remedy's name to `(steps [T], occupancy [T, K])`: the share
@@ -244,7 +246,8 @@ def occupancy(results):
 
 @styled
 def animation(path, results, reals, frames=60, seconds=8):
-  """Writes a film of all remedies' samples: a panel for each, a frame a look.
+  """Writes a film of all remedies' samples: a panel for each, a frame an
+  evaluation.
 
   It loops, and rests for two seconds at the end. Sixty frames of a dozen
   remedies are about 1 MB; of fifteen whose samples never settle, 3.
@@ -275,10 +278,10 @@ def animation(path, results, reals, frames=60, seconds=8):
   # What is laid out must not move from frame to frame.
   figure.set_layout_engine('none')
   film, ink = [], _ink()
-  for look in _chosen(len(steps), frames):
+  for evaluation in _chosen(len(steps), frames):
     for cloud, (_, samples) in zip(clouds, every, strict=True):
-      cloud.set_offsets(samples[look])
-    caption.set_text(f'step {steps[look]:,}')
+      cloud.set_offsets(samples[evaluation])
+    caption.set_text(f'step {steps[evaluation]:,}')
     canvas.draw()
     picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert('RGB')
     film.append(picture.quantize(palette=ink, dither=Image.Dither.NONE))
@@ -301,11 +304,11 @@ def _ink():
   return palette
 
 
-def _over_time(results, looks, show, show_reals):
-  """A row for each remedy: its looks, and the data at the end."""
+def _over_time(results, evaluations, show, show_reals):
+  """A row for each remedy: its evaluations, and the data at the end."""
   results = _checked(results)
   most = max(
-    (min(looks, len(steps)) for steps, _ in results.values()), default=1
+    (min(evaluations, len(steps)) for steps, _ in results.values()), default=1
   )
   figure, places = panels(len(results) * (most + 1), most + 1, (0.95, 0.95))
   places, above = iter(places), None
@@ -313,12 +316,14 @@ def _over_time(results, looks, show, show_reals):
     row = list(itertools.islice(places, most + 1))
     for axes in row:
       axes.set_axis_off()
-    for axes, look in zip(row, _chosen(len(steps), looks), strict=False):
+    for axes, evaluation in zip(
+      row, _chosen(len(steps), evaluations), strict=False
+    ):
       axes.set_axis_on()
-      show(axes, values[look])
+      show(axes, values[evaluation])
       if not np.array_equal(steps, above):
         word = 'step ' if axes is row[0] else ''
-        axes.set_title(f'{word}{steps[look]:,}', pad=3)
+        axes.set_title(f'{word}{steps[evaluation]:,}', pad=3)
         row[-1].set_title('data', pad=3)
     above = steps
     row[0].set_ylabel(name, rotation=0, ha='right', va='center')
@@ -328,12 +333,12 @@ def _over_time(results, looks, show, show_reals):
 
 
 def _checked(results):
-  """The results as numpy's arrays, one step for each look."""
+  """The results as numpy's arrays, one step for each evaluation."""
   for name, (steps, values) in results.items():
     if len(steps) != len(values):
       raise ValueError(
-        f'{name!r} has {len(steps)} steps and {len(values)} looks: pass one '
-        'step for each look'
+        f'{name!r} has {len(steps)} steps and {len(values)} evaluations: '
+        'pass one step for each evaluation'
       )
   return {
     name: (np.asarray(steps), np.asarray(values))

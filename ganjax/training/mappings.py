@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 
 def stretch(training, number):
-  """The function of `number` steps and a look at where they led."""
+  """The function of `number` steps and an evaluation of where they led."""
 
   def advance(state, numbers, data):
     state, metrics = jax.lax.scan(
@@ -22,7 +22,7 @@ def stretch(training, number):
       state,
       length=number,
     )
-    return state, (training.look(state, numbers, data), _means(metrics))
+    return state, (training.evaluate(state, numbers, data), _means(metrics))
 
   return advance
 
@@ -62,8 +62,8 @@ def mapped(training, number):
 @_once
 def stepwise(training, number):
   """As `mapped`, a step a dispatch."""
-  step = training.stepped or jax.jit(training.step, donate_argnums=0)
-  look = training.dispatched or jax.jit(training.look)
+  step = training.host_step or jax.jit(training.step, donate_argnums=0)
+  evaluate = training.host_evaluate or jax.jit(training.evaluate)
 
   def advance(state, numbers, data):
     found = []
@@ -71,7 +71,7 @@ def stepwise(training, number):
       state, metrics = step(state, numbers, data)
       found.append(metrics)
     metrics = jax.tree.map(lambda *rows: jnp.stack(rows), *found)
-    return state, (look(state, numbers, data), _means(metrics))
+    return state, (evaluate(state, numbers, data), _means(metrics))
 
   def members(states, numbers, data):
     done = [
@@ -85,14 +85,14 @@ def stepwise(training, number):
   return members
 
 
-WAYS = {'vmap': vmapped, 'map': mapped, 'steps': stepwise}
+MAPPINGS = {'vmap': vmapped, 'map': mapped, 'steps': stepwise}
 
 
 def together(advance, shares, shared, pool):
   """Each device's `(states, records)`, all at the same time.
 
   Args:
-    advance: of one of the `WAYS`.
+    advance: of one of the `MAPPINGS`.
     shares: for each device its members, `(states, numbers)`.
     shared: for each device its data.
     pool: of as many threads: devices need nothing of one another.
@@ -102,7 +102,7 @@ def together(advance, shares, shared, pool):
 
 
 def fastest(training, shares, shared, pool, announce):
-  """The name of the way in which some steps of these very runs take least.
+  """The name of the mapping in which some steps of these very runs take least.
 
   Args:
     training: a `population.Training`.
@@ -111,7 +111,7 @@ def fastest(training, shares, shared, pool, announce):
     pool: as in `together`.
     announce: is told what was measured.
   """
-  if training.steps > 1:  # Else the look may be the work.
+  if training.steps > 1:  # Else the evaluation may be the work.
     training = blind(training)
   number, times = min(4, training.every), {}
 
@@ -122,22 +122,22 @@ def fastest(training, shares, shared, pool, announce):
     jax.block_until_ready(together(advance, trial, shared, pool))
     return time.monotonic() - begun
 
-  for way, make in WAYS.items():
-    if way == 'steps' and jax.default_backend() != 'cpu':
+  for mapping, make in MAPPINGS.items():
+    if mapping == 'steps' and jax.default_backend() != 'cpu':
       continue
     advance = make(training, number)
     once(advance)  # It compiles.
     tries = [once(advance)]
     while sum(tries) < 0.3 and len(tries) < 30:
       tries.append(once(advance))
-    times[way] = sorted(tries)[len(tries) // 2]
+    times[mapping] = sorted(tries)[len(tries) // 2]
   best = min(times, key=times.get)
   steps = number * sum(len(jax.tree.leaves(states)[0]) for states, _ in shares)
   announce(
     f'Runs go by {best!r}; a step and run takes '
     + ', '.join(
-      f'{1000 * seconds / steps:.2f} ms by {way}'
-      for way, seconds in times.items()
+      f'{1000 * seconds / steps:.2f} ms by {mapping}'
+      for mapping, seconds in times.items()
     )
     + '.'
   )
@@ -145,8 +145,8 @@ def fastest(training, shares, shared, pool, announce):
 
 
 def blind(training):
-  """The `Training` whose looks record nothing."""
-  return training._replace(look=_nothing, dispatched=None)
+  """The `Training` whose evaluations record nothing."""
+  return training._replace(evaluate=_nothing, host_evaluate=None)
 
 
 def _nothing(state, numbers, data):
