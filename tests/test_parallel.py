@@ -24,7 +24,8 @@ def environment(devices):
 SCRIPT = """
 import json, sys
 import jax, jax.numpy as jnp, numpy as np, optax
-from ganjax import build, game, losses, parallel, priors, steps
+from ganjax import game, losses, parallel, priors, steps
+from ganjax.config import runs
 from ganjax.data import images
 from ganjax.networks import dcgan
 from ganjax.players import Pair
@@ -160,7 +161,7 @@ config = dense.get_config()
 config.batch_size = 12
 data = images.ImageSet(np.zeros((20, 28, 28, 1), np.uint8), None, 'zeros')
 found['indivisible'] = complaint(
-  lambda: build.run(config, data, parallel.mesh(8))
+  lambda: runs.run(config, data, parallel.mesh(8))
 )
 found['too many'] = complaint(lambda: parallel.mesh(9))
 found['none'] = complaint(lambda: parallel.mesh(0))

@@ -30,9 +30,9 @@ def write(workdir):
   """Writes the report of the sweep in a folder, whole or not; returns paths.
 
   `report.html` is one file that needs no other. `table.csv` has a line for each
-  run, `table_evaluations.csv` for each time that one was measured, `table_cells.csv`
-  for each cell; `table.tex` (booktabs) and `table.md` are of the cells. Figures
-  are PNG and PDF.
+  run, `table_evaluations.csv` for each time that one was measured, and
+  `table_cells.csv` for each cell; `table.tex` (booktabs) and `table.md` are of
+  the cells. Figures are PNG and PDF.
 
   Args:
     workdir: of a sweep.

@@ -232,7 +232,7 @@ def test_a_second_load_decodes_nothing(album, tmp_path, monkeypatch):
 
   one = load()
   with monkeypatch.context() as patch:
-    patch.setattr(images.fit, 'fit', lambda *_: pytest.fail('decoded again'))
+    patch.setattr(images.decode, 'fit', lambda *_: pytest.fail('decoded again'))
     two = load()
   np.testing.assert_array_equal(one.images, two.images)
   np.testing.assert_array_equal(one.labels, two.labels)
@@ -275,7 +275,7 @@ def test_a_failed_disk_is_no_broken_picture(album, tmp_path, monkeypatch):
   def fail(*_):
     raise OSError(5, 'Input/output error')
 
-  monkeypatch.setattr(images.fit.Image, 'open', fail)
+  monkeypatch.setattr(images.decode.Image, 'open', fail)
   with pytest.raises(OSError, match='Input/output'):
     images.load('folder', album, cache=tmp_path / 'c')
   assert not list((tmp_path / 'c').iterdir())

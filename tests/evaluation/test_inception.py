@@ -3,13 +3,13 @@
 import jax
 import numpy as np
 import pytest
-import test_encoders
 from safetensors.numpy import save_file
 
 from ganjax.data import images
 from ganjax.evaluation import features, inception, measures
 from ganjax.metrics import inception_score
 from ganjax.weights import formats
+from tests.style import test_encoders
 
 
 def chain(name, *kernels):

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -213,7 +214,7 @@ def penalty(kernel, x):
 SHARDED = """
 import jax, numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
-from tests.test_convolution import draw, penalty
+from tests.networks.test_convolution import draw, penalty
 x, kernel, *_ = draw('products', 'float32', batch=8)
 mesh = jax.sharding.Mesh(np.array(jax.devices('cpu')), ('data',))
 split = NamedSharding(mesh, PartitionSpec('data'))
@@ -240,7 +241,7 @@ def test_sharded_batch_stays_sharded():
   done = subprocess.run(
     [sys.executable, '-c', SHARDED],
     env={**os.environ, 'XLA_FLAGS': flags, 'JAX_PLATFORMS': 'cpu'},
-    cwd=os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+    cwd=pathlib.Path(__file__).resolve().parents[2],
     capture_output=True,
     text=True,
   )

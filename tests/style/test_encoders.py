@@ -379,7 +379,7 @@ def test_the_real_squeezenet_sees_the_kitten():
     square = image.convert('RGB').crop((left, 0, left + height, height))
   picture = np.asarray(square.resize((227, 227)), np.float32)[None] / 255
   last = np.asarray(features(encoder, ('fire9',), picture)['fire9'])
-  arrays = pretrained.weights.read(SQUEEZENET)
+  arrays = pretrained.formats.read(SQUEEZENET)
   scores = last @ arrays['conv10/weight'][:, :, 0, 0].T + arrays['conv10/bias']
   scores = np.maximum(scores, 0).mean((0, 1, 2))
   # Tiger cat, Egyptian cat, tabby.
@@ -440,7 +440,7 @@ def put(folder, monkeypatch, name, arrays):
   file = pretrained.download.FILES[name]
   with open(folder / file.name, 'wb') as out:
     np.savez(out, **arrays)
-  digest = pretrained.weights.digest(folder / file.name, file.algorithm)
+  digest = pretrained.formats.digest(folder / file.name, file.algorithm)
   monkeypatch.setitem(
     pretrained.download.FILES, name, file._replace(digest=digest)
   )

@@ -20,7 +20,7 @@ SPACES = {('x',): FloatDistribution(-1, 1)}
 WORKER = """
 import pathlib, sys, time
 from optuna.distributions import FloatDistribution
-from experiments import search, studies
+from ganjax.sweeps import search, studies
 
 folder, storage, mine = sys.argv[1:]
 spaces = {('x',): FloatDistribution(-1, 1)}

@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_population import assert_equal
 
 from configs import base, mode_collapse, progressive
 from ganjax import parallel, pictures
@@ -12,6 +11,7 @@ from ganjax.config import runs
 from ganjax.data import images
 from ganjax.sweeps import mode_task, task
 from ganjax.training import dispatch, population
+from tests.training.test_population import assert_equal
 
 RATES = (
   'optimizers.generator.learning_rate',

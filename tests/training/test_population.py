@@ -12,13 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from test_parallel import ROOT, environment
 
 from ganjax import game, losses, priors, steps
 from ganjax.data import toy
 from ganjax.networks import mlp
 from ganjax.players import Pair
 from ganjax.training import population
+from tests.test_parallel import ROOT, environment
 
 RUNS, LOOKS, EVERY = 5, 4, 3
 KEYS = jax.random.split(jax.random.key(0), RUNS)
@@ -362,10 +362,11 @@ def test_what_cannot_be_is_refused_in_a_sentence():
 # One process for what two devices are needed for.
 SCRIPT = """
 import sys
-sys.path[:0] = ['tests']
 import jax, numpy as np
-from ganjax import population
-from test_population import DATA, KEYS, NUMBERS, RING, leaves, results
+from ganjax.training import population
+from tests.training.test_population import (
+  DATA, KEYS, NUMBERS, RING, leaves, results
+)
 
 assert jax.device_count() == 2
 found = population.train(
