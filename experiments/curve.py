@@ -1,4 +1,4 @@
-r"""Draws a measure against the images shown, for groups of runs.
+r"""Draws a measure against the images seen, for groups of runs.
 
   python -m experiments.curve --output runs/curve \
     --group 'msg=runs/msg-*' --group progressive=runs/pg-0,runs/pg-1
@@ -164,7 +164,7 @@ def _together(name, runs):
 
 
 def _moment(row):
-  """The images shown, and those since when a change is counted, 0 for others.
+  """The images seen, and those since when a change is counted, 0 for others.
 
   A run that was stopped has a checkpoint more: a change since then is smaller.
   """

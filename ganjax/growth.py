@@ -35,8 +35,8 @@ def plan(first, last, images, fade, hold, rows):
     first: stage that the run begins with.
     last: stage that it may reach.
     images: shown in the whole run.
-    fade: images shown while a stage fades in.
-    hold: images shown while it is held.
+    fade: images seen while a stage fades in.
+    hold: images seen while it is held.
     rows: `stage -> images` that a step shows.
 
   Raises:

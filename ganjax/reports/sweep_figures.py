@@ -247,7 +247,7 @@ def _courses(found, cells, evaluations):
 
 
 def _images(cells, evaluation):
-  """The images shown until an evaluation, the same for runs of one length."""
+  """The images seen until an evaluation, the same for runs of one length."""
   return next(
     row['images_seen']
     for cell in cells

@@ -18,7 +18,7 @@ class Record(NamedTuple):
   """Where measurements go.
 
   Attributes:
-    scalars: `(images, {name: float})`, by the number of images shown.
+    scalars: `(images, {name: float})`, by the number of images seen.
     picture: `(images, name, [H, W, C] uint8)`.
     close: `()`.
   """

@@ -135,7 +135,7 @@ def test_connections_leave_the_names_of_parameters_alone():
 
 def test_the_view_is_of_averages():
   real = np.random.default_rng(0).normal(size=(2, 16, 16, 1))
-  view = msg.discriminator(16, connections=(4,)).view(jnp.array(real))
+  view = msg.discriminator(16, connections=(4,)).prepare_real(jnp.array(real))
   coarse = real.reshape(2, 4, 4, 4, 4, 1).mean((2, 4))
   assert len(view) == 2
   np.testing.assert_allclose(view[0], coarse, rtol=1e-4, atol=1e-5)

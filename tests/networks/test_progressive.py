@@ -109,7 +109,7 @@ def test_every_stage_begins_with_the_same_parameters():
 
 def test_a_pack_of_images_has_their_channels_together():
   packed = remedies.pack(discriminator(stage=1), 2)
-  real = packed.view(REAL)
+  real = packed.prepare_real(REAL)
 
   def judge():
     params, buffers = packed.init(KEY, real)
@@ -162,13 +162,13 @@ def test_alpha_zero_of_the_discriminator_is_the_stage_before():
 def test_reals_are_seen_as_the_stage_shows_its_images():
   levels = resample.pyramid(REAL)
   for stage, level in enumerate(levels):
-    alone = discriminator(stage=stage).view(REAL)
+    alone = discriminator(stage=stage).prepare_real(REAL)
     np.testing.assert_array_equal(alone, level)
-    before = discriminator(stage=stage, alpha=0.0).view(REAL)
+    before = discriminator(stage=stage, alpha=0.0).prepare_real(REAL)
     # 4x4 pixels have nothing before them.
     coarse = resample.nearest(levels[stage - 1]) if stage else level
     np.testing.assert_array_equal(before, coarse)
-    between = discriminator(stage=stage, alpha=0.25).view(REAL)
+    between = discriminator(stage=stage, alpha=0.25).prepare_real(REAL)
     np.testing.assert_allclose(between, 0.75 * coarse + level / 4, atol=1e-6)
 
 

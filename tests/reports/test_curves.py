@@ -1,4 +1,4 @@
-"""Curves of measures against images shown: the figure, and its program."""
+"""Curves of measures against images seen: the figure, and its program."""
 
 import json
 
@@ -33,7 +33,7 @@ def test_a_line_is_the_mean_and_a_band_the_deviation_of_the_seeds():
     np.testing.assert_allclose(found, [middle - half, middle + half])
   assert axes.get_ylim()[0] == 0
   assert figure.get_supylabel() == 'FID'
-  assert figure.get_supxlabel() == 'images shown'
+  assert figure.get_supxlabel() == 'images seen'
 
 
 def test_each_resolution_has_a_panel_and_each_group_its_colour():
@@ -73,7 +73,7 @@ HOW = {'fid': {'reals': 90, 'images': 50}, 'change': {'latents': 36}}
 
 
 def write(folder, values, features='a network', **how):
-  """A workdir with what `evaluate` writes: from images shown to a FID."""
+  """A workdir with what `evaluate` writes: from images seen to a FID."""
   rows = [
     {
       'subject': 'samples (ema)',
@@ -203,7 +203,7 @@ def test_only_a_fid_on_inception_is_called_plain_fid():
   assert titles.title('fid', own) == 'FID (features)'
   assert titles.title('fid') == 'FID (features)'
   assert titles.title('swd', own) == 'SWD x 1000'
-  assert titles.title('images_seen', own) == 'images shown'
+  assert titles.title('images_seen', own) == 'images seen'
   rows = [
     {'subject': 'samples', 'swd': 2.0, 'swd_levels': {'16': 1.0, '32': 3.0}}
     | {'fid': 1.0, 'how': {}, 'settings': {'features': own}}

@@ -1,4 +1,4 @@
-"""Figures of measures against the images shown: a line for a group of runs."""
+"""Figures of measures against the images seen: a line for a group of runs."""
 
 import textwrap
 
@@ -65,7 +65,7 @@ def against_images(results, label, references=None, scale='linear', caption=''):
     axes.xaxis.set_major_formatter(EngFormatter(sep=''))
   figure.legend(lines.values(), lines, loc='outside upper center', ncols=3)
   wide = int(24 * figure.get_figwidth())
-  figure.supxlabel('images shown')
+  figure.supxlabel('images seen')
   # Below the figure; what is saved is cut to all that is drawn.
   figure.text(
     *(0.5, -0.02, textwrap.fill(caption, wide)),

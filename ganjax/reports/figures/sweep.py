@@ -143,7 +143,7 @@ def over_training(results, label, scale='linear', columns=3):
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(EngFormatter(sep=''))
     _numbers(axes, scale)
-  figure.supxlabel('images shown')
+  figure.supxlabel('images seen')
   figure.supylabel(label)
   return figure
 
