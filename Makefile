@@ -31,6 +31,7 @@ test-matrix:
 lint: $(VENV)/installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
 
 benchmark: $(VENV)/installed
 	$(PYTHON) -m experiments.benchmark

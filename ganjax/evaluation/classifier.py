@@ -202,7 +202,7 @@ def trained_for(
     )
   data = hashlib.sha256(f'{images.shape} {epochs} {seed}'.encode())
   for array in (images, labels) + (test[1:] if test else ()):
-    data.update(np.ascontiguousarray(array))
+    data.update(np.ascontiguousarray(array).data)
   slug = re.sub(r'[^\w.]+', '-', name)
   path = pathlib.Path(cache_directory)
   path = path / f'classifier-{slug}-{data.hexdigest()[:12]}.npz'

@@ -80,13 +80,11 @@ def sliced_wasserstein(
     unit = drawn.standard_normal(shape, np.float32)
     unit /= np.linalg.norm(unit, axis=1, keepdims=True)
     places = drawn.random((2, len(real), patches), np.float32)
-    levels[height] = 1000 * sliced(
-      *(
-        _descriptors(images, level, places, size, smallest)
-        for images in (real, fake)
-      ),
-      unit,
+    real_patches, fake_patches = (
+      _descriptors(images, level, places, size, smallest)
+      for images in (real, fake)
     )
+    levels[height] = 1000 * sliced(real_patches, fake_patches, unit)
   return Distances(levels, float(np.mean(list(levels.values()))))
 
 

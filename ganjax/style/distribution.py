@@ -59,11 +59,11 @@ def distance(own, style, *, seed=0, directions=128) -> Distances:
   for layer, channels in shapes[0].items():
     drawn = np.random.default_rng(seed).standard_normal((directions, channels))
     unit = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
-    rows = [
+    own_rows, style_rows = (
       np.asarray(each[layer], np.float64).reshape(-1, channels)
       for each in (own, style)
-    ]
-    layers[layer] = _relative(*rows, unit)
+    )
+    layers[layer] = _relative(own_rows, style_rows, unit)
   return Distances(layers, float(np.mean(list(layers.values()))))
 
 
