@@ -193,7 +193,7 @@ def generator(
   depth=8,
   mixing=0.0,
   base=8192,
-  most=512,
+  max_channels=512,
   connections=None,
   scaling=equalized.equalized,
   remat=lambda module: module,
@@ -219,7 +219,7 @@ def generator(
       synthesis is given another number of styles than L.
   """
   conv, linear = msg.convolutions(1.0, scaling, dtype)
-  stages = msg.stages(resolution, base, most)
+  stages = msg.stages(resolution, base, max_channels)
   dense = functools.partial(equalized.Dense, scaling=scaling)
   return linen.generator_of_two(
     Mapping(2 * len(stages), style, depth, mixing, dense),
@@ -238,7 +238,7 @@ def generator(
 def discriminator(
   resolution,
   base=8192,
-  most=512,
+  max_channels=512,
   connections=None,
   combine=cat_lin,
   block_statistics=layers.MinibatchStd,
@@ -258,7 +258,7 @@ def discriminator(
   return msg.discriminator(
     resolution,
     base,
-    most,
+    max_channels,
     connections,
     combine,
     block_statistics,
