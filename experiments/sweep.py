@@ -14,6 +14,7 @@ where it was stopped; given on several machines that share the workdir, it
 shares the work.
 """
 
+import functools
 import json
 import pathlib
 import statistics
@@ -121,7 +122,10 @@ def main():
   ranges = axes.search(config, _SEARCH.value)
   cells = _cells(config, ranges)
   about = _about(config, kind, cells, ranges)
-  _agree(folder, about)
+  claim = functools.partial(
+    files.claim, folder / 'sweep.json', about, 'sweep', ignore=('command',)
+  )
+  claim(write=False)
   sweep = runner.Sweep(
     folder,
     kind,
@@ -136,7 +140,7 @@ def main():
     _announce(planned, sweep, ranges)
   if _DRY_RUN.value:
     return 0
-  _claim(folder, about)
+  claim()
   if ranges:
     # Made before any worker starts.
     study = _study(folder, about, ranges)
@@ -267,33 +271,6 @@ def _announce(planned, sweep, ranges):
     f'{len(sweep.cells)} cells, {sweep.evaluations} evaluations each; '
     + (f'about {status.duration(seconds)}.' if left else 'all there.')
   )
-
-
-def _agree(folder, about):
-  """Raises ValueError if another sweep lies in the folder."""
-  path = folder / 'sweep.json'
-  if not path.exists():
-    return
-  there, about = json.loads(path.read_text()), json.loads(json.dumps(about))
-  differing = [
-    name
-    for name in about
-    if name != 'command' and there.get(name) != about[name]
-  ]
-  if differing:
-    raise ValueError(
-      f'{folder} holds another sweep. Give the same command to go on with it, '
-      'or another workdir to start anew. What differs: '
-      f'{", ".join(differing)}.'
-    )
-
-
-def _claim(folder, about):
-  """Writes `sweep.json`, where it is not there."""
-  folder.mkdir(parents=True, exist_ok=True)
-  path = folder / 'sweep.json'
-  if not path.exists():
-    files.write_json(path, about)
 
 
 def _swept(planned, sweep):

@@ -1,4 +1,4 @@
-"""Where what is made or fetched once is kept, and how files become whole."""
+"""Files that are whole, carry their format, and say what a folder holds."""
 
 import contextlib
 import json
@@ -7,7 +7,7 @@ import pathlib
 
 
 def folder():
-  """The path `$XDG_CACHE_HOME/ganjax`, else `~/.cache/ganjax`."""
+  """Returns the path of the cache: `$XDG_CACHE_HOME`, or `~/.cache`, ganjax."""
   home = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
   return pathlib.Path(home) / 'ganjax'
 
@@ -32,11 +32,129 @@ def whole(path):
 
 
 def write(path, text):
-  """Writes a file of text, in UTF-8, as `whole`."""
+  """Writes a file of text in UTF-8, whole or not at all."""
   with whole(path) as unfinished:
     unfinished.write_text(text, encoding='utf-8')
 
 
 def write_json(path, values):
-  """Writes JSON values, indented, as `whole`."""
+  """Writes JSON values, indented, whole or not at all."""
   write(path, json.dumps(values, indent=2) + '\n')
+
+
+FORMAT = 1
+"""The version of what is written into the folders of runs and sweeps.
+
+Raise it with every change after which a ganjax of before would misread a
+checkpoint, a config or the record of a sweep.
+"""
+
+
+class FormatError(ValueError):
+  """What lies there was written by a newer ganjax, and is in order."""
+
+
+def versioned(values):
+  """Returns a dict of JSON values with `format`, the version they are in."""
+  return {'format': FORMAT} | values
+
+
+def unversioned(values, place):
+  """Returns the dict that `versioned` was given.
+
+  Args:
+    values: what was read: a dict, from before there were versions if it has no
+      `format`.
+    place: what to call it in an error: the path of a file, for example.
+
+  Raises:
+    FormatError: if its version is newer than `FORMAT`.
+  """
+  values = dict(values)
+  version = values.pop('format', FORMAT)
+  if version > FORMAT:
+    raise FormatError(
+      f'{place} was written by a newer ganjax (format {version}; this one '
+      f'reads up to {FORMAT}): update ganjax, or give another folder.'
+    )
+  return values
+
+
+def read_json(path):
+  """Returns the JSON values of a versioned file, without their version.
+
+  Raises:
+    FileNotFoundError: if there is no such file.
+    FormatError: as `unversioned`.
+  """
+  text = pathlib.Path(path).read_text(encoding='utf-8')
+  return unversioned(json.loads(text), path)
+
+
+def flat(values, prefix=''):
+  """Returns the values of nested dicts in one dict, by their dotted names.
+
+  Args:
+    values: a dict or a `ConfigDict`. What is nested and empty leaves no name.
+    prefix: what all names begin with.
+  """
+  found = {}
+  for name, value in values.items():
+    if hasattr(value, 'items'):
+      found |= flat(value, f'{prefix}{name}.')
+    else:
+      found[prefix + name] = value
+  return found
+
+
+def check_same(place, there, now, kind='run', ignore=()):
+  """Raises an error unless what lies somewhere is what is asked for now.
+
+  Args:
+    place: what to call it in an error: a folder or a URL.
+    there: the dict of JSON values that was found there.
+    now: the dict of JSON values of now.
+    kind: what lies there, in the singular: 'run', 'sweep'.
+    ignore: dotted names of fields that may differ.
+
+  Raises:
+    ValueError: if they differ; each field is named, with both values.
+  """
+  there, now = flat(there), flat(json.loads(json.dumps(now)))
+  differing = [
+    f'{name}: {_quoted(there, name)} there, {_quoted(now, name)} now'
+    for name in sorted({*there, *now} - {*ignore})
+    if _quoted(there, name) != _quoted(now, name)
+  ]
+  if differing:
+    raise ValueError(
+      f'{place} holds another {kind}. Give the same settings to go on with it, '
+      f'or another place to start anew. What differs: {"; ".join(differing)}.'
+    )
+
+
+def _quoted(values, name):
+  return json.dumps(values[name]) if name in values else 'nothing'
+
+
+def claim(path, values, kind='run', ignore=(), write=True):
+  """Writes what all results in a folder depend on, or checks that it is there.
+
+  So the same command goes on in that folder, and another one is told so.
+
+  Args:
+    path: of the JSON file; the folder that holds it is made, if need be.
+    values: a dict of JSON values.
+    kind: as in `check_same`.
+    ignore: as in `check_same`.
+    write: False only checks, as all processes but the first have to.
+
+  Raises:
+    ValueError: as `check_same`, and `FormatError` as `unversioned`.
+  """
+  path = pathlib.Path(path)
+  if path.exists():
+    check_same(path.parent, read_json(path), values, kind, ignore)
+  elif write:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, versioned(values))

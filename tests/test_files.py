@@ -1,8 +1,10 @@
-"""Files that are there whole or not at all."""
+"""Files that are whole, carry their format, and say what a folder holds."""
 
+import json
 import os
 
 import pytest
+from ml_collections import ConfigDict
 
 from ganjax import files
 
@@ -19,3 +21,51 @@ def test_a_file_takes_its_place_only_when_it_is_whole(tmp_path):
   files.write(path, 'ä')
   assert path.read_bytes() == 'ä'.encode()
   assert os.listdir(tmp_path) == ['a.json']
+
+
+def test_nested_dicts_are_flattened_to_dotted_names():
+  nested = {'a': 1, 'b': {'c': (2, 3), 'd': {'e': None}, 'f': {}}}
+  flat = {'a': 1, 'b.c': (2, 3), 'b.d.e': None}
+  assert files.flat(nested) == flat
+  assert files.flat(ConfigDict(nested)) == flat
+
+
+def test_a_folder_that_holds_another_run_names_every_field(tmp_path):
+  path = tmp_path / 'new' / 'config.json'
+  values = {'seed': 0, 'sizes': (1, 2), 'deep': {'rate': 0.1}, 'command': 'a'}
+  files.claim(path, values, write=False)
+  assert not path.parent.exists()
+  files.claim(path, values)
+  written = path.read_text()
+  assert json.loads(written) == {'format': 1, **values, 'sizes': [1, 2]}
+  # The same again, as a tuple or as the list that JSON makes of it.
+  files.claim(path, values)
+  files.claim(path, files.read_json(path))
+  other = {
+    'seed': False,
+    'sizes': (1, 2),
+    'deep': {'rate': 0.2, 'name': 'x'},
+    'command': 'b',
+  }
+  with pytest.raises(ValueError) as error:
+    files.claim(path, other, 'sweep', ignore=('command',))
+  assert str(error.value) == (
+    f'{path.parent} holds another sweep. Give the same settings to go on with '
+    'it, or another place to start anew. What differs: deep.name: nothing '
+    'there, "x" now; deep.rate: 0.1 there, 0.2 now; seed: 0 there, false now.'
+  )
+  assert path.read_text() == written
+
+
+def test_a_newer_format_is_answered_by_a_sentence(tmp_path):
+  path = tmp_path / 'config.json'
+  files.write_json(path, {'format': 2, 'seed': 0})
+  for read in (files.read_json, lambda path: files.claim(path, {'seed': 0})):
+    with pytest.raises(files.FormatError) as error:
+      read(path)
+    assert str(error.value) == (
+      f'{path} was written by a newer ganjax (format 2; this one reads up to '
+      '1): update ganjax, or give another folder.'
+    )
+  files.write_json(path, {'format': 1, 'seed': 0})
+  assert files.read_json(path) == {'seed': 0}

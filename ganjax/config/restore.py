@@ -30,24 +30,8 @@ def claim(workdir, config):
   """
   workdir = pathlib.Path(workdir)
   values = json.loads(config.to_json())
-  path = workdir / 'config.json'
-  if path.exists():
-    there, here = flat(json.loads(path.read_text())), flat(values)
-    changed = [
-      f'{name}: {json.dumps(there.get(name))} there, '
-      f'{json.dumps(here.get(name))} now'
-      for name in sorted({*there, *here})
-      if there.get(name) != here.get(name)
-    ]
-    if changed:
-      raise ValueError(
-        f'{workdir} holds a run with another config. Give the same one to go '
-        'on with it, or another workdir to start anew. What differs: '
-        + '; '.join(changed)
-      )
-  elif jax.process_index() == 0:
-    workdir.mkdir(parents=True, exist_ok=True)
-    files.write_json(path, values)
+  main = jax.process_index() == 0
+  files.claim(workdir / 'config.json', values, write=main)
   return workdir, values
 
 
@@ -58,7 +42,7 @@ def describe(workdir, data):
     'shape': list(data.images.shape[1:]),
     **provenance(),
   }
-  files.write_json(pathlib.Path(workdir) / 'run.json', about)
+  files.write_json(pathlib.Path(workdir) / 'run.json', files.versioned(about))
 
 
 def provenance():
@@ -107,8 +91,8 @@ def described(workdir):
       f'{workdir} holds no run.json, so no run was started there; give the '
       'workdir of a training.'
     )
-  config = ConfigDict(json.loads((workdir / 'config.json').read_text()))
-  return config, tuple(json.loads((workdir / 'run.json').read_text())['shape'])
+  config = ConfigDict(files.read_json(workdir / 'config.json'))
+  return config, tuple(files.read_json(workdir / 'run.json')['shape'])
 
 
 def trained(workdir):
@@ -186,14 +170,3 @@ def restore(manager, start, mesh, steps=None):
     jax.eval_shape(start),
   )
   return checkpoint.restore(manager, abstract, steps)
-
-
-def flat(values, prefix=''):
-  """The values of nested dicts in one, by their dotted names."""
-  found = {}
-  for name, value in values.items():
-    if isinstance(value, dict):
-      found |= flat(value, f'{prefix}{name}.')
-    else:
-      found[prefix + name] = value
-  return found

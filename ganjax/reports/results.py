@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ganjax.config import restore
+from ganjax import files
 from ganjax.evaluation import results
 from ganjax.evaluation.titles import VALUES, better, title
 
@@ -93,9 +93,9 @@ def read(folder):
       f'{folder} holds no sweep.json, so no sweep was started there; give the '
       'workdir of a sweep.'
     )
-  about = json.loads((folder / 'sweep.json').read_text())
-  files = sorted(folder.glob('programs/*/evaluation.json'))
-  rows = [row for path in files for row in results.read(path)]
+  about = files.read_json(folder / 'sweep.json')
+  paths = sorted(folder.glob('programs/*/evaluation.json'))
+  rows = [row for path in paths for row in results.read(path)]
   if not rows:
     raise FileNotFoundError(
       f'{folder} holds nothing measured yet; run the sweep until its first '
@@ -110,7 +110,7 @@ def read(folder):
     titles,
     objective,
     direction,
-    [json.loads(path.read_text()) for path in files],
+    [json.loads(path.read_text()) for path in paths],
   )
 
 
@@ -211,7 +211,7 @@ def _cells(about, rows):
   if not listed:
     changes = {row['cell']: row['changes'] for row in rows}
   fields = dict.fromkeys(field for own in changes.values() for field in own)
-  config, by_run = restore.flat(about.get('config', {})), {}
+  config, by_run = files.flat(about.get('config', {})), {}
   for row in rows:
     # What was measured again is newer.
     by_run.setdefault((row['cell'], row['seed']), {})[row['evaluation']] = row

@@ -8,6 +8,7 @@ import json
 import runpy
 import shlex
 
+from ganjax import files
 from ganjax.sweeps import mode_task
 
 # Of a protocol: what lies beside the fields of a run.
@@ -28,7 +29,7 @@ def present(config):
   A protocol of mode collapse has the field `remedy` besides, which stands for
   all that the remedy changes.
   """
-  found = _flat(config)
+  found = files.flat(config)
   if 'protocol' in config:
     found = {
       name: value
@@ -201,13 +202,3 @@ def _as(type_, value):
 def _remedies(config):
   """As the protocol lists them; a ConfigDict sorts its own."""
   return list(json.loads(config.to_json())['remedies'])
-
-
-def _flat(config, prefix=''):
-  found = {}
-  for name, value in config.items():
-    if hasattr(value, 'items'):
-      found |= _flat(value, f'{prefix}{name}.')
-    else:
-      found[prefix + name] = value
-  return found

@@ -25,6 +25,8 @@ from etils import epath
 from jax.experimental import multihost_utils
 from orbax.checkpoint.checkpoint_managers import LatestN
 
+from ganjax import files
+
 
 def manager(directory, keep=3):
   """Returns an `ocp.CheckpointManager` that holds the latest `keep` steps.
@@ -92,6 +94,8 @@ def save(manager, step, state, config):
   if step in steps:
     try:
       stored = _records(manager, step)[1]['leaves']
+    except files.FormatError:
+      raise
     except Exception as error:
       _set_aside(manager, step, error)
     else:
@@ -101,7 +105,7 @@ def save(manager, step, state, config):
           'restore from it first, or save into a new directory'
         )
       return
-  manifest = {'leaves': leaves, 'versions': _versions()}
+  manifest = files.versioned({'leaves': leaves, 'versions': _versions()})
   manifest['crc32'] = _seal(config, manifest)
   # Orbax refuses arrays without elements; the manifest is enough for them.
   arrays = {path: array for path, array in arrays.items() if array.size}
@@ -146,7 +150,7 @@ def restore(manager, abstract, steps=None):
       misfits = _misfits(stored, wanted)
       if not misfits:
         arrays = _read(manager, step, stored, target)
-    except (MemoryError, PermissionError):
+    except (MemoryError, PermissionError, files.FormatError):
       raise
     except Exception as error:
       damage = error
@@ -178,8 +182,12 @@ def config(manager):
   """
   wait(manager)
   for step in sorted(manager.all_steps(), reverse=True):
-    with contextlib.suppress(Exception):
+    try:
       return _records(manager, step)[0]
+    except files.FormatError:
+      raise
+    except Exception:  # It is damaged: `restore` says so.
+      continue
   return None
 
 
@@ -269,7 +277,9 @@ def _records(manager, step):
   config, manifest = records['config'], records['manifest']
   if manifest.pop('crc32') != _seal(config, manifest):
     raise ValueError('its manifest and config are not what was written')
-  return config, manifest
+  # Only then: another number might be damage. So the seal must be the same in
+  # all formats.
+  return config, files.unversioned(manifest, manager.directory / str(step))
 
 
 def _misfits(stored, wanted):

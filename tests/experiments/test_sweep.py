@@ -83,6 +83,7 @@ def test_a_grid_is_measured_at_every_look(ring):
     for evaluation in (1, 2)
   }
   about = json.loads((ring / 'sweep.json').read_text())
+  assert about['format'] == 1
   assert about['cells'] == [
     {'loss': loss, RATE: rate}
     for loss in ('hinge', 'minimax')
@@ -145,7 +146,7 @@ def test_another_sweep_in_the_same_folder_is_refused(program, ring):
   code, _, err = program('sweep', *GRID, '--seeds=3', f'--workdir={ring}')
   assert code == 1
   assert 'holds another sweep' in err
-  assert 'What differs: seeds.' in err
+  assert 'What differs: seeds: [0, 1] there, [0, 1, 2] now.' in err
 
 
 @pytest.mark.slow

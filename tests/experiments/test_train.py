@@ -146,6 +146,8 @@ def test_a_run_leaves_what_it_says(program, tmp_path):
   assert all(name in out for name in left - {'run.json'})
 
   config = json.loads((folder / 'config.json').read_text())
+  about = json.loads((folder / 'run.json').read_text())
+  assert (config['format'], about['format']) == (1, 1)
   assert config['data']['resolution'] == 16
   assert config['generator']['widths'] == [8]
 
@@ -194,7 +196,7 @@ def test_a_run_leaves_what_it_says(program, tmp_path):
     'train', *DENSE, '--config.log.every=16', f'--workdir={folder}'
   )
   assert code == 1
-  assert err.endswith('What differs: log.every: 8 there, 16 now\n')
+  assert err.endswith('What differs: log.every: 8 there, 16 now.\n')
   assert before == files(folder)
 
 

@@ -413,6 +413,9 @@ def test_a_search_has_its_history_and_what_mattered(tmp_path):
 def test_a_folder_without_a_sweep_is_said_to_be_one(tmp_path):
   with pytest.raises(FileNotFoundError, match='holds no sweep.json'):
     sweep_page.write(tmp_path)
+  (tmp_path / 'sweep.json').write_text('{"format": 2}')
+  with pytest.raises(ValueError, match='sweep.json was written by a newer'):
+    sweep_page.write(tmp_path)
   (tmp_path / 'sweep.json').write_text('{}')
   with pytest.raises(FileNotFoundError, match='nothing measured yet'):
     sweep_page.write(tmp_path)

@@ -16,6 +16,7 @@ import numpy as np
 import optax
 import pytest
 
+from ganjax import files
 from ganjax.training import checkpoint
 
 Sharding = jax.sharding.NamedSharding
@@ -153,6 +154,25 @@ def test_manifest_is_written_beside(two_steps, tmp_path):
   assert (leaf['shape'], leaf['dtype']) == ([5, 3], 'bfloat16')
   assert manifest['versions']['jax'] == jax.__version__
   assert set(manifest['versions']) >= {'python', 'flax', 'optax'}
+
+
+def test_a_newer_format_is_told_and_left_alone(opened, tmp_path, monkeypatch):
+  state, manager = every_kind(), opened()
+  checkpoint.save(manager, 1, state, {})
+  with monkeypatch.context() as newer:
+    newer.setattr(files, 'FORMAT', 2)
+    checkpoint.save(manager, 2, state, {})
+    checkpoint.wait(manager)
+  manifest = json.loads((tmp_path / '2' / 'manifest' / 'metadata').read_text())
+  assert manifest['format'] == 2
+  for use in (
+    lambda: checkpoint.restore(manager, abstract(state)),
+    lambda: checkpoint.config(manager),
+    lambda: checkpoint.save(manager, 2, state, {}),
+  ):
+    with pytest.raises(ValueError, match=r'2 was written by a newer ganjax'):
+      use()
+  assert not list(tmp_path.glob('*.damaged*'))
 
 
 def test_flipped_bit_falls_back(two_steps, tmp_path, opened):
