@@ -15,11 +15,11 @@ from absl import flags
 from tqdm import tqdm
 
 from ganjax import launch
-from ganjax.config import restore
 from ganjax.evaluation import measures, results
 from ganjax.evaluation.titles import title as title_of
 from ganjax.reports import tables
 from ganjax.reports.figures import curves, drawing
+from ganjax.training import provenance
 
 _MEASURED = {
   column: name
@@ -206,7 +206,7 @@ def _tabulate(folder, lines, label, titles, note):
     for name, (moments, values) in lines.items()
     for at, moment in enumerate(moments)
   ]
-  notes = (note, restore.provenance_in_words())
+  notes = (note, provenance.in_words())
   tables.write(folder, rows, columns, notes, title='group')
   print(tables.text(rows, columns, notes, title='group'))
 

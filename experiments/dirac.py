@@ -16,6 +16,7 @@ from ganjax import dirac, dynamics
 from ganjax.config import restore
 from ganjax.reports import tables
 from ganjax.reports.figures import drawing, trajectories
+from ganjax.training import provenance
 
 # The games of two parameters whose fields are drawn.
 _SHOWN = ('minimax', 'minimax, R1 .3', 'non-saturating', 'Wasserstein')
@@ -59,7 +60,7 @@ def report(folder, config):
     tables.Column('difference', 'difference', '.1g'),
     tables.Column('radius', f'radius after {config.steps} steps', '.3g'),
   )
-  notes = (*_NOTES, restore.provenance_in_words())
+  notes = (*_NOTES, provenance.in_words())
   tables.write(folder, rows, columns, notes)
   print(tables.text(rows, columns, notes))
   drawn = {'trajectories': _trajectories(runs, rows)}

@@ -39,7 +39,6 @@ from tqdm import tqdm
 
 from configs import style_transfer
 from ganjax import files, launch, pictures
-from ganjax.config import restore
 from ganjax.reports import style_pairs
 from ganjax.style import (
   canvas,
@@ -51,6 +50,7 @@ from ganjax.style import (
   untrained,
 )
 from ganjax.style.judges import judge, likeness
+from ganjax.training import provenance
 from ganjax.training.loop import signals
 from ganjax.weights import formats
 
@@ -309,7 +309,7 @@ def _keep(row, content, style, painted, judges, seconds):
     'layers': {name: found.layers for name, found in distances.items()},
     'seconds': seconds,
     'made': _made(row, content, style, judges),
-    **restore.provenance(),
+    **provenance.record(),
   }
   files.write_json(path.with_suffix('.json'), record)
 
@@ -343,12 +343,12 @@ def _report(rows, contents, styles, judges):
         f'{name.replace("_", " ")}: {each.network}, {", ".join(each.layers)}.'
         for name, each in judges.items()
       ),
-      restore.provenance_in_words(),
+      provenance.in_words(),
     ],
   )
   print(table)
   files.write(folder / 'table.md', table)
-  about = {'values': values, **restore.provenance()}
+  about = {'values': values, **provenance.record()}
   files.write_json(folder / 'table.json', about)
   pairs = style_pairs.varied(contents, styles)[:_COLUMNS]
   lines = {'style': [style for _, style in pairs]} | {

@@ -22,8 +22,8 @@ from ml_collections import config_flags
 from tqdm import tqdm
 
 from ganjax import files, launch, pictures
-from ganjax.config import restore
 from ganjax.style import color, from_config, objective, pretrained, transfer
+from ganjax.training import provenance
 from ganjax.training.loop import signals
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -228,7 +228,7 @@ def _write(config, report, content, encoder, shown, seconds, done, total):
     'steps': done,
     'of': total,
     'seconds': seconds,
-    **restore.provenance(),
+    **provenance.record(),
   }
   files.write_json(about, record)
   written = f'{path} ({report.size[1]}x{report.size[0]}), {about}'

@@ -39,6 +39,7 @@ from ganjax.sweeps import (
   studies,
   task,
 )
+from ganjax.training import provenance
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', 'configs/dcgan.py', 'Of a training, or of mode collapse.'
@@ -197,7 +198,7 @@ def _about(config, kind, cells, ranges):
   return {
     'kind': kind.name,
     'name': flags.FLAGS['config'].config_filename,
-    'command': [pathlib.Path(sys.argv[0]).stem, *sys.argv[1:]],
+    'command': [provenance.program(), *sys.argv[1:]],
     'overrides': [
       f'--config.{name}={value}' for name, value in overrides.items()
     ],

@@ -3,7 +3,6 @@
 import contextlib
 import ctypes
 import os
-import pathlib
 import re
 import sys
 import warnings
@@ -15,6 +14,7 @@ from packaging.requirements import Requirement
 from tqdm import tqdm
 
 from ganjax import files
+from ganjax.training import provenance
 
 _TRACEBACK = flags.DEFINE_bool(
   'traceback', False, 'Show where in the code an error was raised.'
@@ -127,7 +127,7 @@ def _fail(sentence, code):
 
 
 def _say(sentence):
-  tqdm.write(f'{pathlib.Path(sys.argv[0]).stem}: {sentence}', file=sys.stderr)
+  tqdm.write(f'{provenance.program()}: {sentence}', file=sys.stderr)
 
 
 def _as_sentence(message, *place, **line):

@@ -32,9 +32,9 @@ from tqdm import tqdm
 
 from experiments.benchmark import style
 from ganjax import files, game, launch, losses, priors, regularizers, steps
-from ganjax.config import restore
 from ganjax.networks import dcgan
 from ganjax.players import Pair
+from ganjax.training import provenance
 
 _ROUNDS = flags.DEFINE_integer('rounds', 9, 'Of each side.', lower_bound=1)
 _MATCH = flags.DEFINE_string('match', '', 'Only cases whose name has this.')
@@ -295,7 +295,7 @@ def main():
       tqdm.write(
         'Style transfer is left out: it wants --weights, --content and --style.'
       )
-  about = restore.provenance()
+  about = provenance.record()
   about['versions'] |= versions
   path = pathlib.Path(_OUTPUT.value)
   path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,11 +2,7 @@
 
 import contextlib
 import json
-import os
 import pathlib
-import platform
-import sys
-from importlib import metadata
 from typing import NamedTuple
 
 import jax
@@ -16,7 +12,7 @@ from ganjax import files, game, parallel
 from ganjax.config import runs
 from ganjax.game import Game
 from ganjax.steps import TrainState
-from ganjax.training import checkpoint, dispatch
+from ganjax.training import checkpoint, dispatch, provenance
 
 
 def claim(workdir, config):
@@ -40,34 +36,9 @@ def describe(workdir, data):
   about = {
     'data': data.name,
     'shape': list(data.images.shape[1:]),
-    **provenance(),
+    **provenance.record(),
   }
   files.write_json(pathlib.Path(workdir) / 'run.json', files.versioned(about))
-
-
-def provenance():
-  """Versions and hardware, for whatever is written about a measurement."""
-  return {
-    'command': [pathlib.Path(sys.argv[0]).stem, *sys.argv[1:]],
-    'hardware': f'{jax.device_count()} x {jax.devices()[0].device_kind}, '
-    f'{os.cpu_count()} {platform.machine()} cores',
-    'versions': {'python': platform.python_version()}
-    | {
-      name: metadata.version(name)
-      for name in ('ganjax', 'jax', 'flax', 'optax')
-    },
-  }
-
-
-def provenance_in_words():
-  """The same in a sentence, for what people read."""
-  about = provenance()
-  program, *flags = about['command']
-  versions = ', '.join(' '.join(item) for item in about['versions'].items())
-  return (
-    f'Made by python -m experiments.{program} {" ".join(flags)}, on '
-    f'{about["hardware"]}; {versions}.'
-  )
 
 
 class Trained(NamedTuple):

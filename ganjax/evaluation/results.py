@@ -8,9 +8,9 @@ import json
 import pathlib
 
 from ganjax import files
-from ganjax.config import restore
 from ganjax.evaluation import measures
 from ganjax.evaluation.titles import title
+from ganjax.training import provenance
 
 
 def read(path):
@@ -36,7 +36,7 @@ def row(rows, about):
 
 def write(path, rows):
   """Writes the rows, and what they were computed with and on."""
-  files.write_json(path, {'measures': rows, **restore.provenance()})
+  files.write_json(path, {'measures': rows, **provenance.record()})
 
 
 def text(rows, names):

@@ -4,12 +4,12 @@ import jax
 import numpy as np
 
 from ganjax import pictures
-from ganjax.config import restore
 from ganjax.files import whole
 from ganjax.metrics import birthday, diversity, prdc
 from ganjax.reports import tables
 from ganjax.reports.figures import drawing, trajectories
 from ganjax.sweeps import mode_task
+from ganjax.training import provenance
 
 _COUNTED = (
   tables.Column('captured', 'modes', '.1f'),
@@ -93,7 +93,7 @@ def tabulate(folder, config, problem, results, shares):
     'remedy takes others.',
     f'The floor, the reverse KL of a perfect sampler, is {floor:.4f}.',
     *([config.note] if config.note else []),
-    restore.provenance_in_words(),
+    provenance.in_words(),
   )
   tables.write(folder, rows, _COUNTED, notes)
   return tables.text(rows, _COUNTED, notes)
