@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ganjax import dirac, dynamics
-from ganjax.config import restore
+from ganjax.config import workdir
 from ganjax.reports import tables
 from ganjax.reports.figures import drawing, trajectories
 from ganjax.training import provenance
@@ -45,7 +45,7 @@ def report(folder, config):
       trajectory goes.
   """
   cases = _chosen(config)
-  folder, _ = restore.claim(folder, config)
+  folder, _ = workdir.claim(folder, config)
   key = jax.random.key(config.seed)
   with jax.enable_x64(True):
     runs = [

@@ -20,7 +20,7 @@ from absl import flags
 from tqdm import tqdm
 
 from ganjax import launch
-from ganjax.config import restore, runs
+from ganjax.config import restore, runs, workdir
 from ganjax.evaluation import measures, results
 from ganjax.lookup import choose
 
@@ -61,7 +61,7 @@ def main():
   """Writes `evaluation.json` into the workdir and prints it as a table."""
   _check()
   folder = pathlib.Path(_WORKDIR.value)
-  config, _ = restore.described(folder)
+  config, _ = workdir.read(folder)
   config.data.loader = 'auto'  # All reals, where training streamed them.
   data = runs.dataset(config)
   measures.check(_METRICS.value, data, _FEATURES.value)
@@ -114,8 +114,8 @@ def _check():
 
 def _moments(folder):
   if _CHECKPOINTS.value == 'all':
-    return restore.moments(folder)
-  return [restore.trained(folder)]
+    return restore.checkpoints(folder)
+  return [restore.newest(folder)]
 
 
 def _fill(row, reals, shown, others):

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from experiments import dirac
 from ganjax import dynamics, launch
-from ganjax.config import games, restore
+from ganjax.config import games, workdir
 from ganjax.sweeps import kinds, mode_results, mode_task
 from ganjax.training import population
 
@@ -68,7 +68,7 @@ def main():
   for name, own in configs.items():
     place = folder / name
     if place.exists() or not _REPORT.value:
-      restore.claim(place, own)
+      workdir.claim(place, own)
     if not _REPORT.value and not _run(own, problem, place, name, seeds):
       tqdm.write('Stopped by a signal; the same command goes on from there.')
       return launch.LEFT

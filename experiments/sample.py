@@ -52,7 +52,7 @@ def main():
   if _INTERPOLATE.value == 1:
     raise ValueError('--interpolate is 1; a way has at least 2 steps.')
   rows, columns = map(int, size.groups())
-  run = restore.trained(_WORKDIR.value)
+  run = restore.newest(_WORKDIR.value)
   keys = jax.random.split(jax.random.key(_SEED.value), 3)
   draw = jax.jit(
     restore.generator(run, _WEIGHTS.value, truncation=_TRUNCATION.value)

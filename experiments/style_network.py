@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from configs import style_transfer
 from ganjax import launch, parallel, pictures, steps
-from ganjax.config import restore
+from ganjax.config import workdir
 from ganjax.data import images, loaders
 from ganjax.style import (
   canvas,
@@ -33,8 +33,7 @@ from ganjax.style import (
   objective,
   transformer,
 )
-from ganjax.training import checkpoint, log
-from ganjax.training.loop import signals
+from ganjax.training import checkpoint, log, signals
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', 'configs/style_network.py', 'Which training.'
@@ -69,10 +68,12 @@ def main():
 def _paint():
   """Paints the content at its size, or at the one that is asked for."""
   folder = pathlib.Path(_WORKDIR.value)
-  config, _ = restore.described(folder)
+  config, _ = workdir.read(folder)
   painter, start = _parts(config)
   with contextlib.closing(checkpoint.reader(folder / 'checkpoints')) as reader:
-    state = restore.restore(reader, start, parallel.mesh(1))
+    state = checkpoint.restore(
+      reader, checkpoint.abstract(start, parallel.mesh(1))
+    )
   if state is None:
     raise FileNotFoundError(f'{folder} holds no checkpoint yet; train longer.')
   content = pictures.load(_CONTENT.value)[None]
@@ -117,8 +118,8 @@ def _train():
     }
   recipe = _recipe(config, encoder)
   aims = _targets(config, encoder, recipe)
-  folder, _ = restore.claim(_WORKDIR.value, config)
-  restore.describe(folder, data)
+  folder, _ = workdir.claim(_WORKDIR.value, config)
+  workdir.describe(folder, data)
   painter, start = _parts(config)
   step = jax.jit(
     feedforward.stepper(
@@ -131,7 +132,9 @@ def _train():
     return step(state, pixels, encoder.params, aims, recipe.weights)
 
   manager = checkpoint.manager(folder / 'checkpoints', config.checkpoint.keep)
-  state = restore.restore(manager, start, parallel.mesh(1))
+  state = checkpoint.restore(
+    manager, checkpoint.abstract(start, parallel.mesh(1))
+  )
   state = jax.jit(start)() if state is None else state
   try:
     state = _fit(config, state, learn, painter, data, folder, manager)
@@ -171,7 +174,7 @@ def _fit(config, state, learn, painter, data, folder, manager):
       loaders.batches(data, steps.data_key(state), first * rows, rows)
     ) as batches,
     bar,
-    signals() as arrived,
+    signals.catch() as stop,
   ):
     for number in range(first + 1, last + 1):
       state, losses = learn(state, next(batches))
@@ -179,7 +182,7 @@ def _fit(config, state, learn, painter, data, folder, manager):
       # The host stays one step ahead of the device.
       jax.block_until_ready(pending[-2:][0])
       bar.update(rows)
-      done, leave = number * rows, arrived.is_set()
+      done, leave = number * rows, stop.is_set()
       logs, sample, save = (
         number == last or done // every > (done - rows) // every
         for every in (

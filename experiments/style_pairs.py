@@ -50,8 +50,7 @@ from ganjax.style import (
   untrained,
 )
 from ganjax.style.judges import judge, likeness
-from ganjax.training import provenance
-from ganjax.training.loop import signals
+from ganjax.training import provenance, signals
 from ganjax.weights import formats
 
 _CONTENT = flags.DEFINE_multi_string(
@@ -116,7 +115,7 @@ def main():
   ]
   total = sum(row.steps * len(together) for row, _, together in tasks)
   bar = tqdm(total=total, unit='step', disable=None, dynamic_ncols=True)
-  with bar, signals() as arrived:
+  with bar, signals.catch() as stop:
     for row, style, together in tasks:
       words = f'{row.label}, like {style.stem}'
       bar.set_postfix_str(words)
@@ -127,7 +126,7 @@ def main():
       for steps, painted in row.paint(squares, pictures.load(style)[None]):
         bar.update(steps * len(together))
         last = painted
-        if arrived.is_set():
+        if stop.is_set():
           tqdm.write('Stopped by a signal; the same command goes on.')
           return launch.LEFT
       seconds = (time.monotonic() - began) / len(together)

@@ -23,8 +23,7 @@ from tqdm import tqdm
 
 from ganjax import files, launch, pictures
 from ganjax.style import color, from_config, objective, pretrained, transfer
-from ganjax.training import provenance
-from ganjax.training.loop import signals
+from ganjax.training import provenance, signals
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', 'configs/style_transfer.py', 'Which recipe.'
@@ -92,7 +91,7 @@ def main():
   report = None
   sides, steps = from_config.scales(config)
   bar = tqdm(total=sum(steps), unit='step', disable=None, dynamic_ncols=True)
-  with bar, signals() as arrived:
+  with bar, signals.catch() as stop:
     done = 0
     for report in transfer.reports(
       jax.random.key(config.seed),
@@ -113,7 +112,7 @@ def main():
         tqdm.write(f'{done}/{sum(steps)} steps, {words}')
       if _GIF.value:
         shown.append(_pixels(_kept(config, report.pictures, content)))
-      if left := arrived.is_set():
+      if left := stop.is_set():
         break
   seconds = time.monotonic() - began
   _write(config, report, content, encoder, shown, seconds, done, sum(steps))

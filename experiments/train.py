@@ -12,7 +12,7 @@ from ml_collections import config_flags
 from tqdm import tqdm
 
 from ganjax import launch, parallel, pictures
-from ganjax.config import restore, runs
+from ganjax.config import runs, workdir
 from ganjax.training import checkpoint, dispatch, loop
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -38,12 +38,12 @@ def main():
   mesh = parallel.mesh(config.mesh.data)
   data = runs.dataset(config)
   run = runs.run(config, data, mesh)
-  folder, values = restore.claim(_WORKDIR.value, config)
+  folder, values = workdir.claim(_WORKDIR.value, config)
   if jax.process_index() == 0:
-    restore.describe(folder, data)
+    workdir.describe(folder, data)
   start = runs.start(config, data.images.shape[1:])
   manager = checkpoint.manager(folder / 'checkpoints', config.checkpoint.keep)
-  state = restore.restore(manager, start, mesh)
+  state = checkpoint.restore(manager, checkpoint.abstract(start, mesh))
   if state is None:
     state = jax.jit(start, out_shardings=parallel.whole(mesh))()
   sizes = [

@@ -25,8 +25,7 @@ from ganjax import pictures
 from ganjax.evaluation import results
 from ganjax.files import write_json
 from ganjax.sweeps.kinds import Kind
-from ganjax.training import dispatch, mappings, population
-from ganjax.training.loop import signals
+from ganjax.training import dispatch, mappings, population, signals
 
 _PARTS = 10  # of an evaluation, at most, after which a signal can end it
 
@@ -305,7 +304,7 @@ def _measured(program, sweep, folder, evaluation, alive, found, rows):
     'settings': settings,
   }
   fresh = []
-  with signals() as arrived:
+  with signals.catch() as stop:
     for row, member in enumerate(alive):
       cell, seed = program.cells[member], program.seeds[member]
       state, own = jax.tree.map(
@@ -338,7 +337,7 @@ def _measured(program, sweep, folder, evaluation, alive, found, rows):
           'program': folder.name,
         }
       )
-      if arrived.is_set():
+      if stop.is_set():
         return None
   return fresh
 

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from ganjax import launch
 from ganjax.reports import results, sweep_figures, tables
-from ganjax.training.loop import signals
+from ganjax.training import signals
 
 _SHOWN = 10  # cells
 
@@ -74,9 +74,9 @@ def side_by_side(number, folder):
   """
   children = [_child(own, number, folder) for own in range(number)]
   seen = None
-  with signals() as arrived:
+  with signals.catch() as stop:
     while any(child.poll() is None for child in children):
-      if arrived.is_set():
+      if stop.is_set():
         for child in children:
           child.terminate()
         for child in children:

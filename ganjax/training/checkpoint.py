@@ -3,19 +3,15 @@
 Orbax writes in the background and commits a step at once or not at all. By
 itself it also restores a flipped bit, casts to another dtype and drops a save
 of an older step, each without a word. So beside `state` and `config` a step
-holds a `manifest`: shape, dtype and CRC-32 of each leaf, and the versions of
-the libraries, under a CRC-32 of its own that covers the config too.
+holds the `manifest` of `ganjax.training.manifest`, with checksums of both.
 """
 
 import contextlib
 import itertools
 import json
 import logging
-import platform
 import sys
 import warnings
-import zlib
-from importlib import metadata
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +21,8 @@ from etils import epath
 from jax.experimental import multihost_utils
 from orbax.checkpoint.checkpoint_managers import LatestN
 
-from ganjax import files
+from ganjax import files, parallel
+from ganjax.training import manifest
 
 
 def manager(directory, keep=3):
@@ -84,7 +81,7 @@ def save(manager, step, state, config):
   wait(manager)
   step = int(step)
   config = json.loads(json.dumps(config))
-  arrays, leaves = _described(state)
+  arrays, leaves = manifest.describe(state)
   steps = manager.all_steps()
   if steps and max(steps) > step:
     raise ValueError(
@@ -93,7 +90,7 @@ def save(manager, step, state, config):
     )
   if step in steps:
     try:
-      stored = _records(manager, step)[1]['leaves']
+      stored = _records(manager, step)[1]
     except files.FormatError:
       raise
     except Exception as error:
@@ -105,8 +102,6 @@ def save(manager, step, state, config):
           'restore from it first, or save into a new directory'
         )
       return
-  manifest = files.versioned({'leaves': leaves, 'versions': _versions()})
-  manifest['crc32'] = _seal(config, manifest)
   # Orbax refuses arrays without elements; the manifest is enough for them.
   arrays = {path: array for path, array in arrays.items() if array.size}
   with _writing(manager):
@@ -115,10 +110,25 @@ def save(manager, step, state, config):
       args=ocp.args.Composite(
         state=ocp.args.StandardSave(arrays),
         config=ocp.args.JsonSave(config),
-        manifest=ocp.args.JsonSave(manifest),
+        manifest=ocp.args.JsonSave(manifest.seal(config, leaves)),
       ),
       force=True,
     )
+
+
+def abstract(start, mesh):
+  """Returns the tree that `restore` takes, of states that lie on a mesh.
+
+  Args:
+    start: `() -> state`; it is only traced.
+    mesh: with an axis 'data'; each device holds all of the state.
+  """
+  return jax.tree.map(
+    lambda leaf: jax.ShapeDtypeStruct(
+      leaf.shape, leaf.dtype, sharding=parallel.whole(mesh)
+    ),
+    jax.eval_shape(start),
+  )
 
 
 def restore(manager, abstract, steps=None):
@@ -131,7 +141,7 @@ def restore(manager, abstract, steps=None):
     manager: from `manager`.
     abstract: the tree of `jax.eval_shape`, or of `jax.ShapeDtypeStruct` with
       the shardings that the arrays shall have.
-    steps: among which to choose; all that are kept, if None.
+    steps: the numbers of those to choose among; all that are there, if None.
 
   Raises:
     OSError: if a save under way fails.
@@ -139,15 +149,15 @@ def restore(manager, abstract, steps=None):
       than `abstract`: it is a different model, so it stays where it is.
   """
   wait(manager)
-  wanted = _by_path(abstract)
+  wanted = manifest.by_path(abstract)
   # Read into numpy first: no fault of `abstract` may be taken for damage.
-  target = {path: _target(like) for path, like in wanted.items()}
+  target = {path: manifest.blank(like) for path, like in wanted.items()}
   steps = manager.all_steps() if steps is None else steps
   for step in sorted(steps, reverse=True):
     arrays, misfits, damage = {}, [], None
     try:
-      stored = _records(manager, step)[1]['leaves']
-      misfits = _misfits(stored, wanted)
+      stored = _records(manager, step)[1]
+      misfits = manifest.misfits(stored, wanted)
       if not misfits:
         arrays = _read(manager, step, stored, target)
     except (MemoryError, PermissionError, files.FormatError):
@@ -220,91 +230,21 @@ def _open(directory, **options):
   return ocp.CheckpointManager(directory, options=options)
 
 
-def _by_path(tree):
-  leaves = jax.tree_util.tree_leaves_with_path(tree)
-  return {jax.tree_util.keystr(path): leaf for path, leaf in leaves}
-
-
-def _is_key(leaf):
-  return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-
-
-def _crc32(array):
-  return zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
-
-
-def _seal(config, manifest):
-  return zlib.crc32(json.dumps([config, manifest], sort_keys=True).encode())
-
-
-def _described(state):
-  """Returns each leaf's raw values on the host, and its manifest entry."""
-  arrays, entries = {}, {}
-  for path, leaf in _by_path(state).items():
-    if not isinstance(leaf, jax.Array):
-      if np.asarray(leaf).dtype.kind in 'OSUMm':
-        raise TypeError(
-          f'{path} is {leaf!r}, but a state holds arrays and numbers only: '
-          'put other values into the config'
-        )
-      # As eval_shape sees it: a Python int is an int32.
-      leaf = np.asarray(leaf, jnp.result_type(leaf))
-    entries[path] = {'shape': list(leaf.shape), 'dtype': str(leaf.dtype)}
-    if _is_key(leaf):
-      entries[path]['key'] = str(jax.random.key_impl(leaf))
-      leaf = jax.random.key_data(leaf)
-    if isinstance(leaf, jax.Array) and leaf.is_fully_replicated:
-      leaf = leaf.addressable_data(0)
-    arrays[path] = leaf
-  arrays = jax.device_get(arrays)
-  for path, array in arrays.items():
-    entries[path]['crc32'] = _crc32(array)
-  return arrays, entries
-
-
-def _versions():
-  versions = {'python': platform.python_version()}
-  for name in 'ganjax', 'jax', 'flax', 'optax', 'orbax-checkpoint':
-    with contextlib.suppress(metadata.PackageNotFoundError):
-      versions[name] = metadata.version(name)
-  return versions
-
-
 def _records(manager, step):
+  """Returns the config of a step, and the leaves of its manifest."""
   item = ocp.args.JsonRestore()
   args = ocp.args.Composite(config=item, manifest=item)
   records = manager.restore(step, args=args)
-  config, manifest = records['config'], records['manifest']
-  if manifest.pop('crc32') != _seal(config, manifest):
-    raise ValueError('its manifest and config are not what was written')
-  # Only then: another number might be damage. So the seal must be the same in
-  # all formats.
-  return config, files.unversioned(manifest, manager.directory / str(step))
-
-
-def _misfits(stored, wanted):
-  stored = {k: f'{tuple(v["shape"])} {v["dtype"]}' for k, v in stored.items()}
-  wanted = {k: f'{tuple(v.shape)} {v.dtype}' for k, v in wanted.items()}
-  return [
-    f'{path.lstrip(".")} stored {stored.get(path, "nothing")}, '
-    f'wanted {wanted.get(path, "nothing")}'
-    for path in {**wanted, **stored}
-    if wanted.get(path) != stored.get(path)
-  ]
-
-
-def _target(like):
-  raw = jax.eval_shape(jax.random.key_data, like) if _is_key(like) else like
-  return np.broadcast_to(np.zeros((), raw.dtype), raw.shape)
+  place = manager.directory / str(step)
+  config = records['config']
+  return config, manifest.unseal(config, records['manifest'], place)
 
 
 def _read(manager, step, stored, target):
   args = ocp.args.StandardRestore({k: v for k, v in target.items() if v.size})
   arrays = manager.restore(step, args=ocp.args.Composite(state=args))['state']
   arrays = {**target, **arrays}
-  for path, array in arrays.items():
-    if _crc32(array) != stored[path]['crc32']:
-      raise ValueError(f'{path.lstrip(".")} fails its checksum')
+  manifest.check(arrays, stored)
   return arrays
 
 

@@ -4,21 +4,18 @@ import contextlib
 import math
 import pathlib
 import resource
-import signal
 import sys
-import threading
 import time
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
 from tqdm import tqdm
 
 from ganjax import pictures
 from ganjax.data import images
 from ganjax.metrics import diversity
-from ganjax.training import checkpoint, log, warnings
+from ganjax.training import checkpoint, log, signals, warnings
 from ganjax.training.dispatch import Loader, dispatches, images_seen
 
 
@@ -108,7 +105,7 @@ def fit(run, state, workdir, manager, config, announce=tqdm.write):
   tell = cost(run.phases, announce)
   pending, compiling, alarms, told = [], [], {}, set()
   logged, clock = done, time.monotonic()
-  with contextlib.closing(journal), bar, signals() as arrived:
+  with contextlib.closing(journal), bar, signals.catch() as stop:
     for phase, state, metrics, step in progress:
       pending.append(metrics)
       before, done = done, images_seen(run.phases, step)
@@ -116,7 +113,7 @@ def fit(run, state, workdir, manager, config, announce=tqdm.write):
         done == total or done // images > before // images
         for images in run.every
       )
-      leave = _agreed(arrived, logs)
+      leave = signals.agreed(stop, logs)
       # The host stays one dispatch ahead of the devices.
       jax.block_until_ready(pending[-2:][0])
       bar.update(done - before)
@@ -240,32 +237,3 @@ def _means(pending, step, phases):
       'and start in a new workdir.'
     )
   return {name: float(values.mean()) for name, values in series.items()}
-
-
-@contextlib.contextmanager
-def signals():
-  """An event that SIGTERM or Ctrl-C sets; the second of them acts as usual."""
-  arrived, previous = threading.Event(), {}
-
-  def arrive(number, frame):
-    arrived.set()
-    for number, handler in previous.items():
-      signal.signal(number, handler)
-
-  if threading.current_thread() is threading.main_thread():
-    for number in (signal.SIGTERM, signal.SIGINT):
-      previous[number] = signal.signal(number, arrive)
-  try:
-    yield arrived
-  finally:
-    for number, handler in previous.items():
-      signal.signal(number, handler)
-
-
-def _agreed(arrived, together):
-  """Whether to leave; several processes must do so at the same step."""
-  if jax.process_count() == 1:
-    return arrived.is_set()
-  return together and bool(
-    multihost_utils.process_allgather(np.asarray(arrived.is_set())).any()
-  )

@@ -18,8 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from ganjax.training import checkpoint, mappings
-from ganjax.training.loop import signals
+from ganjax.training import checkpoint, mappings, signals
 
 _SAVE_EVERY = 60.0  # seconds
 
@@ -178,7 +177,7 @@ def train(
     dynamic_ncols=True,
     disable=None,
   )
-  with bar, signals() as arrived:
+  with bar, signals.catch() as stop:
     for first in range(0, len(keys), chunk):
       members = jax.tree.map(
         lambda leaf, first=first: leaf[first : first + chunk],
@@ -195,7 +194,7 @@ def train(
           mapping,
           keeper,
           bar,
-          arrived,
+          stop,
           announce,
         )
       if part is None:
@@ -229,7 +228,7 @@ def _chunk(
   mapping,
   keeper,
   bar,
-  arrived,
+  stop,
   announce,
 ):
   """The `Population` of members that fit the devices at once, or None.
@@ -307,7 +306,7 @@ def _chunk(
       reached += 1
       seconds += time.monotonic() - begun
       bar.update(training.every)
-      leave = arrived.is_set()
+      leave = stop.is_set()
       if (
         reached == evaluations
         or leave

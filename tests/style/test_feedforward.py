@@ -16,7 +16,7 @@ from PIL import Image
 
 from configs import style_network
 from ganjax import parallel, pictures
-from ganjax.config import restore
+from ganjax.config import workdir
 from ganjax.style import feedforward, objective, statistics, transformer
 from ganjax.training import checkpoint
 
@@ -263,14 +263,14 @@ def train(program, files):
 
 def end(folder):
   """The bytes of a run's last state, and those of its samples."""
-  config, _ = restore.described(folder)
+  config, _ = workdir.read(folder)
   painter = transformer.painter(**config.network)
   with contextlib.closing(checkpoint.reader(folder / 'checkpoints')) as reader:
-    state = restore.restore(
-      reader,
+    like = checkpoint.abstract(
       lambda: feedforward.init(painter, optax.adam(1e-3), KEY),
       parallel.mesh(1),
     )
+    state = checkpoint.restore(reader, like)
   assert state.step == 6
   state = state.replace(key=jax.random.key_data(state.key))
   return (

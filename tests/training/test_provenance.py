@@ -14,6 +14,9 @@ from ganjax.training import provenance
   [
     ('experiments/train.py', 'train'),
     ('/home/me/experiments/benchmark/__main__.py', 'benchmark'),
+    ('/experiments/of/experiments/benchmark/style.py', 'benchmark.style'),
+    ('/usr/bin/pytest', 'pytest'),
+    ('', 'python'),
   ],
 )
 def test_files_and_packages_have_the_name_that_starts_them(

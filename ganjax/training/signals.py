@@ -1,0 +1,54 @@
+"""Signals that ask a program to stop: SIGTERM and Ctrl-C."""
+
+import contextlib
+import signal
+import threading
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+
+@contextlib.contextmanager
+def catch():
+  """Yields a `threading.Event` that SIGTERM or Ctrl-C sets.
+
+  The first signal only sets it, so that the caller can save and leave; a second
+  one acts as it would without this. Outside of the main thread, where Python
+  cannot handle signals, the event is never set.
+  """
+  stop, previous = threading.Event(), {}
+
+  def restore():
+    for number, handler in previous.items():
+      signal.signal(number, handler)
+
+  def arrive(number, frame):
+    stop.set()
+    restore()
+
+  if threading.current_thread() is threading.main_thread():
+    for number in (signal.SIGTERM, signal.SIGINT):
+      previous[number] = signal.signal(number, arrive)
+  try:
+    yield stop
+  finally:
+    restore()
+
+
+def agreed(stop, ask):
+  """Returns whether to stop, which all processes of a run answer alike.
+
+  Several processes must leave at the same step, or the others wait for them in
+  the next one.
+
+  Args:
+    stop: the event of `catch`, of this process.
+    ask: whether to ask the other processes now, which takes time; the same in
+      all of them. A process alone needs not ask.
+  """
+  if jax.process_count() == 1:
+    return stop.is_set()
+  return ask and bool(
+    multihost_utils.process_allgather(np.asarray(stop.is_set())).any()
+  )
