@@ -11,7 +11,7 @@ from ganjax import growth, steps
 from ganjax.config import games
 from ganjax.data import images, loaders, order
 from ganjax.lookup import choose
-from ganjax.training import dispatch, loop
+from ganjax.training import compilation, dispatch, loop
 
 _COUNTS = (
   'images',
@@ -215,7 +215,7 @@ def run(config, data, mesh):
     phases=planned,
     loader=choose('loader', built, config.data.loader)(),
     mesh=mesh,
-    together=config.steps_together or dispatch.steps_together(params),
+    together=config.steps_together or compilation.steps_together(params),
     reference=data.images[:: max(1, len(data.images) // 256)][:256],
     every=loop.Every(
       config.log.every, config.samples.every, config.checkpoint.every

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ganjax.evaluation import features
-from ganjax.style import encoders
+from ganjax.weights.layers import convolution
 
 SIDE = 299  # pixels, to which all images are brought
 CLASSES = 1008
@@ -103,7 +103,7 @@ def _penultimate(params, x):
 
 def _convolution(name, stride=1, padding='SAME'):
   def apply(params, x):
-    return jax.nn.relu(encoders.convolution(x, params[name], stride, padding))
+    return jax.nn.relu(convolution(x, params[name], stride, padding))
 
   return apply
 

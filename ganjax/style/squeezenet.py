@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from ganjax.style import encoders
+from ganjax.weights.layers import convolution, read_layer
 
 _FIRES = tuple(f'fire{number}' for number in range(2, 10))
 LAYERS = ('conv1', *_FIRES)
@@ -42,7 +43,7 @@ def activations(params, images, layers):
     if name in pooled:
       x = _max_pool(_max_pool(x, 1), 2)
     if name == 'conv1':
-      x = encoders.convolution(x, params[name], stride=2, padding='VALID')
+      x = convolution(x, params[name], stride=2, padding='VALID')
       x = jax.nn.relu(x)
     else:
       x = _fire(params[name], x)
@@ -79,7 +80,7 @@ def from_weights(arrays, source, prepare=None) -> encoders.Encoder:
   name = f'SqueezeNet {_VERSION[side]} ({source})'
 
   def layer(at, channels, side):
-    found = encoders.layer(arrays, at, (None, channels, side, side), name)
+    found = read_layer(arrays, at, (None, channels, side, side), name)
     return found, found['bias'].size
 
   params = {}
@@ -112,9 +113,9 @@ def recognises(arrays):
 
 
 def _fire(params, x):
-  x = jax.nn.relu(encoders.convolution(x, params['squeeze'], padding='VALID'))
-  ones = encoders.convolution(x, params['expand1x1'], padding='VALID')
-  threes = encoders.convolution(x, params['expand3x3'])
+  x = jax.nn.relu(convolution(x, params['squeeze'], padding='VALID'))
+  ones = convolution(x, params['expand1x1'], padding='VALID')
+  threes = convolution(x, params['expand3x3'])
   return jax.nn.relu(jnp.concatenate([ones, threes], axis=-1))
 
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ganjax.style import canvas, color, objective
-from ganjax.training import dispatch
+from ganjax.training import compilation
 
 
 class Recipe(NamedTuple):
@@ -277,7 +277,7 @@ def reports(key, encoder, recipe, content, styles, sides, steps, every=50):
   )
   aim = jax.jit(functools.partial(objective.targets, encoder, recipe.terms))
   # Where a loop is slow, steps are dispatched one by one.
-  loops = dispatch.steps_together(encoder.params) > 1
+  loops = compilation.steps_together(encoder.params) > 1
   for side, last in zip(sides, steps, strict=True):
     scene = _scene(encoder, recipe, content, styles, side)
     state = _placed(recipe, key, state, *scene)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ganjax.style import encoders
+from ganjax.weights.layers import convolution
 
 _WIDTHS = (24, 64, 128, 128)
 _SMALLEST = 16
@@ -71,7 +72,7 @@ def _apply(params, pictures, layers):
 
 def _see(layer, x):
   x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), 'reflect')
-  return jax.nn.relu(encoders.convolution(x, layer, padding='VALID'))
+  return jax.nn.relu(convolution(x, layer, padding='VALID'))
 
 
 def _halved(x):

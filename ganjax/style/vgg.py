@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from ganjax.style import encoders
+from ganjax.weights.layers import convolution, read_layer
 
 # By the number of convolutions: how many there are between the pools.
 _BLOCKS = {13: (2, 2, 3, 3, 3), 16: (2, 2, 4, 4, 4)}
@@ -63,9 +64,9 @@ def activations(params, images, layers, pool=max_pool, border='constant'):
   for name in encoders.up_to(_layers(len(params)), layers):
     if name == 'conv1_1':
       x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), border)
-      x = encoders.convolution(x, params[name], padding='VALID')
+      x = convolution(x, params[name], padding='VALID')
     elif name.startswith('conv'):
-      x = encoders.convolution(x, params[name])
+      x = convolution(x, params[name])
     else:
       x = jax.nn.relu(x) if name.startswith('relu') else pool(x)
     found[name] = x
@@ -102,7 +103,7 @@ def from_weights(
   params, channels = {}, 3
   for layer in (layer for layer in layers if layer.startswith('conv')):
     shape = (None, channels, 3, 3)
-    params[layer] = encoders.layer(arrays, layer, shape, name)
+    params[layer] = read_layer(arrays, layer, shape, name)
     channels = params[layer]['bias'].size
   see = functools.partial(activations, pool=pool, border=border)
   smallest = 32

@@ -25,7 +25,7 @@ from ganjax import pictures
 from ganjax.evaluation import results
 from ganjax.files import write_json
 from ganjax.sweeps.kinds import Kind
-from ganjax.training import dispatch, mappings, population, signals
+from ganjax.training import compilation, mappings, population, signals
 
 _PARTS = 10  # of an evaluation, at most, after which a signal can end it
 
@@ -132,7 +132,7 @@ def mapping(program, sweep):
   if sweep.mapping:
     return sweep.mapping
   training, given, data = _parts(program, sweep)
-  if not dispatch.convolutional(jax.eval_shape(training.init, *given, data)):
+  if not compilation.convolutional(jax.eval_shape(training.init, *given, data)):
     return 'vmap'
   return 'steps' if jax.default_backend() == 'cpu' else 'map'
 

@@ -103,21 +103,6 @@ def images_seen(phases, step):
   return number
 
 
-def steps_together(params):
-  """How many steps to compile into one program: 32, or 1.
-
-  Many save the host's work in between. But XLA on a CPU runs a convolution
-  within a loop about seven times slower, so there a network with kernels of
-  four axes takes one step at a time.
-  """
-  return 1 if convolutional(params) and jax.default_backend() == 'cpu' else 32
-
-
-def convolutional(params):
-  """Whether a tree has kernels of four axes."""
-  return any(leaf.ndim == 4 for leaf in jax.tree.leaves(params))
-
-
 def dispatches(phases, state, loader, mesh, together, compiled):
   """Yields `(phase, state, metrics, step)` after each dispatch, to the end.
 

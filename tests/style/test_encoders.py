@@ -12,6 +12,7 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from ganjax.style import encoders, pretrained, squeezenet, untrained, vgg
+from ganjax.weights import formats
 
 SHARED = pathlib.Path(__file__).resolve().parents[3] / 'shared'
 SQUEEZENET = SHARED / 'weights' / 'compressed_SqueezeNet.net'
@@ -379,7 +380,7 @@ def test_the_real_squeezenet_sees_the_kitten():
     square = image.convert('RGB').crop((left, 0, left + height, height))
   picture = np.asarray(square.resize((227, 227)), np.float32)[None] / 255
   last = np.asarray(features(encoder, ('fire9',), picture)['fire9'])
-  arrays = pretrained.formats.read(SQUEEZENET)
+  arrays = formats.read(SQUEEZENET)
   scores = last @ arrays['conv10/weight'][:, :, 0, 0].T + arrays['conv10/bias']
   scores = np.maximum(scores, 0).mean((0, 1, 2))
   # Tiger cat, Egyptian cat, tabby.
@@ -440,7 +441,7 @@ def put(folder, monkeypatch, name, arrays):
   file = pretrained.download.FILES[name]
   with open(folder / file.name, 'wb') as out:
     np.savez(out, **arrays)
-  digest = pretrained.formats.digest(folder / file.name, file.algorithm)
+  digest = formats.digest(folder / file.name, file.algorithm)
   monkeypatch.setitem(
     pretrained.download.FILES, name, file._replace(digest=digest)
   )
