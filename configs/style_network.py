@@ -1,15 +1,15 @@
-"""A network that learns one style, and then paints in milliseconds.
+r"""A network that learns one style, and then paints in milliseconds.
 
   python -m experiments.style_network --style marc.jpg --data folder \
     --data_dir photographs --workdir runs/marc
 
-`:default` is small, for two cores: scale-free distances on whatever features
-there are, a narrow network, windows of 128 pixels. `:johnson` is the published
-one (Johnson, Alahi and Fei-Fei, 2016, arXiv:1603.08155), for an accelerator:
-VGG-16, 256 pixels, batches of 4, two passes through 80,000 photographs. Its
+`:default` is small, for two cores: relative errors on whatever features there
+are, a narrow network, and crops of 128 pixels. `:johnson` is the published one
+(Johnson, Alahi and Fei-Fei, 2016, arXiv:1603.08155), for an accelerator:
+VGG-16, 256 pixels, batches of 4, and two passes through 80,000 photographs. Its
 weights are those of PyTorch's fast_neural_style, for torchvision's VGG-16 on
-pictures in [0, 1]; there a Gram matrix is also divided by the channels C, and
-so here the share of a layer is 1 / C^2.
+pictures in [0, 1]. There a Gram matrix is also divided by the number of
+channels C, hence the share 1 / C^2 of a layer here.
 """
 
 from ml_collections import ConfigDict
@@ -18,29 +18,29 @@ from configs import base
 
 
 def get_config(name='default'):
-  """The config of that name, locked."""
+  """Returns the config of that name, locked."""
   config = ConfigDict()
   config.seed = 0
-  config.images = 4_000  # shown in all
+  config.images = 4_000  # on which it is trained in all
   config.batch_size = 2
   config.data = dict(
     split='train',
-    resolution=256,  # to which the shorter side is brought
-    window=128,  # of it, at random, is what is painted
+    resolution=256,  # of the shorter side, to which pictures are resized
+    window=128,  # side of the random crop that is painted, in pixels
     crop='center',
   )
-  config.network = dict(width=16, blocks=5, outer=5)
-  config.features = ''  # vgg19, vgg16, squeezenet; '': the best there is
-  config.pool = 'max'  # average, l2; of VGG
-  # Layers are names and shares; none: the encoder's own. The style's longer
-  # side is `scale` times the data's resolution.
+  config.network = dict(width=16, blocks=5, outer_kernel=5)
+  config.features = ''  # vgg19, vgg16, squeezenet; '' takes the best available
+  config.pool = 'max'  # or average, l2; for VGG only
+  # Layers are names and shares; without any, they are the encoder's default.
+  # The style's longer side is `scale` times the data's resolution.
   config.content = dict(weight=0.4, statistic='relative', layers={})
   config.style = dict(weight=1.0, statistic='gram', layers={}, scale=1.5)
-  config.variation = dict(weight=0.1, statistic='nine')
+  config.variation = dict(weight=0.1, statistic='nine_point')
   config.learning_rate = 2e-3  # of Adam
-  config.dtype = 'float32'  # of the features; bfloat16
+  config.dtype = 'float32'  # of the features; or bfloat16
   config.tiles = 0  # as in configs/style_transfer.py
-  # All three in images shown.
+  # All three are counted in images.
   config.log = dict(every=100)
   config.samples = dict(every=400)
   config.checkpoint = dict(every=400, keep=1)
@@ -50,21 +50,21 @@ def get_config(name='default'):
 
 
 def default(config):
-  """As it stands above."""
+  """Changes nothing."""
 
 
 def johnson(config):
-  """The paper's layers and training."""
+  """Sets the paper's layers and training."""
   config.images = 160_000
   config.batch_size = 4
   config.data.window = 256
-  config.network = dict(width=32, blocks=5, outer=9)
+  config.network = dict(width=32, blocks=5, outer_kernel=9)
   config.features = 'vgg16'
-  config.content.update(weight=1e5, statistic='mean', layers=dict(relu2_2=1.0))
+  config.content.update(weight=1e5, statistic='mse', layers=dict(relu2_2=1.0))
   channels = dict(relu1_2=64, relu2_2=128, relu3_3=256, relu4_3=512)
   config.style.update(
     weight=1e10,
-    statistic='mean',
+    statistic='mse',
     layers={layer: 1 / number**2 for layer, number in channels.items()},
   )
   config.style.scale = 1.0

@@ -1,11 +1,13 @@
-r"""Trains a network to paint in one style, or paints with one that is trained.
+r"""Trains a network to paint in one style, or paints with a trained one.
 
   python -m experiments.style_network --style marc.jpg --data folder \
     --data_dir photographs --workdir runs/marc
   python -m experiments.style_network --workdir runs/marc --content cat.jpg
 
-The first command again resumes. The second takes pictures of any size. Presets
-are `--config configs/style_network.py:NAME`: default and johnson.
+A training writes checkpoints, samples, config.json, metrics.jsonl and
+TensorBoard's files into --workdir, and the same command goes on with it if it
+was stopped. A painting is written to --output, at any size. Presets are
+`--config configs/style_network.py:NAME`: default and johnson.
 """
 
 import contextlib
@@ -15,43 +17,48 @@ import pathlib
 import time
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 from absl import flags
 from ml_collections import config_flags
 from tqdm import tqdm
 
-from configs import style_transfer
 from ganjax import launch, parallel, pictures, steps
 from ganjax.config import workdir
 from ganjax.data import images, loaders
 from ganjax.style import (
-  canvas,
   feedforward,
   from_config,
-  objective,
-  transformer,
+  image_transformation,
+  optimizers,
+  sizes,
 )
 from ganjax.training import checkpoint, log, signals
 
 _CONFIG = config_flags.DEFINE_config_file(
-  'config', 'configs/style_network.py', 'Which training.'
+  'config', 'configs/style_network.py', 'The config of the training.'
 )
-_WORKDIR = flags.DEFINE_string('workdir', None, 'Where the run is.')
-_STYLE = flags.DEFINE_string('style', None, 'Picture to learn from.')
+_WORKDIR = flags.DEFINE_string('workdir', None, 'The folder of the run.')
+_STYLE = flags.DEFINE_string(
+  'style', None, 'The picture whose style is learned.'
+)
 _DATA = flags.DEFINE_string(
-  'data', 'folder', 'Pictures to learn on: folder, or a data set of TFDS.'
+  'data', 'folder', 'The contents to train on: folder, or a data set of TFDS.'
 )
-_DATA_DIR = flags.DEFINE_string('data_dir', None, 'Where they lie.')
+_DATA_DIR = flags.DEFINE_string(
+  'data_dir', None, 'The folder that they are in.'
+)
 _WEIGHTS = flags.DEFINE_string(
-  'weights', None, 'File: .pth, .h5, .safetensors, .npz, or SqueezeNet .net.'
+  'weights',
+  None,
+  'The file of the network of features: .pth, .h5, .safetensors, .npz or .net.',
 )
-_CONTENT = flags.DEFINE_string('content', None, 'Picture to paint.')
+_CONTENT = flags.DEFINE_string('content', None, 'The picture to paint.')
 _SIZE = flags.DEFINE_integer(
-  'size', None, 'Longer side of the result; that of the content if not given.'
+  'size',
+  None,
+  "Longer side of the result, in pixels; by default the content's.",
 )
-_OUTPUT = flags.DEFINE_string('output', 'out.png', 'File to write.')
+_OUTPUT = flags.DEFINE_string('output', 'out.png', 'The file to write.')
 flags.mark_flag_as_required('workdir')
 
 
@@ -59,14 +66,14 @@ def main():
   """Trains or paints; returns the exit code."""
   if bool(_STYLE.value) == bool(_CONTENT.value):
     raise ValueError(
-      'Give --style=FILE to train a network, or --content=FILE to paint with '
-      'one that is trained.'
+      'Give either --style=FILE to train a network, or --content=FILE to paint '
+      'with a trained one.'
     )
   return _paint() if _CONTENT.value else _train()
 
 
 def _paint():
-  """Paints the content at its size, or at the one that is asked for."""
+  """Paints the content; returns the exit code."""
   folder = pathlib.Path(_WORKDIR.value)
   config, _ = workdir.read(folder)
   painter, start = _parts(config)
@@ -75,11 +82,11 @@ def _paint():
       reader, checkpoint.abstract(start, parallel.mesh(1))
     )
   if state is None:
-    raise FileNotFoundError(f'{folder} holds no checkpoint yet; train longer.')
+    raise FileNotFoundError(f'{folder} has no checkpoint yet. Train longer.')
   content = pictures.load(_CONTENT.value)[None]
   if _SIZE.value:
-    size = canvas.shape(*content.shape[1:3], _SIZE.value)
-    content = canvas.resized(content, size)
+    size = sizes.shape(*content.shape[1:3], _SIZE.value)
+    content = sizes.resized(content, size)
   began = time.monotonic()
   paint = jax.jit(painter.apply).lower(state.params, content).compile()
   ready = time.monotonic()
@@ -87,17 +94,17 @@ def _paint():
   done = time.monotonic()
   path = pathlib.Path(_OUTPUT.value)
   path.parent.mkdir(parents=True, exist_ok=True)
-  pictures.save(path, np.asarray(painted[0] * 255 + 0.5).astype(np.uint8))
+  pictures.save(path, pictures.pixels(painted[0]))
   tqdm.write(
-    f'{path} ({painted.shape[2]}x{painted.shape[1]}): painted in '
+    f'Painted {painted.shape[2]}x{painted.shape[1]} pixels in '
     f'{1000 * (done - ready):.0f} ms, after {ready - began:.1f} s of compiling '
-    'for this size.'
+    f'for this size. Written: {path}.'
   )
   return 0
 
 
 def _train():
-  """Trains, or goes on; returns the exit code."""
+  """Trains, or goes on with a training; returns the exit code."""
   config = _CONFIG.value
   encoder, sentence = from_config.encoder(config, _WEIGHTS.value)
   tqdm.write(f'Features: {sentence}')
@@ -110,26 +117,33 @@ def _train():
     crop=config.data.crop,
   )
   with config.unlocked():
-    # A run must go on with what it began with.
-    config.made_of = {
+    # A run has to go on with what it began with.
+    config.inputs = {
       'style': _STYLE.value,
       'data': data.name,
       'features': encoder.name,
     }
-  recipe = _recipe(config, encoder)
-  aims = _targets(config, encoder, recipe)
+  terms, weights = from_config.terms(config, encoder)
+  side = config.data.window
+  style = sizes.limited(
+    pictures.load(_STYLE.value)[None],
+    round(config.style.scale * config.data.resolution),
+  )
+  targets = jax.jit(
+    lambda params: feedforward.style_targets(
+      encoder, terms, params, style, side
+    )
+  )(encoder.params)
   folder, _ = workdir.claim(_WORKDIR.value, config)
   workdir.describe(folder, data)
   painter, start = _parts(config)
   step = jax.jit(
-    feedforward.stepper(
-      painter, encoder, recipe.terms, _optimizer(config), config.data.window
-    ),
+    feedforward.stepper(painter, encoder, terms, _optimizer(config), side),
     donate_argnums=0,
   )
 
   def learn(state, pixels):
-    return step(state, pixels, encoder.params, aims, recipe.weights)
+    return step(state, pixels, encoder.params, targets, weights)
 
   manager = checkpoint.manager(folder / 'checkpoints', config.checkpoint.keep)
   state = checkpoint.restore(
@@ -143,13 +157,14 @@ def _train():
   done = int(state.step) * config.batch_size
   if done < config.images:
     tqdm.write(
-      f'Stopped by a signal after {done} of {config.images} images; the same '
+      f'Stopped by a signal after {done} of {config.images} images. The same '
       'command goes on from there.'
     )
     return launch.LEFT
   tqdm.write(
-    f'Done after {done} images. In {folder}: samples/ (contents, and what is '
-    'made of them), checkpoints/, config.json, metrics.jsonl, tensorboard/.'
+    f'Done after {done} images. Written in {folder}: samples/ (contents, and '
+    'below them the results), checkpoints/, config.json, metrics.jsonl and '
+    'tensorboard/.'
   )
   return 0
 
@@ -224,40 +239,15 @@ def _means(pending, done):
 
 
 def _parts(config):
-  """The painter of a config, and the function `() -> PainterState`."""
-  painter = transformer.painter(**config.network)
+  """Returns the painter of a config, and `() -> PainterState`."""
+  painter = image_transformation.johnson(**config.network)
   return painter, lambda: feedforward.init(
     painter, _optimizer(config), jax.random.key(config.seed)
   )
 
 
 def _optimizer(config):
-  return optax.adam(config.learning_rate)
-
-
-def _recipe(config, encoder):
-  """The recipe of style transfer with the terms of this config."""
-  whole = style_transfer.get_config()
-  with whole.unlocked():
-    for term in ('content', 'style', 'variation'):
-      whole[term] = config[term]
-  return from_config.recipe(whole, encoder)
-
-
-def _targets(config, encoder, recipe):
-  """What the style asks for, of every picture the same."""
-  style = pictures.load(_STYLE.value)[None]
-  side = round(config.style.scale * config.data.resolution)
-  size = canvas.shape(*style.shape[1:3], min(side, max(style.shape[1:3])))
-  exemplar = objective.Exemplar(canvas.resized(style, size))
-  painted = [term for term in recipe.terms if term.name == 'style']
-  like = jnp.zeros((1, config.data.window, config.data.window, 3))
-  aim = jax.jit(
-    lambda params: objective.targets(
-      encoder, painted, params, like, (exemplar,)
-    )
-  )
-  return aim(encoder.params)
+  return optimizers.adam(config.learning_rate, b2=0.999)
 
 
 if __name__ == '__main__':

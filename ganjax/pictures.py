@@ -89,6 +89,15 @@ def load(path):
     ) from error
 
 
+def pixels(picture):
+  """Returns the uint8 pixels `[H, W, 3]` of a picture; it is clipped to [0, 1].
+
+  Args:
+    picture: `[H, W, 3]`, as `load` returns it.
+  """
+  return np.asarray(np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
 def animate(path, frames, seconds=4.0):
   """Writes a GIF of pictures `[h, w, 3]` uint8, all as large as the last.
 

@@ -1,8 +1,8 @@
 """PyTorch's side of the benchmark of style transfer, in eager mode.
 
-SqueezeNet 1.0 as Caffe's weights see pictures, relative distances of features
-and of Gram matrices, the nine-point variation, and Adam with the moving average
-of pictures: what `configs/style_transfer.py:default` asks of ganjax.
+It does what `configs/style_transfer.py:default` asks of ganjax: SqueezeNet 1.0
+with Caffe's preprocessing, relative errors of features and of Gram matrices,
+the nine-point variation, and Adam with the moving average of pictures.
 """
 
 import jax
@@ -13,10 +13,10 @@ from ganjax.style import encoders
 
 
 def descent(scene):
-  """(start, evaluate) of a `style.Descent`.
+  """Returns (start, evaluate) of a `style_sides.Side`.
 
   Args:
-    scene: a `style.Scene`, whose recipe is the default one.
+    scene: a `style_sides.Scene` with the default method.
   """
   import torch
   from torch.nn import functional
@@ -32,25 +32,25 @@ def descent(scene):
   ]:
     layer['kernel'] = layer['kernel'].permute(3, 2, 0, 1).contiguous()
   mean = torch.tensor([104.0, 117.0, 123.0])[:, None, None]
-  shares = {term.name: term.layers for term in scene.recipe.terms}
-  looked = encoders.up_to(
+  shares = {term.name: term.layers for term in scene.method.terms}
+  used = encoders.up_to(
     scene.encoder.layers, (*shares['content'], *shares['style'])
   )
 
-  def see(x, layer, **options):
+  def convolved(x, layer, **options):
     return functional.conv2d(x, layer['kernel'], layer['bias'], **options)
 
-  def look(images):
+  def encoded(images):
     found, x = {}, 255 * images.flip(1) - mean
-    for name in looked:
+    for name in used:
       if name in ('fire2', 'fire5', 'fire9'):
         x = functional.max_pool2d(x, 3, 2, ceil_mode=True)
       if name == 'conv1':
-        x = see(x, layers[name], stride=2).relu_()
+        x = convolved(x, layers[name], stride=2).relu_()
       else:
-        x = see(x, layers[name]['squeeze']).relu_()
-        ones = see(x, layers[name]['expand1x1'])
-        threes = see(x, layers[name]['expand3x3'], padding=1)
+        x = convolved(x, layers[name]['squeeze']).relu_()
+        ones = convolved(x, layers[name]['expand1x1'])
+        threes = convolved(x, layers[name]['expand3x3'], padding=1)
         x = torch.cat([ones, threes], 1).relu_()
       found[name] = x
     return found
@@ -73,16 +73,17 @@ def descent(scene):
     return 2 * straight / 3 + oblique / 6
 
   content = tensor(scene.content)
-  wanted = look(content)
+  targets = encoded(content)
   grams = {
-    name: gram(features) for name, features in look(tensor(scene.style)).items()
+    name: gram(features)
+    for name, features in encoded(tensor(scene.style)).items()
   }
 
   def total(images):
-    found = look(images)
+    found = encoded(images)
     values = {
       'content': sum(
-        share * relative(found[name], wanted[name])
+        share * relative(found[name], targets[name])
         for name, share in shares['content'].items()
       ),
       'style': sum(
@@ -91,11 +92,11 @@ def descent(scene):
       ),
       'variation': variation(images),
     }
-    weights = scene.recipe.weights
+    weights = scene.method.weights
     return sum(weights[name] * value for name, value in values.items())
 
   picture = content.clone().requires_grad_()
-  average, number, decay = content.clone(), 0, scene.recipe.decay
+  average, number, decay = content.clone(), 0, scene.method.ema_decay
   section = style_transfer.get_config().optimizer
   adam = torch.optim.Adam(
     [picture], lr=section.learning_rate, betas=(section.b1, section.b2)

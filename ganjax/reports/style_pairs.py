@@ -1,23 +1,57 @@
-"""What `style_pairs` shows of its pictures: a table and a contact sheet."""
+"""The results of `experiments.style_pairs`: a table and a contact sheet."""
+
+import pathlib
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from tabulate import tabulate
 
+from ganjax import files
 from ganjax.reports import tables
 
-_SHOWN = (
-  ('held_out', 'held out', '.4f'),
-  ('held_out_closed', 'closed %', '.1f'),
-  ('other', 'other network', '.4f'),
-  ('other_closed', 'closed %', '.1f'),
+_COLUMNS = (
+  ('held_out_layers', 'held-out layers', '.4f'),
+  ('held_out_layers_closed', 'closed %', '.1f'),
+  ('held_out_network', 'held-out network', '.4f'),
+  ('held_out_network_closed', 'closed %', '.1f'),
   ('ms_ssim', 'MS-SSIM', '.3f'),
   ('seconds', 's a pair', '.1f'),
 )
-_TILE, _GAP, _MARGIN = 160, 4, 150  # pixels: of a picture, of white, of words
+_TILE, _GAP, _MARGIN = 160, 4, 150  # pixels: a picture, white around it, labels
+_PAIRS = 5  # on the contact sheet
+
+
+def write(folder, values, paths, notes, about):
+  """Writes table.md, table.json and sheet.png; returns the table.
+
+  Args:
+    folder: that exists.
+    values: from the labels of rows to dicts, from `held_out_layers`,
+      `held_out_network`, `ms_ssim` and `seconds` to a list with a number for
+      each pair; the first row is that of the contents themselves.
+    paths: from labels to lists of pictures, of which the sheet has the first.
+    notes: sentences below the table.
+    about: more JSON values for table.json.
+  """
+  [contents, *_] = values.values()
+  values = {
+    label: found
+    | {
+      f'{name}_closed': closed(found[name], contents[name])
+      for name in ('held_out_layers', 'held_out_network')
+    }
+    for label, found in values.items()
+  }
+  folder, written = pathlib.Path(folder), table(values, notes)
+  files.write(folder / 'table.md', written)
+  files.write_json(folder / 'table.json', {'values': values, **about})
+  rows = {label: row[:_PAIRS] for label, row in paths.items()}
+  sheet(rows).save(folder / 'sheet.png')
+  return written
 
 
 def closed(distances, gaps):
-  """The shares of the gaps that are closed, a list, in percent.
+  """Returns what share of each gap is closed, a list in percent.
 
   Args:
     distances: from a style, one for each pair.
@@ -27,48 +61,45 @@ def closed(distances, gaps):
 
 
 def table(values, notes):
-  """Markdown: means and their standard errors over pairs, and sentences.
+  """Returns Markdown: means and standard errors over pairs, and sentences.
 
   Args:
-    values: from labels to dicts, from `held_out`, `other`, their `..._closed`,
-      `ms_ssim` and `seconds` to a number for each pair.
+    values: from the labels of rows to dicts, from `held_out_layers`,
+      `held_out_network`, their `..._closed`, `ms_ssim` and `seconds` to a list
+      with a number for each pair.
     notes: sentences.
   """
-  lines = [
-    ['', *(title for _, title, _ in _SHOWN)],
-    ['---', *['---:'] * len(_SHOWN)],
+  rows = [
+    [label, *(_cell(found[name], form) for name, _, form in _COLUMNS)]
+    for label, found in values.items()
   ]
-  for label, found in values.items():
-    cells = []
-    for name, _, form in _SHOWN:
-      mean, error = map(tables.summary(found[name]).get, ('mean', 'error'))
-      several = f' ± {error:{form}}' if np.isfinite(error) else ''
-      cells.append(f'{mean:{form}}{several}')
-    lines.append([label, *cells])
-  rows = [f'| {" | ".join(line)} |' for line in lines]
-  return '\n'.join([*rows, '', *(f'- {note}' for note in notes)]) + '\n'
+  written = tabulate(
+    rows,
+    ['', *(title for _, title, _ in _COLUMNS)],
+    'github',
+    disable_numparse=True,
+    colalign=['left', *['right'] * len(_COLUMNS)],
+  )
+  return '\n'.join([written, '', *(f'- {note}' for note in notes)]) + '\n'
 
 
-def varied(contents, styles):
-  """All pairs, in an order in which neighbours share nothing where they can."""
-  return [
-    (content, styles[(number + turn) % len(styles)])
-    for turn in range(len(styles))
-    for number, content in enumerate(contents)
-  ]
+def _cell(numbers, form):
+  mean, error = map(tables.summary(numbers).get, ('mean', 'error'))
+  several = f' ± {error:{form}}' if np.isfinite(error) else ''
+  return f'{mean:{form}}{several}'
 
 
-def sheet(lines):
-  """A picture of pictures: each line with its label, in black on white.
+def sheet(rows):
+  """Returns a picture of pictures, each row with its label, on white.
 
   Args:
-    lines: from labels to lists of paths.
+    rows: from labels to lists of paths.
   """
-  columns = max(map(len, lines.values()))
-  size = _MARGIN + columns * _TILE, len(lines) * _TILE
+  columns = max(map(len, rows.values()))
+  size = _MARGIN + columns * _TILE, len(rows) * _TILE
   whole = Image.new('RGB', size, 'white')
   pen, font = ImageDraw.Draw(whole), ImageFont.load_default(12)
-  for row, (label, paths) in enumerate(lines.items()):
+  for row, (label, paths) in enumerate(rows.items()):
     pen.text((4, row * _TILE), label.replace('+', '\n+'), 'black', font)
     for column, path in enumerate(paths):
       with Image.open(path) as image:

@@ -1,1 +1,1 @@
-"""Neural style transfer: statistics, objectives, and what moves pictures."""
+"""Neural style transfer: statistics of features, objectives, and optimisers."""

@@ -1,7 +1,7 @@
-"""Encoders: trained networks that see a picture in layers of features.
+"""Encoders: networks whose layers give features of pictures.
 
-Pictures are float32 [N, H, W, 3] in [0, 1] here, and red comes first, as all
-of the literature on style transfer has them; the GANs' images are in [-1, 1].
+Pictures are float32 `[N, H, W, 3]` in [0, 1], red first, as in all of the
+literature on style transfer; the images of GANs are in [-1, 1].
 """
 
 from collections.abc import Callable
@@ -13,21 +13,22 @@ import numpy as np
 
 
 class Encoder(NamedTuple):
-  """A network's features of pictures, and what they may be asked for.
+  """A network that gives features of pictures, and the layers that it has.
 
-  Fields:
-    name: what it is, and where its weights are from, with their hash.
-    params: a tree of arrays. Pass it to compiled functions as an argument: XLA
-      would fold what it closes over, for minutes. Cast to bfloat16, it
-      computes in that type.
-    apply: (params, pictures [N, H, W, 3] in [0, 1], layers: a tuple of names)
-      -> {name: features [N, h, w, C]}. The preprocessing is inside. Nothing
-      is computed beyond the deepest layer asked for. ValueError for a layer
-      that there is not, and for pictures of another shape or too small.
-    layers: all names, in order.
-    content: names of the default content layers.
-    style: names of the default style layers.
-    smallest: least side of a picture, in pixels, at which every layer has
+  Attributes:
+    name: the network, and where its weights are from, with their hash.
+    params: a tree of arrays. Pass them to compiled functions as an argument,
+      because XLA would spend minutes on folding constants. Cast to bfloat16,
+      they make the network compute in that type.
+    apply: `(params, pictures [N, H, W, 3] in [0, 1], layers) -> {layer:
+      features [N, h, w, C]}`, where `layers` is a tuple of names. It includes
+      the preprocessing, and computes nothing beyond the deepest of the layers.
+      It raises ValueError for an unknown layer, and for pictures of another
+      shape or too small.
+    layers: the names of all layers, in order.
+    content: the names of the default content layers.
+    style: the names of the default style layers.
+    smallest: the least side of a picture, in pixels, at which every layer has
       features.
   """
 
@@ -41,37 +42,39 @@ class Encoder(NamedTuple):
 
 
 def torchvision(pictures):
-  """Returns pictures as torchvision's networks were trained to see them.
+  """Returns pictures preprocessed as for the networks of torchvision.
 
-  Red first; the mean (.485, .456, .406) is taken away, and what is left is
-  divided by the deviation (.229, .224, .225).
+  Red comes first. The mean (.485, .456, .406) is subtracted, and the result is
+  divided by the standard deviation (.229, .224, .225).
   """
   mean = np.array([0.485, 0.456, 0.406], np.float32)
   return (pictures - mean) / np.array([0.229, 0.224, 0.225], np.float32)
 
 
 def caffe(pictures, mean=(103.939, 116.779, 123.68)):
-  """Returns pictures as the networks of Caffe were trained to see them.
+  """Returns pictures preprocessed as for the networks of Caffe.
 
-  Blue first, values in [0, 255], less their mean, which is that of VGG. Keras
-  and Gatys use these networks.
+  Blue comes first. The mean is subtracted from values in [0, 255]; the default
+  is the mean of VGG. Keras and Gatys use these networks too.
   """
   return 255 * pictures[..., ::-1] - np.array(mean, np.float32)
 
 
 def up_to(names, layers):
-  """Returns the names up to the deepest of the layers.
+  """Returns the names of all layers up to the deepest of those asked for.
 
   Args:
     names: of all layers, in order.
-    layers: a tuple of some of them.
+    layers: those asked for.
 
   Raises:
     ValueError: if one of the layers is not among the names.
   """
   for layer in layers:
     if layer not in names:
-      raise ValueError(f"no layer '{layer}': choose from {', '.join(names)}.")
+      raise ValueError(
+        f'There is no layer {layer!r}; choose from {", ".join(names)}.'
+      )
   return names[: max((names.index(layer) + 1 for layer in layers), default=0)]
 
 
@@ -85,18 +88,18 @@ def check(pictures, smallest):
     )
 
 
-def levelled(encoder, pictures, layers, level):
-  """Returns the encoder whose features have one root mean square.
+def rescaled(encoder, pictures, layers, rms):
+  """Returns the encoder with features of the same root mean square.
 
   Args:
     encoder: an `Encoder`.
-    pictures: [N, H, W, 3], on which the features are to have it.
-    layers: names of those that are divided; others stay as they are.
-    level: the root mean square of each of them.
+    pictures: `[N, H, W, 3]`, on which the root mean square is taken.
+    layers: names of those that are rescaled; others stay as they are.
+    rms: the root mean square that each of them gets.
   """
   found = encoder.apply(encoder.params, pictures, layers)
   scales = {
-    layer: level / jnp.sqrt(jnp.mean(features.astype(jnp.float32) ** 2))
+    layer: rms / jnp.sqrt(jnp.mean(features.astype(jnp.float32) ** 2))
     for layer, features in found.items()
   }
 
@@ -108,17 +111,17 @@ def levelled(encoder, pictures, layers, level):
     }
 
   return encoder._replace(
-    name=f'{encoder.name}, at a root mean square of {level:g}',
+    name=f'{encoder.name}, rescaled to a root mean square of {rms:g}',
     params=(encoder.params, scales),
     apply=apply,
   )
 
 
 def halves(x, axis):
-  """Returns the even and the odd rows or columns; an odd last one falls away.
+  """Returns the even and the odd rows or columns, without an odd last one.
 
-  Maxima and means of pools are taken of these: on a CPU the derivative of a
-  window's maximum takes fifteen times as long.
+  Pooling takes the maximum or the mean of the two, because on a CPU the
+  derivative of a window's maximum takes fifteen times as long.
   """
   pairs = x.shape[axis] // 2
   x = jax.lax.slice_in_dim(x, 0, 2 * pairs, axis=axis)

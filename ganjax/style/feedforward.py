@@ -1,9 +1,9 @@
-"""A painter of one style: its training, as a pure function of a key.
+"""Feed-forward stylisation: the training of a network for one style.
 
 Johnson, Alahi and Fei-Fei, "Perceptual Losses for Real-Time Style Transfer and
-Super-Resolution", 2016, arXiv:1603.08155, section 3: what style transfer
-minimises for one picture is minimised over the parameters of a network, for
-all of them. Pictures are float32 `[N, H, W, 3]` in [0, 1].
+Super-Resolution", 2016, arXiv:1603.08155, section 3: the loss that style
+transfer minimises for one picture is minimised over the parameters of a
+network, for all pictures. Pictures are float32 `[N, H, W, 3]` in [0, 1].
 """
 
 from typing import Any
@@ -11,18 +11,17 @@ from typing import Any
 import flax
 import jax
 import jax.numpy as jnp
-import optax
 
-from ganjax.style import objective
+from ganjax.style import objective, steps
 
 
 @flax.struct.dataclass
 class PainterState:
-  """All that a training is, between two steps.
+  """The state of a training between two steps.
 
   Attributes:
-    step: int32, moves of the parameters so far.
-    key: the run's key; it never changes.
+    step: int32, updates of the parameters so far.
+    key: of the run; it never changes.
     params: of the painter.
     opt_state: of the optimiser.
   """
@@ -34,11 +33,11 @@ class PainterState:
 
 
 def init(painter, optimizer, key):
-  """The `PainterState` before the first step.
+  """Returns the `PainterState` before the first step.
 
   Args:
-    painter: of `ganjax.style.transformer`.
-    optimizer: an `optax.GradientTransformation`.
+    painter: of `ganjax.style.image_transformation`.
+    optimizer: of `ganjax.style.optimizers`.
     key: of the run.
   """
   init_key, key = jax.random.split(key)
@@ -47,12 +46,12 @@ def init(painter, optimizer, key):
 
 
 def scale(pixels):
-  """The pictures in [0, 1] of pixels `[N, H, W, 3]`, uint8."""
+  """Returns the pictures in [0, 1] of pixels `[N, H, W, 3]`, uint8."""
   return pixels.astype('float32') / 255
 
 
-def windows(key, pictures, side):
-  """A window `[N, side, side, 3]` of each picture, at a place of its own.
+def random_crops(key, pictures, side):
+  """Returns a crop `[N, side, side, 3]` of each picture, at its own place.
 
   Args:
     key: draws the places.
@@ -60,76 +59,79 @@ def windows(key, pictures, side):
     side: in pixels, static.
 
   Raises:
-    ValueError: if a picture is smaller than that.
+    ValueError: if the pictures are smaller than the crops.
   """
   number, height, width, channels = pictures.shape
   if side > min(height, width):
     raise ValueError(
-      f'There is no window of {side} pixels in a picture of {height}x{width}; '
-      'give a smaller window, or larger pictures.'
+      f'A picture of {height}x{width} pixels has no crop of {side} pixels. '
+      'Choose a smaller crop or larger pictures.'
     )
-  most = jnp.array([height - side, width - side])
-  corners = jax.random.randint(key, (number, 2), 0, most + 1)
+  room = jnp.array([height - side, width - side])
+  corners = jax.random.randint(key, (number, 2), 0, room + 1)
 
-  def window(picture, corner):
+  def crop(picture, corner):
     return jax.lax.dynamic_slice(picture, (*corner, 0), (side, side, channels))
 
-  return jax.vmap(window)(pictures, corners)
+  return jax.vmap(crop)(pictures, corners)
 
 
-def losses(painter, encoder, terms, params, own, contents, targets):
-  """The terms' values, `[N]` each by name, for what the painter makes.
+def style_targets(encoder, terms, encoder_params, style, side):
+  """Returns the targets of the terms 'style', the same for every content.
 
   Args:
-    painter: of `ganjax.style.transformer`.
-    encoder: whose `params` are not looked at.
+    encoder: of `ganjax.style.encoders`.
+    terms: a sequence of `objective.Term`, of which others are left out.
+    encoder_params: the encoder's parameters.
+    style: `[1, h, w, 3]` in [0, 1].
+    side: of the crops of contents, in pixels.
+  """
+  shared = [term for term in terms if term.name == 'style']
+  content = jnp.zeros((1, side, side, 3))
+  styles = (objective.Exemplar(style),)
+  return objective.targets(encoder, shared, encoder_params, content, styles)
+
+
+def with_contents(targets, encoder, terms, encoder_params, contents):
+  """Returns the targets, and those of all other terms, of the contents.
+
+  Args:
+    targets: of `objective.targets`, for terms that ask the same of every
+      picture, as those of style do.
+    encoder: of `ganjax.style.encoders`.
     terms: a sequence of `objective.Term`.
-    params: of the encoder.
-    own: the painter's parameters.
-    contents: `[N, H, W, 3]`.
-    targets: of `objective.targets`, for the terms that ask the same of every
-      picture, as those of style do; of each other term, the contents
-      themselves are the target.
+    encoder_params: the encoder's parameters.
+    contents: `[N, H, W, 3]` in [0, 1].
   """
   others = [term for term in terms if term.name not in targets]
-  aims = objective.targets(encoder, others, params, contents, ())
-  painted = painter.apply(own, contents)
-  return objective.losses(encoder, terms, params, painted, targets | aims)
+  return targets | objective.targets(
+    encoder, others, encoder_params, contents, ()
+  )
 
 
 def stepper(painter, encoder, terms, optimizer, side):
-  """The step `(state, pixels, params, targets, weights) -> (state, losses)`.
+  """Returns the step of `steps.stepper` for a painter, on crops of pictures.
 
-  It draws a window of each of the pixels, uint8 `[N, H, W, 3]`, and moves the
-  painter's parameters down the mean over these of the weighted terms. Losses
-  are scalars by the terms' names, before the move, and their weighted sum
-  'loss'. As in `ganjax.style.transfer`, the encoder's parameters, the targets
-  and the weights are arguments.
+  It is a function `(state, pixels, encoder_params, targets, weights) -> (state,
+  losses)`. It draws a crop of each of the pixels, uint8 `[N, H, W, 3]`, and
+  descends the mean over the crops of the weighted terms. Losses are scalars.
 
   Args:
-    painter: of `ganjax.style.transformer`.
-    encoder: whose `params` are not looked at.
+    painter: of `ganjax.style.image_transformation`.
+    encoder: of `ganjax.style.encoders`.
     terms: a sequence of `objective.Term`.
-    optimizer: an `optax.GradientTransformation`.
-    side: of the windows, in pixels, static.
+    optimizer: of `ganjax.style.optimizers`.
+    side: of the crops, in pixels, static.
   """
+  descend = steps.stepper(painter.apply, encoder, terms, optimizer, jnp.mean)
 
-  def step(state, pixels, params, targets, weights):
+  def step(state, pixels, encoder_params, targets, weights):
     key = jax.random.fold_in(state.key, state.step)
-    contents = windows(key, scale(pixels), side)
-
-    def total(own):
-      values = losses(painter, encoder, terms, params, own, contents, targets)
-      means = {name: value.mean() for name, value in values.items()}
-      loss = sum(weights[name] * value for name, value in means.items())
-      return loss, means | {'loss': loss}
-
-    slopes, values = jax.grad(total, has_aux=True)(state.params)
-    moves, opt_state = optimizer.update(slopes, state.opt_state, state.params)
-    return state.replace(
-      step=state.step + 1,
-      params=optax.apply_updates(state.params, moves),
-      opt_state=opt_state,
-    ), values
+    contents = random_crops(key, scale(pixels), side)
+    targets = with_contents(targets, encoder, terms, encoder_params, contents)
+    state, _, losses = descend(
+      state, encoder_params, targets, weights, contents
+    )
+    return state, losses
 
   return step

@@ -1,54 +1,62 @@
 """From a config to a style transfer: names become functions here, by table."""
 
 import functools
+import json
+import pathlib
 
 import jax.numpy as jnp
 
+from ganjax import pictures
 from ganjax.lookup import choose
 from ganjax.style import (
-  canvas,
+  color,
   encoders,
+  initial,
   objective,
+  optimizers,
   pretrained,
+  sizes,
   statistics,
   tiling,
   transfer,
+  variation,
   vgg,
 )
 
 _contents = {
   'relative': statistics.content,
   'gatys': statistics.content_gatys,
-  'mean': statistics.content_mean,
+  'mse': statistics.content_mse,
 }
 
 _styles = {
   'gram': statistics.style,
   'gatys': statistics.style_gatys,
-  'mean': statistics.style_mean,
+  'mse': statistics.style_mse,
   'moments': statistics.style_moments,
   'wasserstein': statistics.style_wasserstein,
-  'wasserstein_mean': statistics.style_wasserstein_mean,
+  'wasserstein_crowson': statistics.style_wasserstein_crowson,
 }
 
 _variations = {
-  'l1': statistics.variation_l1,
-  'l2': statistics.variation_l2,
-  'nine': statistics.variation_nine,
+  'l1': variation.l1,
+  'l2': variation.l2,
+  'nine_point': variation.nine_point,
 }
 
-_optimizers = {'adam': canvas.adam, 'lbfgs': canvas.lbfgs}
+_optimizers = {'adam': optimizers.adam, 'lbfgs': optimizers.lbfgs}
 
-_starts = {
-  'content': lambda key, content, styles: content,
-  'noise': transfer.noise,
-  'noisy_content': transfer.noisy_content,
-  'style_stats': transfer.style_stats,
-  'colors': transfer.colors,
+_initial = {
+  'content': initial.content,
+  'noise': initial.noise,
+  'noisy_content': initial.noisy_content,
+  'style_stats': initial.style_stats,
+  'colors': initial.colors,
 }
 
-# The order of rectified features of VGG-16, of pictures in [0, 255].
-_LEVEL = 300.0
+# About the root mean square of rectified features of VGG-16, whose pictures are
+# in [0, 255].
+_VGG_RMS = 300.0
 
 _dtypes = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
 
@@ -59,23 +67,43 @@ _pools = {
 }
 
 
-def encoder(config, path=None, report=None):
-  """The encoder of a config, and a sentence on what it is and why.
+def change(config, changes):
+  """Changes fields of a config.
+
+  Args:
+    config: the config.
+    changes: strings such as 'content.weight=0.3', with values as in JSON.
+
+  Raises:
+    ValueError: if there is no such field, or it has another type.
+  """
+  try:
+    fields = dict(each.split('=') for each in changes)
+    config.update_from_flattened_dict(
+      {field: json.loads(value) for field, value in fields.items()}
+    )
+  except (AttributeError, KeyError, TypeError, ValueError) as error:
+    raise ValueError(
+      f'The config cannot be changed by {"+".join(changes)} ({error}). Write '
+      'field=value, with the fields of the config and values as in JSON.'
+    ) from error
+
+
+def encoder(config, path=None):
+  """Returns the encoder of a config, and a sentence on what it is and why.
 
   Args:
     config: the config.
     path: of a file with weights, or None.
-    report: as in `download.fetch`.
 
   Raises:
-    OSError: if what was asked for cannot be had.
-    ValueError: if the config names what there is not, or as `pretrained.load`.
+    OSError: if the weights asked for cannot be had.
+    ValueError: if the config names something unknown, or as `pretrained.load`.
   """
   pool = choose('pool', _pools, config.pool)
   chosen, sentence = pretrained.choose(
     config.features or None,
     path,
-    report=report,
     seed=config.seed,
     load=functools.partial(
       pretrained.load, as_vgg=functools.partial(vgg.from_weights, pool=pool)
@@ -88,91 +116,123 @@ def encoder(config, path=None, report=None):
   return chosen, sentence
 
 
-def levelled(config, encoder, content):
-  """The encoder on whose features the weights of a config mean what they say.
+def rescaled(config, encoder, content):
+  """Returns the encoder with features as large as the config's weights assume.
 
-  Weights of published recipes are for VGG. Where the layers of another network
-  stand in for its layers, their features are made as large as VGG's.
+  The weights of published methods are for VGG. Where the layers of another
+  network take the place of its layers, their features are scaled to the root
+  mean square of VGG's.
 
   Args:
     config: the config.
     encoder: of `ganjax.style.encoders`.
-    content: `[N, H, W, 3]` in [0, 1].
+    content: `[N, h, w, 3]` in [0, 1], on which the root mean square is taken.
   """
-  if not _stand_in(config, encoder):
+  if not _lacks_layers(config, encoder):
     return encoder
-  side = min(config.size, max(content.shape[1:3]))
-  size = canvas.shape(*content.shape[1:3], side)
-  return encoders.levelled(
+  return encoders.rescaled(
     encoder,
-    canvas.resized(content, size),
+    sizes.limited(content, config.size),
     tuple(dict.fromkeys([*encoder.content, *encoder.style])),
-    _LEVEL,
+    _VGG_RMS,
   )
 
 
-def recipe(config, encoder, start=None):
-  """The `transfer.Recipe` of a config for an encoder.
+def terms(config, encoder):
+  """Returns the terms of a config as a tuple, and their weights by name.
 
-  A term of weight 0 is left out. Where the encoder lacks one of the layers, its
-  own replace all of them.
+  A term of weight 0 is left out. If the encoder lacks one of the layers, its
+  own default layers replace all of them.
 
   Args:
-    config: the config.
+    config: with the sections `content`, `style` and `variation`.
     encoder: of `ganjax.style.encoders`.
-    start: a picture `[1, h, w, 3]` to begin with, or None for the config's.
 
   Raises:
-    ValueError: if the config names what there is not.
+    ValueError: if the config names an unknown statistic, or all weights are 0.
   """
-  content, painted, rough = config.content, config.style, config.variation
-  layers = _layers(config, encoder)
-  terms = {
-    'content': lambda: objective.content_term(
-      layers[0],
-      choose('statistic of content', _contents, content.statistic),
-    ),
-    'style': lambda: objective.style_term(
-      layers[1],
-      choose('statistic of style', _styles, painted.statistic),
-    ),
-    'variation': lambda: objective.variation_term(
-      choose('statistic of variation', _variations, rough.statistic)
-    ),
+  content_layers, style_layers = _layers(config, encoder)
+  content = choose('statistic of content', _contents, config.content.statistic)
+  style = choose('statistic of style', _styles, config.style.statistic)
+  roughness = choose(
+    'statistic of variation', _variations, config.variation.statistic
+  )
+  found = (
+    objective.content_term(content_layers, content),
+    objective.style_term(style_layers, style),
+    objective.variation_term(roughness),
+  )
+  weights = {
+    term.name: config[term.name].weight
+    for term in found
+    if config[term.name].weight
   }
-  weights = {name: config[name].weight for name in terms if config[name].weight}
   if not weights:
     raise ValueError(
-      'All weights are 0, so there is nothing to minimise; give content, style '
+      'All weights are 0, so there is nothing to minimise. Give content, style '
       'or variation a weight.'
     )
+  return tuple(term for term in found if term.name in weights), weights
+
+
+def method(config, encoder):
+  """Returns the `transfer.Method` of a config for an encoder.
+
+  Args:
+    config: the config.
+    encoder: of `ganjax.style.encoders`.
+
+  Raises:
+    ValueError: if the config names something unknown, if its initial picture is
+      a file that is not a picture, or as `terms`.
+  """
+  found, weights = terms(config, encoder)
   section = dict(config.optimizer)
   optimizer = choose('optimizer', _optimizers, section.pop('name'))
-  bounds = canvas.UNIT if config.clamp else canvas.ANYWHERE
-  return transfer.Recipe(
-    terms=tuple(terms[name]() for name in weights),
+  bounds = optimizers.UNIT if config.clamp else optimizers.UNBOUNDED
+  return transfer.Method(
+    terms=found,
     weights=weights,
     optimizer=optimizer(bounds=bounds, **section),
-    start=(
-      choose('start', _starts, config.start)
-      if start is None
-      else transfer.picture(start)
-    ),
-    decay=config.decay,
-    style_scale=painted.scale,
+    init=_init(config.init),
+    ema_decay=config.ema_decay,
+    style_scale=config.style.scale,
   )
+
+
+def _init(name):
+  """Returns the function of `ganjax.style.initial` of a name or of a file."""
+  if name not in _initial and pathlib.Path(name).is_file():
+    return initial.picture(pictures.load(name)[None])
+  return choose('initial picture', _initial, name)
 
 
 def scales(config):
-  """The longer sides of the scales, and the steps at each: two tuples."""
-  sides = canvas.sides(config.size, min(config.min_size, config.size))
+  """Returns the longer sides of the scales, and the steps at each: two tuples.
+
+  Args:
+    config: the config.
+  """
+  sides = sizes.sides(config.size, min(config.min_size, config.size))
   others = [config.steps.others] * (len(sides) - 1)
   return sides, (config.steps.first, *others)
 
 
+def preservation(config):
+  """Returns the `color.Preservation` of a config.
+
+  Args:
+    config: the config.
+
+  Raises:
+    ValueError: if there is none of that name.
+  """
+  return choose('colors', color.PRESERVATIONS, config.colors)
+
+
 def _layers(config, encoder):
-  """The layers of content and style: all as asked for, or the encoder's own."""
-  if _stand_in(config, encoder):
+  """Returns the layers of content and of style, as the encoder has them."""
+  if _lacks_layers(config, encoder):
     return encoder.content, encoder.style
   return (
     dict(config.content.layers) or encoder.content,
@@ -180,7 +240,7 @@ def _layers(config, encoder):
   )
 
 
-def _stand_in(config, encoder):
-  """Whether layers of the encoder stand in for some that it lacks."""
+def _lacks_layers(config, encoder):
+  """Returns whether the encoder lacks some of the config's layers."""
   asked = {*config.content.layers, *config.style.layers}
   return not asked <= {objective.PIXELS, *encoder.layers}

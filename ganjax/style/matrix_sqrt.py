@@ -1,4 +1,4 @@
-"""Roots of positive definite matrices, whose gradient comes with them."""
+"""Square roots of positive definite matrices, with gradients at no cost."""
 
 import functools
 
@@ -7,21 +7,22 @@ import jax.numpy as jnp
 
 
 def trace(matrices):
-  """The trace `[...]` of matrices `[..., C, C]`."""
+  """Returns the trace `[...]` of matrices `[..., C, C]`."""
   return jnp.trace(matrices, axis1=-2, axis2=-1)
 
 
-def roots(matrices, iterations=12):
-  """The root and the inverse root of positive definite matrices.
+def sqrt_and_inverse(matrices, iterations=12):
+  """Returns the square root and the inverse square root, two `[..., C, C]`.
 
   The coupled Newton-Schulz iteration (Higham, "Functions of Matrices", 2008,
-  equation 6.35): products only, which every device is fast at. An eigenvalue
-  under about 2.25^-iterations of the matrix' norm has not converged: its root
-  is too small, and its inverse root at most 1.5^iterations by the norm's root.
+  equation 6.35) takes products only, which every device is fast at. An
+  eigenvalue below about 2.25^-iterations of the matrix' norm has not converged:
+  its root is then too small, and its inverse root is at most 1.5^iterations
+  divided by the root of the norm.
 
   Args:
-    matrices: `[..., C, C]`, symmetric.
-    iterations: how many.
+    matrices: `[..., C, C]`, symmetric and positive definite.
+    iterations: how many steps of the iteration are taken.
   """
   norm = jnp.sqrt((matrices**2).sum((-2, -1), keepdims=True))
   norm = jnp.maximum(norm, jnp.finfo(matrices.dtype).tiny)
@@ -36,25 +37,25 @@ def roots(matrices, iterations=12):
 
 
 @jax.custom_vjp
-def trace_of_root(matrices):
-  """The trace of the root of positive definite matrices, `[...]`.
+def trace_sqrt(matrices):
+  """Returns the trace of the square root of matrices, `[...]`.
 
-  Its gradient is half the inverse root, which `roots` finds along with the
-  root: the backward pass costs nothing.
+  Its gradient is half the inverse root, which `sqrt_and_inverse` finds along
+  with the root, so the backward pass costs nothing.
 
   Args:
-    matrices: `[..., C, C]`, symmetric.
+    matrices: `[..., C, C]`, symmetric and positive definite.
   """
-  return trace(roots(matrices)[0])
+  return trace(sqrt_and_inverse(matrices)[0])
 
 
 def _trace_forward(matrices):
-  root, inverse = roots(matrices)
+  root, inverse = sqrt_and_inverse(matrices)
   return trace(root), inverse
 
 
-def _trace_backward(inverse, slope):
-  return (slope[..., None, None] * inverse / 2,)
+def _trace_backward(inverse, gradient):
+  return (gradient[..., None, None] * inverse / 2,)
 
 
-trace_of_root.defvjp(_trace_forward, _trace_backward)
+trace_sqrt.defvjp(_trace_forward, _trace_backward)

@@ -1,4 +1,4 @@
-"""From a file, a name or nothing at all to an encoder, and the proof of it."""
+"""Encoders from a file or by name, and the verification of their weights."""
 
 import math
 import pathlib
@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ganjax.style import encoders, squeezenet, untrained, vgg
+from ganjax.style import encoders, random_filters, squeezenet, vgg
 from ganjax.weights import download, formats
 
-# What each asked kind may be found as, the best first, and what is fetched.
-_KINDS = {
+# The files of each network in the order of preference, and the file to fetch.
+_FILES = {
   'vgg19': ('vgg19', 'vgg19-keras', 'vgg19-pystiche', 'vgg19-johnson'),
   'vgg16': ('vgg16', 'vgg16-keras', 'vgg16-pystiche', 'vgg16-johnson'),
   'squeezenet': ('squeezenet1_1', 'squeezenet', 'squeezenet1_0'),
@@ -20,7 +20,7 @@ _FETCHED = {
   'vgg16': 'vgg16-keras',
   'squeezenet': 'squeezenet',
 }
-FEATURES = (*_KINDS, 'random')
+FEATURES = (*_FILES, 'random')
 _PREPARE = {'torchvision': encoders.torchvision, 'caffe': encoders.caffe}
 
 
@@ -29,19 +29,19 @@ def load(
 ) -> encoders.Encoder:
   """Returns the encoder whose weights are in a file.
 
-  Its preprocessing is that of the published file with the same hash, or else
-  what the names in the file tell. The hash is part of the encoder's name.
+  The preprocessing is that of the published file with the same hash, or else
+  follows from the names in the file. The hash is part of the encoder's name.
 
   Args:
-    path: a file that `formats.read` can read.
-    as_vgg: (arrays, source, prepare) -> Encoder; give a `functools.partial` of
-      `vgg.from_weights` for other pools or borders.
-    as_squeezenet: (arrays, source) -> Encoder.
+    path: of a file that `formats.read` can read.
+    as_vgg: `(arrays, source, prepare) -> Encoder`; pass a `functools.partial`
+      of `vgg.from_weights` for another pooling or border.
+    as_squeezenet: `(arrays, source) -> Encoder`.
 
   Raises:
-    OSError: if it cannot be opened.
-    ValueError: as `formats.read`, and if it holds neither a VGG nor a
-      SqueezeNet, or not all of it.
+    OSError: if the file cannot be opened.
+    ValueError: as `formats.read`, and if the file holds neither a VGG nor a
+      SqueezeNet, or only a part of one.
   """
   arrays = formats.read(path)
   source = f'{pathlib.Path(path).name}, sha256 {formats.digest(path)[:8]}'
@@ -52,84 +52,82 @@ def load(
     prepare = published and _PREPARE[download.FILES[published].origin]
     return as_vgg(arrays, source, prepare)
   raise ValueError(
-    f'{path} holds {sorted(arrays)[:4]} and so on ({len(arrays)} arrays): '
-    'expected VGG-16, VGG-19 or SqueezeNet under the names of torchvision, '
-    'Keras, Caffe or Gatys. Their variants with batch normalisation are not '
-    'read.'
+    f'{path} holds {sorted(arrays)[:4]} and so on ({len(arrays)} arrays), but '
+    'it should hold VGG-16, VGG-19 or SqueezeNet under the names of '
+    'torchvision, Keras, Caffe or Gatys. Variants with batch normalisation '
+    'cannot be used.'
   )
 
 
-def choose(
-  features=None, path=None, folder=None, report=None, seed=0, load=load
-):
+def choose(features=None, path=None, folder=None, seed=0, load=load):
   """Returns an encoder, and a sentence on what it is and why.
 
-  With nothing said: a VGG that is in the folder, else SqueezeNet, there or
-  fetched (0.66 MB), else random filters. A VGG is fetched only if asked for.
+  Without features and path, it is a VGG that is in the folder, or else
+  SqueezeNet, which is fetched if needed (0.66 MB), or else random filters. A
+  VGG is fetched only if it is asked for.
 
   Args:
     features: one of `FEATURES`, or None.
-    path: of a file with weights, or None; it decides alone.
-    folder: of kept files; None is `download.cache()`.
-    report: as in `download.fetch`.
+    path: of a file with weights, which is used whatever `features` is, or None.
+    folder: where weights are cached; None is `download.cache()`.
     seed: draws the random filters.
-    load: path -> Encoder.
+    load: `path -> Encoder`.
 
   Raises:
-    OSError: if what was asked for is not there and cannot be fetched.
+    OSError: if the weights asked for are not there and cannot be fetched.
     ValueError: if `features` is none of `FEATURES`, if a file in the folder is
       not the published one of its name, or as `load`.
   """
   if features not in (None, *FEATURES):
     raise ValueError(
-      f"no features '{features}': choose from {', '.join(FEATURES)}."
+      f'There are no features {features!r}; choose from {", ".join(FEATURES)}.'
     )
   if path is not None:
     encoder = load(path)
     return encoder, f'{encoder.name}, as given.'
   if features == 'random':
-    return _random(seed, 'as asked')
+    return _random(seed, 'as asked.')
   folder = pathlib.Path(folder or download.cache()).expanduser()
-  for kind in [features] if features else _KINDS:
-    for name in _KINDS[kind]:
+  for kind in [features] if features else _FILES:
+    for name in _FILES[kind]:
       if (folder / download.FILES[name].name).exists():
-        kept = download.fetch(download.FILES[name], folder)
-        encoder = load(kept)
+        encoder = load(download.fetch(download.FILES[name], folder))
         return encoder, f'{encoder.name}, found in {folder}.'
   wanted = download.FILES[_FETCHED[features or 'squeezenet']]
   try:
-    fetched = download.fetch(wanted, folder, report)
+    with download.progress(wanted) as report:
+      fetched = download.fetch(wanted, folder, report)
   except (OSError, ValueError) as error:
     if features:
       raise
-    return _random(seed, f'for want of a trained network: {error}')
+    return _random(seed, f'no trained network could be had: {error}')
   encoder = load(fetched)
   return encoder, f'{encoder.name}, fetched into {folder}.'
 
 
 def _random(seed, why):
-  encoder = untrained.encoder(seed)
+  encoder = random_filters.encoder(seed)
   return encoder, f'{encoder.name}; {why}'
 
 
-class Verdict(NamedTuple):
+class Verification(NamedTuple):
   """What is known of a file of weights.
 
-  Fields:
-    true: whether it is shown to be a published one.
-    sentence: that, and how it is known.
-    rows: (layer, statistic, expected, found) of each known answer.
+  Attributes:
+    authentic: whether the file is shown to be a published one.
+    sentence: the result, and how it is known.
+    rows: (layer, statistic, expected, found) of each known value of features.
   """
 
-  true: bool
+  authentic: bool
   sentence: str
   rows: tuple
 
 
-# Least, largest and norm of the features of torchvision's networks, without
-# preprocessing, in `fixed_input`; from the tests of Meier and Lohweg, pystiche,
-# Journal of Open Source Software 2020, to three digits.
-ANSWERS = {
+# Minimum, maximum and norm of the features of torchvision's networks for
+# `fixed_input`, without preprocessing, to three digits; from the tests of Meier
+# and Lohweg, pystiche, Journal of Open Source Software 2020.
+KNOWN_FEATURES = {
   'VGG-16': {
     'conv1_1': (-2.96, 3.94, 1.46e3),
     'relu1_1': (0, 3.94, 8.66e2),
@@ -156,9 +154,10 @@ ANSWERS = {
 
 
 def fixed_input():
-  """Returns [1, 256, 256, 3] float32: torch.manual_seed(0), then torch.rand.
+  """Returns what torch.rand draws after torch.manual_seed(0).
 
-  Both draw 24 bits of each of MT19937's numbers, seeded alike.
+  It is `[1, 256, 256, 3]` float32, channels last. NumPy and torch share the
+  seeding of MT19937, and torch takes 24 bits of each of its numbers.
   """
   generator = np.random.MT19937()
   generator._legacy_seeding(0)
@@ -169,19 +168,19 @@ def fixed_input():
   return values.reshape(1, 3, 256, 256).transpose(0, 2, 3, 1)
 
 
-def verify(path, answers=ANSWERS) -> Verdict:
+def verify(path, known=KNOWN_FEATURES) -> Verification:
   """Returns whether a file of VGG is the published one, with the evidence.
 
-  Its hash is compared with those of `download.FILES`, and, where it has
-  torchvision's weights or might have, its features of a fixed input with known
-  answers: the latter prove reading, layout and arithmetic on this machine.
+  Its hash is compared with those of `download.FILES`. Where it has, or may
+  have, the weights of torchvision, its features of a fixed input are compared
+  with known ones, which proves reading, layout and arithmetic on this machine.
 
   Args:
     path: of the file.
-    answers: {'VGG-19': {layer: (least, largest, norm)}, ...}.
+    known: `{'VGG-19': {layer: (minimum, maximum, norm)}, ...}`.
 
   Raises:
-    OSError: if it cannot be opened.
+    OSError: if the file cannot be opened.
     ValueError: as `load`.
   """
   encoder = load(path)
@@ -190,15 +189,15 @@ def verify(path, answers=ANSWERS) -> Verdict:
   hashed = (
     f'its {file.algorithm} is that of the published {file.name}'
     if file
-    else f'its sha256 {formats.digest(path)} is of no published file we know'
+    else f'its sha256 {formats.digest(path)} is that of no published file known'
   )
   kind = encoder.name.split(' (')[0]
-  expected = answers.get(kind, {})
+  expected = known.get(kind, {})
   if not expected or (file and file.origin != 'torchvision'):
-    return Verdict(
+    return Verification(
       file is not None,
-      f'{path}: {kind}; {hashed}. For these weights there are no known answers '
-      'to compare with.',
+      f'{path} holds {kind}, and {hashed}. There are no known features of '
+      'these weights to compare with.',
       (),
     )
   found = vgg.activations(encoder.params, fixed_input(), tuple(expected))
@@ -206,30 +205,40 @@ def verify(path, answers=ANSWERS) -> Verdict:
     (layer, statistic, value, measured)
     for layer, values in expected.items()
     for statistic, value, measured in zip(
-      ('least', 'largest', 'norm'),
+      ('minimum', 'maximum', 'norm'),
       values,
       _statistics(found[layer]),
       strict=True,
     )
   )
   right = sum(agrees(value, measured) for *_, value, measured in rows)
-  true = right == len(rows)
-  if true:
-    conclusion = 'it is the true one.'
+  authentic = right == len(rows)
+  if authentic:
+    conclusion = 'The file is authentic.'
   elif file:
-    conclusion = 'the file is whole, but this machine computes otherwise.'
+    conclusion = 'The file is whole, but this machine computes other features.'
   else:
-    conclusion = 'these are other weights.'
-  return Verdict(
-    true,
-    f'{path}: {kind}; {hashed}, and {right} of {len(rows)} known answers of '
-    f"torchvision's weights agree to three digits: {conclusion}",
+    conclusion = 'The file holds other weights.'
+  return Verification(
+    authentic,
+    f'{path} holds {kind}, and {hashed}. Of the known features of '
+    f"torchvision's weights, {right} of {len(rows)} agree to three digits. "
+    f'{conclusion}',
     rows,
   )
 
 
+def table(verification):
+  """Returns the known values and those found, a list of lines."""
+  return [
+    f'{layer:8} {statistic:8} {expected:12.4g} {found:12.4g}  '
+    f'{"agrees" if agrees(expected, found) else "differs"}'
+    for layer, statistic, expected, found in verification.rows
+  ]
+
+
 def agrees(expected, measured):
-  """Returns whether a number rounds to another of three digits, or nearly."""
+  """Returns whether a number agrees with another one of three digits."""
   if expected == 0:
     return measured == 0
   unit = 10.0 ** (math.floor(math.log10(abs(expected))) - 2)

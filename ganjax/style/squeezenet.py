@@ -1,4 +1,4 @@
-"""SqueezeNet 1.0 and 1.1: ImageNet in five megabytes, or in two thirds of one.
+"""SqueezeNet 1.0 and 1.1, from the files in which people have them.
 
 Iandola et al., "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters
 and <0.5MB model size", 2016, arXiv:1602.07360, table 1.
@@ -15,27 +15,27 @@ from ganjax.weights.layers import convolution, read_layer
 _FIRES = tuple(f'fire{number}' for number in range(2, 10))
 LAYERS = ('conv1', *_FIRES)
 
-# By the side of the first kernel, in pixels: what a pool comes before. The
-# first is of version 1.0, the second of 1.1.
+# The layers after a pool, by the side of the first kernel in pixels, which is 7
+# in version 1.0 and 3 in version 1.1.
 _POOLED = {7: ('fire2', 'fire5', 'fire9'), 3: ('fire2', 'fire4', 'fire6')}
 _SMALLEST = {7: 21, 3: 17}
 _VERSION = {7: '1.0', 3: '1.1'}
 
-# Of ImageNet, as Caffe's SqueezeNet rounds it: blue, green, red in [0, 255].
+# The mean of ImageNet as SqueezeNet rounds it: blue, green, red in [0, 255].
 _MEAN = (104.0, 117.0, 123.0)
 
 
 def activations(params, images, layers):
-  """Returns {name: features [N, h, w, C]} of preprocessed images.
+  """Returns `{layer: features [N, h, w, C]}` of preprocessed images.
 
   Args:
-    params: {'conv1': {'kernel', 'bias'}, 'fire2': {'squeeze', 'expand1x1',
-      'expand3x3'}, ...}; the first kernel tells the version.
-    images: [N, H, W, 3] as the weights were trained to see them.
+    params: `{'conv1': {'kernel', 'bias'}, 'fire2': {'squeeze', 'expand1x1',
+      'expand3x3'}, ...}`; the first kernel tells the version.
+    images: `[N, H, W, 3]`, preprocessed as for the training of the weights.
     layers: names among conv1, fire2, ..., fire9, all of them rectified.
 
   Raises:
-    ValueError: if there is no layer of such a name.
+    ValueError: if a layer is none of these.
   """
   found, x = {}, images
   pooled = _POOLED[len(params['conv1']['kernel'])]
@@ -52,17 +52,17 @@ def activations(params, images, layers):
 
 
 def from_weights(arrays, source, prepare=None) -> encoders.Encoder:
-  """Returns SqueezeNet 1.0 or 1.1 out of a file's arrays.
+  """Returns the encoder of SqueezeNet 1.0 or 1.1 from a file's arrays.
 
-  The first kernel tells the version, the names whose they are: torchvision's
-  'features.0.weight' or Caffe's 'conv1/weight'.
+  The first kernel tells the version. The names tell whose weights they are:
+  torchvision has 'features.0.weight', Caffe 'conv1/weight'.
 
   Args:
     arrays: by name, as `ganjax.weights.formats.read` returns them.
-    source: what to call them.
-    prepare: pictures to images as the weights were trained to see them; None
-      is `encoders.torchvision` for torchvision's names, and for Caffe's
-      `encoders.caffe` with SqueezeNet's mean, (104, 117, 123).
+    source: where they are from, for the encoder's name.
+    prepare: the preprocessing of pictures; None is `encoders.torchvision` for
+      torchvision's names, and for Caffe's `encoders.caffe` with SqueezeNet's
+      mean, (104, 117, 123).
 
   Raises:
     ValueError: if an array is missing or has another shape.
@@ -75,7 +75,7 @@ def from_weights(arrays, source, prepare=None) -> encoders.Encoder:
   if side not in _VERSION:
     raise ValueError(
       f'SqueezeNet ({source}) begins with a kernel of {side} pixels; expected '
-      '7 (version 1.0) or 3 (version 1.1): it is of another network.'
+      '7 (version 1.0) or 3 (version 1.1). The file holds another network.'
     )
   name = f'SqueezeNet {_VERSION[side]} ({source})'
 
@@ -108,7 +108,7 @@ def from_weights(arrays, source, prepare=None) -> encoders.Encoder:
 
 
 def recognises(arrays):
-  """Returns whether the arrays bear the names of a SqueezeNet."""
+  """Returns whether the arrays have the names of a SqueezeNet."""
   return 'fire2.squeeze.weight' in _by_layer(arrays)
 
 
@@ -120,7 +120,10 @@ def _fire(params, x):
 
 
 def _max_pool(x, axis):
-  """The largest of 3 features, every 2, along an axis; the last may be 2."""
+  """Returns the maximum of 3 features, every 2, along an axis.
+
+  The last window may have only 2 features.
+  """
   count = x.shape[axis] // 2
   around = [(0, 0)] * x.ndim
   around[axis] = (0, 2 * count + 2 - x.shape[axis])
@@ -135,13 +138,13 @@ def _max_pool(x, axis):
 
 
 def _by_layer(arrays):
-  """{'conv1.weight', ..., 'fire2.squeeze.weight', ...}, [F, C, k, k]."""
+  """Returns `{'conv1.weight': [F, C, k, k], 'fire2.squeeze.weight': ...}`."""
   if 'features.0.weight' not in arrays:
     return {
       name.replace('/', '.').replace('squeeze1x1', 'squeeze'): array
       for name, array in arrays.items()
     }
-  # Torchvision numbers layers, rectifiers and pools through.
+  # Torchvision counts layers, rectifiers and pools in one sequence.
   pooled = _POOLED.get(arrays['features.0.weight'].shape[-1], ())
   index, names = 1, {'0': 'conv1'}
   for fire in _FIRES:

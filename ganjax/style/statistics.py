@@ -1,13 +1,13 @@
 """Statistics of features and the distances between them: content and style.
 
-A `Statistic` goes with any layer, weight and mask. All of them are batched:
-features `[N, h, w, C]` give trees of arrays `[N, ...]`, and trees give
-distances `[N]`, to be weighted by the caller. A target may have 1 row for all.
+A `Statistic` goes with any layer, weight and mask, and is batched: features
+`[N, h, w, C]` give trees of arrays `[N, ...]`, and two trees give distances
+`[N]`, which the caller weights. A target may have one row for all.
 
 Masks are weights of pixels `[N, h, w]` or `[1, h, w]`, at least 0, at the size
 of the features; None weighs all pixels alike. The statistics of style are means
-over pixels, so a weighted mean of several pictures' trees is the tree of all
-their pixels together, each picture having its weight.
+over pixels. A weighted mean of several pictures' trees is therefore the tree of
+all their pixels together, in which each picture has its weight.
 """
 
 import functools
@@ -17,27 +17,28 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ganjax.style.matrix_sqrt import roots, trace, trace_of_root
+from ganjax.style.matrix_sqrt import sqrt_and_inverse, trace, trace_sqrt
 
-_SMALLEST = 1e-8  # of what a distance is divided by: a black target has 0
+_SMALLEST = 1e-8  # divisor of distances from a black target, which is 0
 
 
 class Statistic(NamedTuple):
-  """What is measured at a layer, and how far two measures are apart.
+  """What is computed of a layer, and how far two results are apart.
 
   Attributes:
-    of: `(features, mask) -> tree` of arrays `[N, ...]`.
+    compute: `(features, mask) -> tree` of arrays `[N, ...]`.
     distance: `(tree, target) -> [N]`, at least 0.
-    prepare: `tree -> target`, whatever depends on the target alone.
+    prepare: `tree -> target`, which computes once whatever depends on the
+      target alone.
   """
 
-  of: Callable
+  compute: Callable
   distance: Callable
   prepare: Callable = lambda tree: tree
 
 
-def fitted(mask, height, width):
-  """The mask `[N, height, width]` that weighs the pixels of a layer, or None.
+def resized_mask(mask, height, width):
+  """Returns the mask `[N, height, width]` for the pixels of a layer, or None.
 
   Args:
     mask: `[N, H, W]`, at least 0, or None.
@@ -50,27 +51,27 @@ def fitted(mask, height, width):
   return jax.image.resize(mask, (len(mask), height, width), 'linear')
 
 
-# What is measured.
+# What is computed of features.
 
 
 def pixelwise(features, mask=None):
-  """The features themselves `[N, h, w, C]`, float32, times the mask's root."""
+  """Returns the features `[N, h, w, C]` in float32, times the mask's root."""
   features = features.astype(jnp.float32)
   return features if mask is None else features * jnp.sqrt(mask)[..., None]
 
 
 def gram(features, mask=None, precision=None):
-  """The mean of the products of all pairs of channels, `[N, C, C]` float32.
+  """Returns the mean products of all pairs of channels, `[N, C, C]` float32.
 
-  Gatys, Ecker and Bethge, "Image Style Transfer Using Convolutional Neural
-  Networks", 2016 (arXiv:1508.06576), equation 3, divided by the number of
-  pixels. With a mask it is the guided Gram matrix of Gatys et al.,
-  "Controlling Perceptual Factors in Neural Style Transfer", 2017,
+  It is the Gram matrix of Gatys, Ecker and Bethge, "Image Style Transfer Using
+  Convolutional Neural Networks", 2016 (arXiv:1508.06576), equation 3, divided
+  by the number of pixels. With a mask it is the guided Gram matrix of Gatys et
+  al., "Controlling Perceptual Factors in Neural Style Transfer", 2017,
   arXiv:1611.07865, section 4, whose squared guidance is the mask.
 
   Args:
     features: `[N, h, w, C]`; half precision is summed up in float32.
-    mask: as the module says.
+    mask: weights of pixels, see the module's docstring.
     precision: of the product, as `jax.lax.dot_general` takes it.
   """
   number, height, width, channels = features.shape
@@ -81,18 +82,20 @@ def gram(features, mask=None, precision=None):
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _products(precision, rows, weights):
-  """The sums of weighted products of channels, `[N, C, C]` float32."""
+  """Returns the sums of weighted products of channels, `[N, C, C]` float32."""
   return _sums(precision, rows, weights, rows)
 
 
 @_products.defjvp
 def _products_forward(precision, primals, tangents):
   # One product and its transpose, where autodiff would compute two.
-  (rows, weights), (change, weighing) = primals, tangents
-  half = _sums(precision, rows, weights, change)
+  (rows, weights), (row_tangents, weight_tangents) = primals, tangents
+  half = _sums(precision, rows, weights, row_tangents)
   return (
     _products(precision, rows, weights),
-    half + jnp.swapaxes(half, 1, 2) + _sums(precision, rows, weighing, rows),
+    half
+    + jnp.swapaxes(half, 1, 2)
+    + _sums(precision, rows, weight_tangents, rows),
   )
 
 
@@ -107,11 +110,11 @@ def _sums(precision, left, weights, right):
 
 
 def moments(features, mask=None):
-  """The mean and the mean square of each channel, two `[N, C]` float32.
+  """Returns the mean and the mean square of each channel, two `[N, C]` float32.
 
   Args:
     features: `[N, h, w, C]`.
-    mask: as the module says.
+    mask: weights of pixels, see the module's docstring.
   """
   number, height, width, channels = features.shape
   rows = features.reshape(number, height * width, channels).astype(jnp.float32)
@@ -122,13 +125,13 @@ def moments(features, mask=None):
 
 
 def gaussian(features, mask=None):
-  """The mean `[N, C]` and the Gram matrix `[N, C, C]` of the channels."""
+  """Returns the mean `[N, C]` and the Gram matrix `[N, C, C]` of channels."""
   # Lower precision would drown the covariance, which is a difference.
   return moments(features, mask)[0], gram(features, mask, 'highest')
 
 
 def _weights(mask, pixels):
-  """Weights that broadcast against `[N, pixels, C]`, and their sum."""
+  """Returns weights to broadcast against `[N, pixels, C]`, and their sum."""
   if mask is None:
     return jnp.ones((1, 1, 1)), jnp.full((1, 1, 1), pixels, jnp.float32)
   weights = mask.reshape(-1, pixels, 1)
@@ -136,45 +139,53 @@ def _weights(mask, pixels):
   return weights, jnp.maximum(total, _SMALLEST)
 
 
-# How far two measures are apart.
+# How far two results are apart.
 
 
-def half_squares(own, target):
-  """Half the sum of squared differences, `[N]`: Gatys' content, equation 1."""
+def half_squared_error(own, target):
+  """Returns half the sum of squared differences, `[N]`.
+
+  It is the content loss of Gatys et al., arXiv:1508.06576, equation 1.
+  """
   return _total((own - target) ** 2) / 2
 
 
-def mean_squares(own, target):
-  """The mean of squared differences, `[N]`."""
+def mean_squared_error(own, target):
+  """Returns the mean of squared differences, `[N]`."""
   difference = (own - target) ** 2
   return _total(difference) / difference[0].size
 
 
-def relative(own, target):
-  """The sum of squared differences by that of the target's squares, `[N]`.
+def relative_error(own, target):
+  """Returns the squared error divided by the target's squared norm, `[N]`.
 
-  It knows no scale: neither the features', nor the number of pixels or
-  channels changes it, so one weight serves at all layers, sizes and networks.
+  Neither the scale of the features nor the number of pixels or channels changes
+  it, so one weight serves at all layers, sizes and networks.
   """
   return _total((own - target) ** 2) / jnp.maximum(_total(target**2), _SMALLEST)
 
 
-def gatys(own, target):
-  """The distance of two Gram matrices `[N, C, C]` in Gatys' scaling, `[N]`.
+def gatys_gram_error(own, target):
+  """Returns the distance of two Gram matrices in Gatys' scaling, `[N]`.
 
-  Equation 4 of arXiv:1508.06576, 1 / (4 C^2 M^2) times the sum of squared
-  differences, for Gram matrices that are sums over M pixels; of means, as
-  here, 1 / (4 C^2). So pictures of different sizes can be compared.
+  Equation 4 of arXiv:1508.06576 is 1 / (4 C^2 M^2) times the sum of squared
+  differences of Gram matrices that are sums over M pixels. The matrices here
+  are means, so the factor is 1 / (4 C^2), and pictures of different sizes can
+  be compared.
+
+  Args:
+    own: `[N, C, C]`.
+    target: `[N, C, C]`.
   """
   return _total((own - target) ** 2) / (4 * own.shape[-1] ** 2)
 
 
-def deviations(own, target):
-  """The distance of means and standard deviations of the channels, `[N]`.
+def moments_error(own, target):
+  """Returns the distance of the channels' means and standard deviations, `[N]`.
 
-  The sum of squared differences of both (Li et al., "Demystifying Neural Style
-  Transfer", 2017, arXiv:1701.01036, section 4.2), divided by the sum of the
-  target's mean squares, so that it knows no scale.
+  It is the sum of squared differences of both (Li et al., "Demystifying Neural
+  Style Transfer", 2017, arXiv:1701.01036, section 4.2), divided by the sum of
+  the target's mean squares, so that the scale of features does not change it.
 
   Args:
     own: of `moments`.
@@ -192,38 +203,40 @@ def deviations(own, target):
   return (squares / power).sum(-1)
 
 
-def _known(tree):
-  """What `transport` needs of a target: mean, root, trace, floor, power."""
+def _gaussian_target(tree):
+  """Returns mean, root and trace of the covariance, floor, and mean square."""
   mean, square = tree
   covariance = _covariance(mean, square)
-  # Both Gaussians are widened by it: a dead channel has no inverse root.
+  # A dead channel has no inverse root, so both covariances get this floor.
   floor = 1e-4 * trace(covariance) / mean.shape[-1]
-  covariance = _widened(covariance, floor)
-  return mean, roots(covariance)[0], trace(covariance), floor, trace(square)
+  covariance = _with_floor(covariance, floor)
+  root, _ = sqrt_and_inverse(covariance)
+  return mean, root, trace(covariance), floor, trace(square)
 
 
-def transport(own, target):
-  """The squared Wasserstein-2 distance of two Gaussians, `[N]`.
+def gaussian_wasserstein(own, target):
+  """Returns the squared Wasserstein-2 distance of two Gaussians, `[N]`.
 
-  Both covariances are widened by 1e-4 of the target's mean variance.
+  1e-4 of the target's mean variance is added to the diagonal of both
+  covariances.
 
   Args:
-    own: (mean `[N, C]`, mean products `[N, C, C]`), of `gaussian`.
-    target: as `style_wasserstein.prepare` makes it of such a tree.
+    own: of `gaussian`: mean `[N, C]`, mean products `[N, C, C]`.
+    target: what `style_wasserstein.prepare` makes of such a tree.
   """
-  mean, root, width, floor, _ = target
-  covariance = _widened(_covariance(*own), floor)
+  mean, root, total, floor, _ = target
+  covariance = _with_floor(_covariance(*own), floor)
   product = functools.partial(jnp.matmul, precision='highest')
-  shared = trace_of_root(product(product(root, covariance), root))
+  shared = trace_sqrt(product(product(root, covariance), root))
   squares = ((own[0] - mean) ** 2).sum(-1)
-  return squares + trace(covariance) + width - 2 * shared
+  return squares + trace(covariance) + total - 2 * shared
 
 
 def _covariance(mean, square):
   return square - mean[..., :, None] * mean[..., None, :]
 
 
-def _widened(covariance, floor):
+def _with_floor(covariance, floor):
   return covariance + floor[..., None, None] * jnp.eye(covariance.shape[-1])
 
 
@@ -231,57 +244,8 @@ def _total(values):
   return values.sum(tuple(range(1, values.ndim)))
 
 
-# How rough a picture is.
-
-
-def variation_l1(pictures):
-  """The sum of absolute differences of neighbours, `[N]`.
-
-  Anisotropic total variation, as `tf.image.total_variation` has it.
-
-  Args:
-    pictures: `[N, H, W, 3]`.
-  """
-  return sum(_total(jnp.abs(step)) for step in _steps(pictures))
-
-
-def variation_l2(pictures):
-  """The sum of squared differences of neighbours, `[N]`.
-
-  Args:
-    pictures: `[N, H, W, 3]`.
-  """
-  return sum(_total(step**2) for step in _steps(pictures))
-
-
-def variation_nine(pictures):
-  """Mean squared differences of all eight neighbours, `[N]`.
-
-  A nine-point stencil: 2/3 of the mean over pixels and channels to each side
-  and 1/6 along each diagonal, edges repeated, as K. Crowson's
-  style-transfer-pytorch (2021) has it. Being a mean, it knows no size.
-
-  Args:
-    pictures: `[N, H, W, 3]`.
-  """
-  padded = jnp.pad(pictures, ((0, 0), (1, 1), (1, 1), (0, 0)), 'edge')
-  falling = padded[:, 1:, 1:] - padded[:, :-1, :-1]
-  rising = padded[:, 1:, :-1] - padded[:, :-1, 1:]
-  # An edge's step out of the picture is 0, but it counts in the mean.
-  straight = variation_l2(pictures) / pictures[0].size
-  oblique = _total(falling**2 + rising**2) / falling[0].size
-  return 2 * straight / 3 + oblique / 6
-
-
-def _steps(pictures):
-  return (
-    pictures[:, 1:] - pictures[:, :-1],
-    pictures[:, :, 1:] - pictures[:, :, :-1],
-  )
-
-
 def penalty(function) -> Statistic:
-  """The `Statistic` of a function of pictures that wants no target.
+  """Returns the `Statistic` of a function of pictures that needs no target.
 
   Args:
     function: `[N, H, W, 3] -> [N]`.
@@ -291,47 +255,48 @@ def penalty(function) -> Statistic:
   )
 
 
-# Both together.
+# Pairs of both.
 
-content = Statistic(pixelwise, relative)
-"""The features, and their relative distance: the default for content."""
+content = Statistic(pixelwise, relative_error)
+"""Features and their relative error: the default for content."""
 
-content_gatys = Statistic(pixelwise, half_squares)
-"""The features, and half their squared distance (arXiv:1508.06576, eq. 1)."""
+content_gatys = Statistic(pixelwise, half_squared_error)
+"""Features and half their squared error (arXiv:1508.06576, equation 1)."""
 
-content_mean = Statistic(pixelwise, mean_squares)
-"""The features, and their mean squared distance."""
+content_mse = Statistic(pixelwise, mean_squared_error)
+"""Features and their mean squared error."""
 
-style = Statistic(gram, relative)
-"""Gram matrices, and their relative distance: the default for style."""
+style = Statistic(gram, relative_error)
+"""Gram matrices and their relative error: the default for style."""
 
-style_gatys = Statistic(gram, gatys)
-"""Gram matrices, and their distance in Gatys' scaling (equation 4)."""
+style_gatys = Statistic(gram, gatys_gram_error)
+"""Gram matrices and their distance in Gatys' scaling (equation 4)."""
 
-style_mean = Statistic(gram, mean_squares)
-"""Gram matrices, and their mean squared distance."""
+style_mse = Statistic(gram, mean_squared_error)
+"""Gram matrices and their mean squared error."""
 
-style_moments = Statistic(moments, deviations)
-"""Means and standard deviations of the channels; no product of channels."""
+style_moments = Statistic(moments, moments_error)
+"""Means and standard deviations of the channels, without their products."""
 
 style_wasserstein = Statistic(
   gaussian,
   lambda own, target: (
-    transport(own, target) / jnp.maximum(target[4], _SMALLEST)
+    gaussian_wasserstein(own, target) / jnp.maximum(target[4], _SMALLEST)
   ),
-  _known,
+  _gaussian_target,
 )
-"""The squared Wasserstein-2 distance of Gaussians by the target's mean square.
+"""Squared Wasserstein-2 distance of Gaussians, divided by the target's power.
 
-It knows no scale.
+The power is the sum of the channels' mean squares, so that the scale of the
+features does not change the distance.
 """
 
-style_wasserstein_mean = Statistic(
+style_wasserstein_crowson = Statistic(
   gaussian,
-  lambda own, target: transport(own, target) / own[0].shape[-1],
-  _known,
+  lambda own, target: gaussian_wasserstein(own, target) / own[0].shape[-1],
+  _gaussian_target,
 )
-"""The squared Wasserstein-2 distance of Gaussians by the number of channels.
+"""Squared Wasserstein-2 distance of Gaussians, divided by the channels' number.
 
-As K. Crowson's style-transfer-pytorch (2021) weighs it.
+K. Crowson's style-transfer-pytorch (2021) weighs it so.
 """

@@ -1,8 +1,8 @@
-"""Encoders that need less memory: for pictures too large for a device.
+"""Encoders that need less memory, for pictures too large for a device.
 
-Rematerialisation by blocks saves nothing here: the weights are constant, so at
-the peak hardly more is alive than what the first block, at the full size, needs
-at once. Tiles make that smaller.
+Rematerialisation by blocks saves nothing here. The weights are constant, so
+that the peak of memory is hardly more than what the first block needs at the
+full size. Tiles make that smaller.
 """
 
 import math
@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 
 def cast(encoder, dtype=jnp.bfloat16):
-  """The encoder that computes in another type, half the memory of float32.
+  """Returns the encoder that computes in another type, to save memory.
 
   Statistics are still summed up in float32.
 
@@ -27,29 +27,32 @@ def cast(encoder, dtype=jnp.bfloat16):
 
 
 def tiled(encoder, core=512, halo=96):
-  """The encoder that looks at one tile after another, and forgets it.
+  """Returns the encoder that computes features tile by tile.
 
-  Features are those of the whole picture, so statistics are global and there
-  are no seams; what led to them is computed again, by tile, for the gradient.
-  At the full size there remain only the features that are asked for.
+  The features are those of the whole picture, so statistics are global and
+  there are no seams. For the gradient, the layers in between are computed
+  again, tile by tile. At the full size only the features asked for are held in
+  memory.
 
-  The tiles run in a loop, or XLA would hold several at once; on a CPU that is
-  about three times slower, besides the halos.
+  The tiles run in a loop, because XLA would otherwise hold several at once; on
+  a CPU that is about three times slower, besides the cost of the halos.
 
   Args:
     encoder: of `ganjax.style.encoders`, with layers on grids of 1, 2, 4, ...
       pixels.
-    core: longest side of a tile, in pixels, a multiple of the coarsest grid.
-    halo: pixels around a tile that are looked at as well, another multiple.
-      From the radius of the receptive field on (78 pixels for relu5_1 of
-      VGG-19), features equal those of the whole but for rounding.
+    core: the longest side of a tile, in pixels, a multiple of the coarsest
+      grid.
+    halo: pixels around a tile that are computed as well, a multiple too. From
+      the radius of the receptive field on (78 pixels for relu5_1 of VGG-19),
+      features equal those of the whole picture but for rounding.
 
   Raises:
-    ValueError: by `apply`, if core or halo is no multiple of the grid.
+    ValueError: when the encoder is applied, if core or halo is no multiple of
+      the grid.
   """
 
   def apply(params, pictures, layers):
-    number, *sides, colours = pictures.shape
+    number, *sides, channels = pictures.shape
     shapes = jax.eval_shape(
       lambda params, pictures: encoder.apply(params, pictures, layers),
       params,
@@ -62,8 +65,9 @@ def tiled(encoder, core=512, halo=96):
     coarsest = max(grids.values())
     if min(core, halo) < 1 or core % coarsest or halo % coarsest:
       raise ValueError(
-        f'Tiles of {core} pixels and a halo of {halo}: both must be multiples '
-        f'of {coarsest}, the grid of the coarsest layer of {encoder.name}.'
+        f'The tiles have {core} pixels and a halo of {halo}, but both must be '
+        f'multiples of {coarsest}, the grid of the coarsest layer of '
+        f'{encoder.name}.'
       )
     cores, windows = zip(
       *(_tile(side, core, halo, coarsest) for side in sides), strict=True
@@ -71,20 +75,20 @@ def tiled(encoder, core=512, halo=96):
     room = jnp.subtract(jnp.array(sides), jnp.array(windows))
 
     def part(layer):
-      """The features of one tile, and how far the last may begin."""
-      _, *all_of_them, channels = shapes[layer].shape
+      """Returns the shape of a tile's features, and where the last begins."""
+      _, *whole, depth = shapes[layer].shape
       size = [
-        min(most, side // grids[layer])
-        for most, side in zip(all_of_them, cores, strict=True)
+        min(longest, side // grids[layer])
+        for longest, side in zip(whole, cores, strict=True)
       ]
-      last = jnp.array(all_of_them) - jnp.array(size)
-      return (number, *size, channels), last
+      last = jnp.array(whole) - jnp.array(size)
+      return (number, *size, depth), last
 
     @jax.checkpoint
-    def look(corner):
+    def tile(corner):
       first = jnp.clip(corner - halo, 0, room)
       window = jax.lax.dynamic_slice(
-        pictures, (0, *first, 0), (number, *windows, colours)
+        pictures, (0, *first, 0), (number, *windows, channels)
       )
       found = {}
       for layer, features in encoder.apply(params, window, layers).items():
@@ -100,7 +104,7 @@ def tiled(encoder, core=512, halo=96):
         layer: jax.lax.dynamic_update_slice(
           features[layer], own, (0, *start, 0)
         )
-        for layer, (own, start) in look(corner).items()
+        for layer, (own, start) in tile(corner).items()
       }, None
 
     corners = [
@@ -115,8 +119,8 @@ def tiled(encoder, core=512, halo=96):
 
 
 def _tile(side, core, halo, grid):
-  """How long a tile is, of about equal ones, and how long its window."""
+  """Returns the side of a tile, of about equal ones, and of its window."""
   number = math.ceil(side / core)
   own = grid * math.ceil(side / number / grid)
-  # So long that the last window begins on the grid and ends with the picture.
+  # The last window begins on the grid and ends where the picture ends.
   return own, min(side, own + 2 * halo + side % grid)

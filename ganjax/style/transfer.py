@@ -1,4 +1,4 @@
-"""Style transfer: pictures move until their features are those asked for.
+"""Style transfer: pictures are optimised until they have the features wanted.
 
 Pictures are float32 `[N, H, W, 3]` in [0, 1], as in all published constants of
 style transfer, not in [-1, 1] as a GAN's images. The encoder's parameters, the
@@ -14,39 +14,39 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ganjax.style import canvas, color, objective
+from ganjax.style import initial, objective, optimizers, sizes, steps
 from ganjax.training import compilation
 
 
-class Recipe(NamedTuple):
+class Method(NamedTuple):
   """All that defines a transfer but the pictures, the encoder and the sizes.
 
   Attributes:
     terms: a sequence of `objective.Term`.
     weights: of the terms, by name; may be traced.
-    optimizer: of `ganjax.style.canvas`.
-    start: `(key, content, styles) -> pictures`, such as `noise`.
-    decay: of the moving average of pictures, which is the result, in [0, 1); 0
-      is the last picture. May be traced.
-    style_scale: the style's longer side by the result's; a style is never
-      enlarged beyond its own size.
+    optimizer: of `ganjax.style.optimizers`.
+    init: of `ganjax.style.initial`, the picture to begin with.
+    ema_decay: of the exponential moving average of pictures, which is the
+      result, in [0, 1); with 0 the result is the last picture. May be traced.
+    style_scale: the longer side of the styles, relative to that of the result;
+      a style is never enlarged beyond its own size.
   """
 
   terms: tuple
   weights: Mapping[str, Any]
-  optimizer: canvas.Optimizer = canvas.adam(bounds=canvas.UNIT)
-  start: Callable = lambda key, content, styles: content
-  decay: Any = 0.99
+  optimizer: optimizers.Optimizer = optimizers.adam(bounds=optimizers.UNIT)
+  init: Callable = initial.content
+  ema_decay: Any = 0.99
   style_scale: float = 1.0
 
 
-class Report(NamedTuple):
-  """Where a transfer stands.
+class Progress(NamedTuple):
+  """How far a transfer has come.
 
   Attributes:
     size: (height, width) of the pictures, in pixels.
-    step: evaluations at this size so far.
-    steps: evaluations at this size in all.
+    step: evaluations so far, at all sizes.
+    steps: evaluations in all.
     losses: NumPy `[N]` by the terms' names, without their weights, and their
       weighted sum as 'loss', at the last evaluation.
     pictures: the moving average, `[N, H, W, 3]` in [0, 1].
@@ -61,142 +61,79 @@ class Report(NamedTuple):
 
 @flax.struct.dataclass
 class TransferState:
-  """All that moves at one size.
+  """The state of a transfer at one size.
 
   Attributes:
     step: int32, evaluations so far.
-    pictures: where the objective is evaluated next.
-    average: of the pictures reached so far.
+    params: the pictures at which the objective is evaluated next.
+    average: of the best pictures after each evaluation.
     opt_state: of the optimiser.
   """
 
   step: jax.Array
-  pictures: jax.Array
+  params: jax.Array
   average: jax.Array
   opt_state: Any
 
 
-# Starts.
-
-
-def noise(key, content, styles):
-  """Pictures of the content's shape, uniform in [0, 1)."""
-  return jax.random.uniform(key, content.shape)
-
-
-def noisy_content(key, content, styles):
-  """The content with noise N(-.3, .3^2), clipped to [0, 1]."""
-  draws = jax.random.normal(key, content.shape)
-  return jnp.clip(content + 0.3 * (draws - 1), 0, 1)
-
-
-def style_stats(key, content, styles):
-  """Noise of the content's shape with the styles' mean and deviation.
-
-  Of each channel, over the pixels of all styles by their weights.
-  """
-  total = sum(exemplar.weight for exemplar in styles)
-  mean, square = (
-    sum(e.weight * (e.picture**power).mean((1, 2)) for e in styles) / total
-    for power in (1, 2)
-  )
-  deviation = jnp.sqrt(jnp.maximum(square - mean**2, 0))
-  draws = jax.random.normal(key, content.shape)
-  return jnp.clip(mean[:, None, None] + deviation[:, None, None] * draws, 0, 1)
-
-
-def colors(key, content, styles):
-  """The content in the colours of the styles: their means and covariances.
-
-  Of several styles, the mean of what each would make of it, by their weights.
-  """
-  total = sum(exemplar.weight for exemplar in styles)
-  made = (
-    exemplar.weight * color.matched(content, exemplar.picture)
-    for exemplar in styles
-  )
-  return jnp.clip(sum(made) / total, 0, 1)
-
-
-def picture(start):
-  """The start that is a picture, `[1, h, w, 3]` or `[N, h, w, 3]`, resized."""
-
-  def resized(key, content, styles):
-    small = canvas.resized(start, content.shape[1:3])
-    return jnp.broadcast_to(small, content.shape)
-
-  return resized
-
-
-# The steps.
-
-
 def init(optimizer, pictures):
-  """The `TransferState` before the first step.
+  """Returns the `TransferState` before the first step.
 
   Args:
-    optimizer: of `ganjax.style.canvas`.
+    optimizer: of `ganjax.style.optimizers`.
     pictures: `[N, H, W, 3]` in [0, 1].
   """
   return TransferState(
     step=jnp.int32(0),
     # Copies: the state is donated, and the pictures may be the caller's.
-    pictures=jnp.copy(pictures),
+    params=jnp.copy(pictures),
     average=jnp.copy(pictures),
     opt_state=optimizer.init(pictures),
   )
 
 
-def carried(optimizer, state, size):
-  """The `TransferState` at another size: it starts from the average.
+def resized(optimizer, state, size):
+  """Returns the `TransferState` at another size, which begins with the average.
 
   Args:
-    optimizer: whose own state is carried as it says.
+    optimizer: which resizes its own state.
     state: at the size before.
     size: (height, width), in pixels.
   """
-  pictures = canvas.resized(jnp.clip(state.average, 0, 1), size)
+  pictures = sizes.resized(jnp.clip(state.average, 0, 1), size)
   return TransferState(
     step=jnp.int32(0),
-    pictures=pictures,
+    params=pictures,
     average=jnp.copy(pictures),
-    opt_state=optimizer.carry(state.opt_state, pictures),
+    opt_state=optimizer.resize(state.opt_state, pictures),
   )
 
 
 def stepper(encoder, terms, optimizer):
-  """The function `(state, params, targets, weights, decay) -> (state, losses)`.
+  """Returns the step of `steps.stepper` for pictures, which averages them.
 
-  One evaluation of the objective and of its gradient. Losses are those at
-  `state.pictures`, `[N]` by the terms' names, and their weighted sum 'loss'.
-  The average is the unbiased exponential one of the pictures reached.
+  It is a function `(state, encoder_params, targets, weights, ema_decay) ->
+  (state, losses)`, with losses `[N]`. The average is the exponential moving
+  average of the best pictures, without bias.
 
   Args:
-    encoder: whose `params` are not looked at.
+    encoder: of `ganjax.style.encoders`.
     terms: a sequence of `objective.Term`.
-    optimizer: of `ganjax.style.canvas`.
+    optimizer: of `ganjax.style.optimizers`.
   """
+  descend = steps.stepper(lambda own: own, encoder, terms, optimizer)
 
-  def step(state, params, targets, weights, decay):
-    def total(pictures):
-      values = objective.losses(encoder, terms, params, pictures, targets)
-      loss = sum(weights[name] * value for name, value in values.items())
-      return loss.sum(), values | {'loss': loss}
-
-    gradients, values = jax.grad(total, has_aux=True)(state.pictures)
-    ahead, reached, opt_state = optimizer.update(
-      state.pictures, values['loss'], gradients, state.opt_state
-    )
-    number = state.step + 1
-    rate = (1 - decay) / (1 - jnp.float32(decay) ** number)
-    average = state.average + rate * (reached - state.average)
-    return TransferState(number, ahead, average, opt_state), values
+  def step(state, encoder_params, targets, weights, ema_decay):
+    state, best, losses = descend(state, encoder_params, targets, weights)
+    rate = (1 - ema_decay) / (1 - jnp.float32(ema_decay) ** state.step)
+    average = state.average + rate * (best - state.average)
+    return state.replace(average=average), losses
 
   return step
 
 
-def chunk(step, number):
-  """`number` steps as one function like `step`; losses are the last one's.
+def several(step, number):
+  """Returns `number` steps as one step, whose losses are those of the last.
 
   Args:
     step: of `stepper`.
@@ -206,124 +143,139 @@ def chunk(step, number):
   if number == 1:
     return step
 
-  def several(state, *arguments):
-    state, values = jax.lax.scan(
+  def looped(state, *arguments):
+    state, losses = jax.lax.scan(
       lambda state, _: step(state, *arguments), state, length=number
     )
-    return state, jax.tree.map(lambda value: value[-1], values)
+    return state, jax.tree.map(lambda values: values[-1], losses)
 
-  return several
+  return looped
 
 
-def transfer(key, encoder, recipe, content, styles, sides, steps):
-  """The pictures `[N, H, W, 3]` in [0, 1], as a pure function.
+def transfer(key, encoder, method, content, styles, sides, steps):
+  """Returns the painted pictures `[N, H, W, 3]` in [0, 1], as a pure function.
 
-  To compile it, pass `encoder._replace(params=params)` with the parameters an
-  argument. On a CPU `reports` is about three times faster, for XLA runs
-  convolutions slowly inside a loop there.
+  To compile it, pass `encoder._replace(params=params)`, where `params` are an
+  argument of the compiled function. On a CPU `run` is about three times faster,
+  because XLA runs convolutions slowly inside a loop there.
 
   Args:
-    key: for the start.
+    key: for the initial pictures.
     encoder: of `ganjax.style.encoders`.
-    recipe: a `Recipe`.
+    method: a `Method`.
     content: `[N, h, w, 3]` in [0, 1].
     styles: a sequence of `objective.Exemplar`.
-    sides: the longer sides of the scales, in pixels, as `canvas.sides` has
-      them; the last is the result's.
-    steps: evaluations at each of them.
+    sides: the longer sides of the scales, in pixels, such as those of
+      `sizes.sides`; the last is the result's.
+    steps: evaluations at each scale.
 
   Raises:
     ValueError: if a picture would be smaller than the encoder takes, or as
       `objective.targets`.
   """
   state = None
-  step = stepper(encoder, recipe.terms, recipe.optimizer)
+  step = stepper(encoder, method.terms, method.optimizer)
   for side, number in zip(sides, steps, strict=True):
-    scene = _scene(encoder, recipe, content, styles, side)
-    state = _placed(recipe, key, state, *scene)
-    aims = objective.targets(encoder, recipe.terms, encoder.params, *scene)
-    state, _ = chunk(step, number)(
-      state, encoder.params, aims, recipe.weights, recipe.decay
+    scene = _at_scale(encoder, method, content, styles, side)
+    state = _begun(method, key, state, *scene)
+    targets = objective.targets(encoder, method.terms, encoder.params, *scene)
+    state, _ = several(step, number)(
+      state, encoder.params, targets, method.weights, method.ema_decay
     )
   return jnp.clip(state.average, 0, 1)
 
 
-def reports(key, encoder, recipe, content, styles, sides, steps, every=50):
-  """Yields a `Report` after each `every` steps, and at the end of each size.
+def run(key, encoder, method, content, styles, sides, steps, every=50):
+  """Yields a `Progress` after each `every` steps, and at the end of each scale.
 
   It runs on the host and compiles its programs, one for each size. The caller
-  may stop at any report and keep its pictures.
+  may stop at any time and use the pictures of the last `Progress`.
 
   Args:
-    key: for the start.
+    key: for the initial pictures.
     encoder: of `ganjax.style.encoders`.
-    recipe: a `Recipe`.
+    method: a `Method`.
     content: `[N, h, w, 3]` in [0, 1].
     styles: a sequence of `objective.Exemplar`.
     sides: as in `transfer`.
-    steps: evaluations at each of them, at least 1.
-    every: evaluations from one report to the next.
+    steps: evaluations at each scale, at least 1.
+    every: evaluations from one `Progress` to the next.
 
   Raises:
     FloatingPointError: if a loss is not finite.
     ValueError: as `transfer`.
   """
   state = None
-  step = stepper(encoder, recipe.terms, recipe.optimizer)
-  run = jax.jit(
-    lambda number, *rest: chunk(step, number)(*rest),
+  step = stepper(encoder, method.terms, method.optimizer)
+  advance = jax.jit(
+    lambda number, *rest: several(step, number)(*rest),
     static_argnums=0,
     donate_argnums=1,
   )
-  aim = jax.jit(functools.partial(objective.targets, encoder, recipe.terms))
+  aim = jax.jit(functools.partial(objective.targets, encoder, method.terms))
   # Where a loop is slow, steps are dispatched one by one.
   loops = compilation.steps_together(encoder.params) > 1
+  done, total = 0, sum(steps)
   for side, last in zip(sides, steps, strict=True):
-    scene = _scene(encoder, recipe, content, styles, side)
-    state = _placed(recipe, key, state, *scene)
-    aims = aim(encoder.params, *scene)
+    scene = _at_scale(encoder, method, content, styles, side)
+    state = _begun(method, key, state, *scene)
+    targets = aim(encoder.params, *scene)
     for first in range(0, last, every):
       number = min(every, last - first)
       for together in [number] if loops else [1] * number:
-        state, values = run(
-          together, state, encoder.params, aims, recipe.weights, recipe.decay
+        state, losses = advance(
+          together,
+          state,
+          encoder.params,
+          targets,
+          method.weights,
+          method.ema_decay,
         )
-      yield _report(state, values, last)
+      done += number
+      yield _progress(state, losses, done, total)
 
 
-def _report(state, values, steps):
-  values = {name: np.asarray(value) for name, value in values.items()}
-  if not np.all(np.isfinite(values['loss'])):
+def in_words(progress):
+  """Returns the size and the losses of the first picture, in words."""
+  losses = (f'{name} {v[0]:.4g}' for name, v in progress.losses.items())
+  return f'{progress.size[1]}x{progress.size[0]}: {", ".join(losses)}'
+
+
+def _progress(state, losses, step, steps):
+  losses = {name: np.asarray(values) for name, values in losses.items()}
+  if not np.all(np.isfinite(losses['loss'])):
     raise FloatingPointError(
-      f'The loss is {values["loss"]} after {int(state.step)} steps of {steps}: '
-      'lower the learning rate or the weights.'
+      f'The loss became {losses["loss"]} within {step} of {steps} steps. '
+      ' Lower the learning rate or the weights.'
     )
   size = state.average.shape[1:3]
-  shown = jnp.clip(state.average, 0, 1)
-  return Report(size, int(state.step), steps, values, shown)
+  pictures = jnp.clip(state.average, 0, 1)
+  return Progress(size, step, steps, losses, pictures)
 
 
-def _scene(encoder, recipe, content, styles, side):
-  """The content and the styles at the size that a scale has."""
+def _at_scale(encoder, method, content, styles, side):
+  """Returns the content and the styles at the size of a scale."""
 
   def small(picture, side):
-    size = canvas.shape(*picture.shape[1:3], side)
+    size = sizes.shape(*picture.shape[1:3], side)
     if min(size) < encoder.smallest:
       raise ValueError(
         f'A picture would have {size[0]}x{size[1]} pixels, but {encoder.name} '
-        f'needs {encoder.smallest} on each side: ask for a longer side.'
+        f'needs at least {encoder.smallest} on each side. Choose a larger '
+        'size.'
       )
-    return canvas.resized(picture, size)
+    return sizes.resized(picture, size)
 
   def of(exemplar):
     own = max(exemplar.picture.shape[1:3])
-    wanted = min(own, round(side * recipe.style_scale))
+    wanted = min(own, round(side * method.style_scale))
     return exemplar._replace(picture=small(exemplar.picture, wanted))
 
   return small(content, side), tuple(of(exemplar) for exemplar in styles)
 
 
-def _placed(recipe, key, state, content, styles):
+def _begun(method, key, state, content, styles):
+  """Returns the state before the first step at a scale."""
   if state is not None:
-    return carried(recipe.optimizer, state, content.shape[1:3])
-  return init(recipe.optimizer, recipe.start(key, content, styles))
+    return resized(method.optimizer, state, content.shape[1:3])
+  return init(method.optimizer, method.init(key, content, styles))

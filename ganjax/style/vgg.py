@@ -9,56 +9,57 @@ import jax.numpy as jnp
 from ganjax.style import encoders
 from ganjax.weights.layers import convolution, read_layer
 
-# By the number of convolutions: how many there are between the pools.
+# The number of convolutions in each block, by their number in all.
 _BLOCKS = {13: (2, 2, 3, 3, 3), 16: (2, 2, 4, 4, 4)}
 
 
 def max_pool(x):
-  """Returns [N, H // 2, W // 2, C], the largest of 2x2 features."""
+  """Returns `[N, H // 2, W // 2, C]`, the maximum of 2x2 features."""
   rows = jnp.maximum(*encoders.halves(x, 1))
   return jnp.maximum(*encoders.halves(rows, 2))
 
 
 def average_pool(x):
-  """Returns [N, H // 2, W // 2, C], twice the mean of 2x2 features.
+  """Returns `[N, H // 2, W // 2, C]`, twice the mean of 2x2 features.
 
   Gatys, Ecker and Bethge, "Image Style Transfer Using Convolutional Neural
-  Networks", 2016, section 2, take means for maxima. Twice: so the features of
-  later layers remain about as large as with the maxima they were trained with
-  (Crowson, style-transfer-pytorch, 2021).
+  Networks", 2016, section 2, replace the maximum by the mean. The factor of 2
+  keeps the features of later layers about as large as with the maximum that the
+  network was trained with (K. Crowson, style-transfer-pytorch, 2021).
   """
   rows = sum(encoders.halves(x, 1))
   return sum(encoders.halves(rows, 2)) / 2
 
 
 def l2_pool(x):
-  """Returns [N, H // 2, W // 2, C], 0.78 times the norm of 2x2 features.
+  """Returns `[N, H // 2, W // 2, C]`, 0.78 times the norm of 2x2 features.
 
-  The factor is Crowson's, as in `average_pool`.
+  The factor has the same purpose and source as that of `average_pool`.
   """
   rows = sum(half**2 for half in encoders.halves(x, 1))
   squares = sum(encoders.halves(rows, 2))
-  # The root has no slope at 0, where rectified features often are.
-  some = squares > 0
-  return jnp.where(some, 0.78 * jnp.sqrt(jnp.where(some, squares, 1)), 0)
+  # The root has no derivative at 0, where rectified features often are.
+  positive = squares > 0
+  root = jnp.sqrt(jnp.where(positive, squares, 1))
+  return jnp.where(positive, 0.78 * root, 0)
 
 
 def activations(params, images, layers, pool=max_pool, border='constant'):
-  """Returns {name: features [N, h, w, C]} of preprocessed images.
+  """Returns `{layer: features [N, h, w, C]}` of preprocessed images.
 
   Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale
   Image Recognition", 2015, arXiv:1409.1556, table 1, columns D and E.
 
   Args:
-    params: {'conv1_1': {'kernel', 'bias'}, ...} of 13 or 16 convolutions.
-    images: [N, H, W, 3] as the weights were trained to see them.
+    params: `{'conv1_1': {'kernel', 'bias'}, ...}` of 13 or 16 convolutions.
+    images: `[N, H, W, 3]`, preprocessed as for the training of the weights.
     layers: names among conv1_1, relu1_1, ..., pool5.
-    pool: features [N, H, W, C] to [N, H // 2, W // 2, C].
+    pool: `[N, H, W, C] -> [N, H // 2, W // 2, C]`.
     border: the mode of `jnp.pad` at the first convolution. 'constant' is the
-      original's; 'edge' leaves no frame in what is made from noise.
+      original's; 'edge' leaves no frame in pictures that are made from noise.
 
   Raises:
-    ValueError: if there is no layer of such a name.
+    ValueError: if a layer is none of these.
   """
   found, x = {}, images
   for name in encoders.up_to(_layers(len(params)), layers):
@@ -76,19 +77,20 @@ def activations(params, images, layers, pool=max_pool, border='constant'):
 def from_weights(
   arrays, source, prepare=None, pool=max_pool, border='constant'
 ) -> encoders.Encoder:
-  """Returns VGG-16 or VGG-19 out of a file's arrays.
+  """Returns the encoder of VGG-16 or VGG-19 from a file's arrays.
 
-  The names tell the depth, and whose they are: torchvision's
-  'features.0.weight', Gatys' 'conv1_1.weight' or Keras' 'block1_conv1/...'.
-  The default layers are Gatys' after the rectifier, relu4_2 for the content.
+  The names tell the depth, and whose weights they are: torchvision has
+  'features.0.weight', Gatys 'conv1_1.weight' and Keras 'block1_conv1/...'. The
+  default layers are those of Gatys after the rectifier, relu4_2 for the
+  content.
 
   Args:
     arrays: by name, as `ganjax.weights.formats.read` returns them.
-    source: what to call them.
-    prepare: pictures to images as the weights were trained to see them; None
-      is `encoders.torchvision` for torchvision's names and `encoders.caffe`
-      for the others. Caffe's weights under torchvision's names need the
-      latter, and nothing in them tells: the wrong one works, but worse.
+    source: where they are from, for the encoder's name.
+    prepare: the preprocessing of pictures; None is `encoders.torchvision` for
+      torchvision's names and `encoders.caffe` for the others. Caffe's weights
+      under torchvision's names need the latter, but nothing in the arrays
+      tells; with the wrong one the features are worse.
     pool: `max_pool`, `average_pool` or `l2_pool`.
     border: as in `activations`.
 
@@ -105,12 +107,12 @@ def from_weights(
     shape = (None, channels, 3, 3)
     params[layer] = read_layer(arrays, layer, shape, name)
     channels = params[layer]['bias'].size
-  see = functools.partial(activations, pool=pool, border=border)
+  encode = functools.partial(activations, pool=pool, border=border)
   smallest = 32
 
   def apply(params, pictures, layers):
     encoders.check(pictures, smallest)
-    return see(params, prepare(pictures), layers)
+    return encode(params, prepare(pictures), layers)
 
   return encoders.Encoder(
     name,
@@ -124,12 +126,12 @@ def from_weights(
 
 
 def recognises(arrays):
-  """Returns whether the arrays bear the names of a VGG."""
+  """Returns whether the arrays have the names of a VGG."""
   return 'conv1_1.weight' in _by_layer(arrays)[0]
 
 
 def _layers(convolutions):
-  """The names of all layers, in torchvision's order."""
+  """Returns the names of all layers, in torchvision's order."""
   names = []
   for block, count in enumerate(_BLOCKS[convolutions], 1):
     for number in range(1, count + 1):
@@ -139,7 +141,7 @@ def _layers(convolutions):
 
 
 def _by_layer(arrays):
-  """{'conv1_1.weight': [F, C, 3, 3], ...}, and the usual preprocessing."""
+  """Returns `{'conv1_1.weight': [F, C, 3, 3], ...}`, and the preprocessing."""
   keras = {}
   for name, array in arrays.items():
     if found := re.search(r'block(\d)_conv(\d)/', name):
@@ -152,7 +154,7 @@ def _by_layer(arrays):
     return keras, encoders.caffe
   if not any(name.startswith('features.') for name in arrays):
     return arrays, encoders.caffe
-  # There VGG-19 has conv3_4, and VGG-16 a pool.
+  # At this place VGG-19 has conv3_4, and VGG-16 a pool without weights.
   layers = _layers(16 if 'features.16.weight' in arrays else 13)
   return {
     f'{layer}.{part}': arrays[f'features.{index}.{part}']

@@ -1,1 +1,1 @@
-"""Files of trained weights: fetched, checked and read."""
+"""Weights of trained networks: files are downloaded, checked and read."""

@@ -1,9 +1,9 @@
-"""SqueezeNet 1.0 in 0.66 MB: a trained ImageNet network that downloads at once.
+"""SqueezeNet 1.0 in a file of 0.66 MB, with the weights of ImageNet.
 
 Iandola et al., "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters",
-2016, arXiv:1602.07360, in the file of Han, Mao and Dally, "Deep Compression",
-2016, arXiv:1510.00149: most weights are zero, the others are one of 256 values
-a layer, and lie a few places apart.
+2016, arXiv:1602.07360, is compressed by the method of Han, Mao and Dally, "Deep
+Compression", 2016, arXiv:1510.00149: most weights are zero, and the others take
+one of 256 values in each layer. The file has the gaps between their places.
 """
 
 import numpy as np
@@ -27,10 +27,10 @@ _HEADER = 4 * len(LAYERS)
 
 
 def fits(header, size):
-  """Returns whether a file that begins so, and has that size, is of this kind.
+  """Returns whether a file has this format.
 
   Args:
-    header: its first 104 bytes, or all if it is shorter.
+    header: the first 104 bytes of the file, or all if it is shorter.
     size: of the file, in bytes.
   """
   if len(header) < _HEADER:
@@ -46,13 +46,14 @@ def fits(header, size):
 def decode(data):
   """Returns `{'conv1/weight': [96, 3, 7, 7], 'conv1/bias': [96], ...}`.
 
-  Names and axes are Caffe's, [out, in, height, width], float32.
+  Names and axes, [out, in, height, width], are those of Caffe; the arrays are
+  float32.
 
   Args:
-    data: bytes of a file that `fits`.
+    data: the bytes of a file that `fits`.
 
   Raises:
-    ValueError: if weights lie outside their layer: the file is damaged.
+    ValueError: if a weight lies outside its layer, so that the file is damaged.
   """
   arrays, at = {}, _HEADER
 
@@ -68,12 +69,14 @@ def decode(data):
     arrays[f'{name}/bias'] = take(shape[0], '<f4').astype(np.float32)
     codes = take(count, 'u1')
     pairs = take((count + 1) // 2, 'u1')
-    # Two gaps a byte, the low half first.
+    # A byte has two gaps, the first one in its low half.
     gaps = np.stack([pairs & 15, pairs >> 4], 1).reshape(-1)[:count]
     where = np.cumsum(gaps.astype(np.int64) + 1) - 1
     weight = np.zeros(np.prod(shape), np.float32)
     if count and where[-1] >= weight.size:
-      raise ValueError(f'{name} has a weight at {where[-1]} of {weight.size}')
+      raise ValueError(
+        f'{name} has a weight at place {where[-1]} of {weight.size}'
+      )
     weight[where] = values[codes]
     arrays[f'{name}/weight'] = weight.reshape(shape)
   return arrays

@@ -1,5 +1,6 @@
-"""Weights of public networks, fetched once, checked, and kept."""
+"""Weights of public networks: downloaded once, checked, and cached."""
 
+import contextlib
 import http.client
 import os
 import pathlib
@@ -7,22 +8,24 @@ import urllib.error
 import urllib.request
 from typing import NamedTuple
 
+from tqdm import tqdm
+
 from ganjax import files
 from ganjax.weights import formats
 
 
 class File(NamedTuple):
-  """A public file.
+  """A public file of weights.
 
-  Fields:
+  Attributes:
     name: of the file.
-    site: where it is: the address up to the name.
+    site: the address of the file up to its name.
     algorithm: of the hash, as `hashlib` calls it.
-    digest: the hash in hexadecimal digits, or as many of the first as its
-      publisher gives: PyTorch puts 8 into the file's name.
-    size: about how much it is, in bytes.
-    origin: whose preprocessing the network was trained with, 'torchvision',
-      'caffe' or 'tensorflow'.
+    digest: the hash in hexadecimal digits, or as many of the first ones as its
+      publisher gives. PyTorch puts 8 into the file's name.
+    size: in bytes, roughly.
+    origin: the library whose preprocessing the network was trained with,
+      'torchvision', 'caffe' or 'tensorflow'.
   """
 
   name: str
@@ -55,14 +58,14 @@ _PYSTICHE = 'https://download.pystiche.org/models/'
 FILES = {
   'vgg19': _torch('vgg19-dcbb9e9d.pth', 575_000_000, 'torchvision'),
   'vgg16': _torch('vgg16-397923af.pth', 553_000_000, 'torchvision'),
-  # Without the classifier, and so a seventh of the size.
+  # These are a seventh of the size, because they lack the classifier.
   'vgg19-keras': _keras(
     'vgg19', '253f8cb515780f3b799900260a226db6', 80_134_624
   ),
   'vgg16-keras': _keras(
     'vgg16', '6d6bbae143d832006294945121d1f1fc', 58_889_256
   ),
-  # Caffe's numbers under torchvision's names: only the hash tells them apart.
+  # These are Caffe's weights under torchvision's names; only the hash tells.
   'vgg19-johnson': _torch('vgg19-d01eb7cb.pth', 575_000_000, 'caffe', _JOHNSON),
   'vgg16-johnson': _torch('vgg16-00b39a1b.pth', 553_000_000, 'caffe', _JOHNSON),
   'vgg19-pystiche': _torch(
@@ -96,16 +99,16 @@ INCEPTION = File(
   95_600_000,
   'tensorflow',
 )
-"""What FID is measured with: TensorFlow's graph of 2015-12-05."""
+"""The Inception-v3 of FID: TensorFlow's graph of 2015-12-05."""
 
 
 def cache() -> pathlib.Path:
-  """Returns the folder of weights, below that of `kept`."""
+  """Returns the folder of cached weights, within that of `ganjax.files`."""
   return files.folder() / 'weights'
 
 
 def known(path) -> str | None:
-  """Returns which of `FILES` a file is by its hash, or None."""
+  """Returns the name in `FILES` of the file with the same hash, or None."""
   algorithms = {file.algorithm for file in FILES.values()}
   found = {name: formats.digest(path, name) for name in algorithms}
   for name, file in FILES.items():
@@ -115,17 +118,17 @@ def known(path) -> str | None:
 
 
 def fetch(file: File, folder=None, report=None) -> pathlib.Path:
-  """Returns the path of a file, downloaded unless it is there, and checked.
+  """Returns the path of a file, which is downloaded if needed, and checked.
 
-  A download that breaks off goes on from where it stopped, at once as long as
-  each attempt brings something, and else at the next call. It bears its name
-  only once it is whole and its hash is right.
+  A download that breaks off goes on from where it stopped: at once, as long as
+  each attempt brings something, and otherwise at the next call. The file gets
+  its name only when it is whole and its hash is right.
 
   Args:
-    file: one of `FILES`, or another.
-    folder: where it is kept; `cache()`, if None.
-    report: called as `report(received, total)` in bytes after each piece;
-      total is None where the server does not tell.
+    file: one of `FILES`, or another `File`.
+    folder: where it is cached; None is `cache()`.
+    report: called as `report(received, total)` in bytes after each piece; the
+      total is None where the server does not tell it.
 
   Raises:
     OSError: if the server or the disk fails.
@@ -148,9 +151,9 @@ def fetch(file: File, folder=None, report=None) -> pathlib.Path:
         continue
       raise OSError(
         f'{file.name} ({file.size / 1e6:.1f} MB) could not be fetched from '
-        f'{file.site} ({error}). Run the same command again with a network, '
-        'and it goes on from where it stopped; or fetch the file elsewhere, '
-        f'and put it there as {path} or give its path (--weights).'
+        f'{file.site} ({error}). Run the same command again when there is a '
+        'network, and the download goes on from where it stopped; or fetch the '
+        f'file elsewhere, and save it as {path} or give its path (--weights).'
       ) from error
   try:
     _check(part, file)
@@ -161,8 +164,20 @@ def fetch(file: File, folder=None, report=None) -> pathlib.Path:
   return path
 
 
+@contextlib.contextmanager
+def progress(file: File):
+  """Yields a `report` for `fetch` that shows a progress bar on a terminal."""
+  with tqdm(desc=file.name, unit='B', unit_scale=True, disable=None) as bar:
+
+    def report(received, total):
+      bar.total = total
+      bar.update(received - bar.n)
+
+    yield report
+
+
 def _continue(url, part, report):
-  """Brings the part to the file's end, or raises OSError."""
+  """Downloads what is missing of a file, or raises OSError."""
   start = part.stat().st_size if part.exists() else 0
   request = urllib.request.Request(url, headers={'User-Agent': 'ganjax'})
   if start:
@@ -170,7 +185,7 @@ def _continue(url, part, report):
   try:
     answer = urllib.request.urlopen(request, timeout=30)
   except urllib.error.HTTPError as error:
-    if error.code == 416:  # nothing is left: the hash will tell
+    if error.code == 416:  # nothing is left, as the hash will tell
       return
     raise
   with answer:
@@ -194,6 +209,6 @@ def _check(path, file):
     raise ValueError(
       f'{path} is not the published {file.name}: its {file.algorithm} begins '
       f'with {found[: len(file.digest)]}, not {file.digest}. Remove it if it '
-      'is still there, and run the same command again; if that does not help, '
-      f'{file.site} holds another file by now.'
+      'is still there, and run the same command again. If that does not help, '
+      f'{file.site} has another file by now.'
     )

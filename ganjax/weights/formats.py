@@ -1,7 +1,7 @@
-"""Arrays by name from the files in which people keep trained networks.
+"""Reads arrays by name from the common formats of trained networks.
 
-What a file is, is told by how it begins, never by its name. None of them is
-trusted: a pickle may not run anything, and a damaged file is said to be one.
+How a file begins decides what it is, never its name. No file is trusted: a
+pickle may not run anything, and a damaged file raises an error that says so.
 """
 
 import hashlib
@@ -15,29 +15,29 @@ from ganjax.weights import deep_compression, torch_pickle
 
 
 def read(path) -> dict[str, np.ndarray]:
-  """Returns the arrays of a file by their names, as stored.
+  """Returns the arrays of a file by their names, as they are stored.
 
-  Read are torch's `.pth` of before and since 1.6 (a state_dict, or one under
-  that name in a checkpoint), `.safetensors`, Keras' `.h5`, NumPy's `.npz`, and
-  the 0.66 MB compressed SqueezeNet. Names in an `.h5` are paths, as in
-  'block1_conv1/block1_conv1_W_1:0'.
+  The formats are torch's `.pth` of before and since 1.6 (a state_dict, or a
+  checkpoint that holds one under that name), `.safetensors`, Keras' `.h5`,
+  NumPy's `.npz`, and the compressed SqueezeNet of 0.66 MB. Names in an `.h5`
+  are paths, such as 'block1_conv1/block1_conv1_W_1:0'.
 
   Args:
     path: of the file.
 
   Raises:
-    OSError: if it cannot be opened or read from the disk.
-    ValueError: if it is of no known kind, holds no arrays, is truncated or
-      damaged, or is a pickle that asks for more than tensors.
+    OSError: if the file cannot be opened or read from the disk.
+    ValueError: if the file has an unknown format, holds no arrays, is truncated
+      or damaged, or is a pickle that asks for more than tensors.
   """
   path = pathlib.Path(path).expanduser()
   with open(path, 'rb') as file:
-    kind = _kind(path, file)
+    read_format = _reader(path, file)
     file.seek(0)
     try:
-      tree = kind(file)
+      tree = read_format(file)
     except torch_pickle.RefusedError as error:
-      raise ValueError(f'{path} is refused: {error}.') from error
+      raise ValueError(f'{path} was not read: {error}.') from error
     except MemoryError:
       raise
     except Exception as error:
@@ -45,8 +45,8 @@ def read(path) -> dict[str, np.ndarray]:
       if isinstance(error, OSError) and error.errno is not None:
         raise
       raise ValueError(
-        f'{path} is truncated or damaged ({type(error).__name__}: {error}): '
-        'delete it and fetch it again.'
+        f'{path} is truncated or damaged ({type(error).__name__}: {error}). '
+        'Delete it and fetch it again.'
       ) from error
   tree = tree if isinstance(tree, dict) else {}
   if isinstance(tree.get('state_dict'), dict):
@@ -58,8 +58,8 @@ def read(path) -> dict[str, np.ndarray]:
   }
   if not arrays:
     raise ValueError(
-      f'{path} holds no arrays under names, but {sorted(map(str, tree))[:5]}: '
-      'expected the weights of a network, as a state_dict.'
+      f'{path} holds no arrays under names, but {sorted(map(str, tree))[:5]}. '
+      'It should hold the weights of a network, such as a state_dict.'
     )
   return arrays
 
@@ -75,8 +75,8 @@ def digest(path, algorithm='sha256') -> str:
     return hashlib.file_digest(file, algorithm).hexdigest()
 
 
-def _kind(path, file):
-  """Returns the function that reads a file of this kind."""
+def _reader(path, file):
+  """Returns the function that reads a file of this format."""
   size = os.fstat(file.fileno()).st_size
   start = file.read(128)
   if start.startswith(b'PK'):
@@ -94,8 +94,8 @@ def _kind(path, file):
   else:
     found = f'{size} bytes that begin with {start[:8]!r}'
   raise ValueError(
-    f'{path} is {found}; expected weights as .pth, .safetensors, .h5 or .npz, '
-    'or the compressed SqueezeNet, all of it: fetch the file again.'
+    f'{path} is {found}, but it should hold weights as .pth, .safetensors, .h5 '
+    'or .npz, or the compressed SqueezeNet. Fetch the file again.'
   )
 
 
@@ -120,10 +120,10 @@ def _hdf5(file):
 
   arrays = {}
 
-  def keep(name, node):
+  def add(name, node):
     if isinstance(node, h5py.Dataset):
       arrays[name] = np.asarray(node[()])
 
   with h5py.File(file, 'r') as tree:
-    tree.visititems(keep)
+    tree.visititems(add)
   return arrays

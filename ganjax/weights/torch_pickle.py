@@ -1,9 +1,9 @@
-"""Tensors out of torch's pickles, without torch and without trust.
+"""Reads tensors from torch's pickles, without torch, and runs no code in them.
 
-A pickle is a program. This reader lends it a bare record of a view and the
-names of the number types, and nothing that acts: whatever else it asks for is
-refused by name. Tensors are read in each of the four ways in which torch has
-written them, the two of 2017 among them, in which torchvision keeps its VGGs.
+A pickle is a program. This reader gives it only a plain record of a view and
+the names of the number types, nothing that could do harm, and refuses whatever
+else it asks for. It reads tensors in each of the four forms in which torch has
+written them; two of them are of 2017, and torchvision's VGGs have these.
 """
 
 import collections
@@ -32,14 +32,14 @@ class RefusedError(ValueError):
 
 
 def archive(file):
-  """Returns what a file of `torch.save` since 1.6 (a zip) holds.
+  """Returns the content of a file of `torch.save` since 1.6, which is a zip.
 
   Args:
     file: an open binary file.
 
   Raises:
-    RefusedError: if it holds more than tensors, numbers and containers.
-    Exception: of many kinds, if it is damaged.
+    RefusedError: if the file holds more than tensors, numbers and containers.
+    Exception: of many kinds, if the file is damaged.
   """
   with zipfile.ZipFile(file) as members:
     [pickled] = [n for n in members.namelist() if n.endswith('/data.pkl')]
@@ -50,14 +50,14 @@ def archive(file):
 
 
 def stream(file):
-  """Returns what a file of `torch.save` before 1.6 holds.
+  """Returns the content of a file of `torch.save` before 1.6.
 
   Args:
     file: an open binary file.
 
   Raises:
-    RefusedError: if it holds more than tensors, numbers and containers.
-    Exception: of many kinds, if it is damaged.
+    RefusedError: if the file holds more than tensors, numbers and containers.
+    Exception: of many kinds, if the file is damaged.
   """
   if _Reader(file).load() != _MAGIC:
     raise RefusedError('it is a pickle, but not one that torch.save wrote')
@@ -98,14 +98,14 @@ def _tensor(*view_and_more):
 
 
 class _Reader(pickle.Unpickler):
-  """The unpickler; `storages` holds {key: (type, number of values)}."""
+  """The unpickler; `storages` is `{key: (type, number of values)}`."""
 
   def __init__(self, file):
     super().__init__(file, encoding='utf-8')
     self.storages = {}
 
   def find_class(self, module, name):
-    lent = {
+    allowed = {
       ('collections', 'OrderedDict'): collections.OrderedDict,
       ('torch', 'Size'): tuple,
       ('torch._utils', '_rebuild_tensor'): _tensor,
@@ -114,19 +114,19 @@ class _Reader(pickle.Unpickler):
       ('torch.nn.parameter', 'Parameter'): _Tensor,
     }
     if module == 'torch' and name in _TYPES:
-      return name  # text: nothing can be called on it
+      return name  # a string, which cannot be called
     if module == 'torch' and name.replace('Tensor', 'Storage') in _TYPES:
       return _Tensor
-    if (module, name) not in lent:
+    if (module, name) not in allowed:
       raise RefusedError(
         f'its pickle asks for {module}.{name}, which no tensor needs and which '
-        'might run a program: it was not run. Do not trust this file; or, if '
+        'could run a program, so nothing was run. Do not trust this file; if '
         'it is your own, save only the state_dict, or write .safetensors'
       )
-    return lent[module, name]
+    return allowed[module, name]
 
   def persistent_load(self, pid):
-    # Old files add a sixth entry, for views of storages.
+    # Old files have a sixth entry, for views of storages.
     kind, name, key, _, count, *view = pid
     if kind != 'storage' or name not in _TYPES or any(view):
       raise RefusedError(f'it refers to {pid!r}, which is not a plain storage')
@@ -135,7 +135,7 @@ class _Reader(pickle.Unpickler):
 
 
 def _with_arrays(tree, read):
-  """The tree with arrays for tensors; `read(key)` returns bytes."""
+  """Returns the tree with arrays for tensors; `read(key)` returns bytes."""
   buffers = {}
 
   def array(tensor):

@@ -9,7 +9,6 @@ from ganjax.data import images
 from ganjax.evaluation import features, inception, measures
 from ganjax.metrics import inception_score
 from ganjax.weights import formats
-from tests.style import test_encoders
 
 
 def chain(name, *kernels):

@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from experiments.benchmark import style as bench
+from experiments.benchmark import style_losses, style_sides
 from ganjax import pictures
 
 WEIGHTS = (
@@ -16,9 +16,9 @@ WEIGHTS = (
 )
 
 
-def descents(loss, gradient, other_loss, other_gradient):
+def sides(loss, gradient, other_loss, other_gradient):
   return {
-    name: bench.Descent(lambda found=found: found, None, {})
+    name: style_sides.Side(lambda found=found: found, None, {})
     for name, found in (
       ('ganjax', (np.float32(loss), gradient)),
       ('torch', (other_loss, other_gradient)),
@@ -30,7 +30,7 @@ def test_a_turned_unit_is_reported_and_forgiven():
   gradient = np.ones((1, 10, 10, 3))
   other = gradient.copy()
   other[0, 2, :5] = 0
-  far = bench.agreed(descents(1, gradient, 1, other))
+  far = style_losses.agreement(sides(1, gradient, 1, other))
   # Five of a hundred pixels are all of the difference.
   assert far['gradient'] == pytest.approx(np.sqrt(5 / 100))
   assert far['loss'] == far['most of it'] == 0
@@ -42,18 +42,18 @@ def test_a_turned_unit_is_reported_and_forgiven():
 def test_another_objective_is_refused(loss, scale, part):
   gradient = np.ones((1, 10, 10, 3))
   with pytest.raises(ValueError, match=f'{part} may be 0.0001 at most'):
-    bench.agreed(descents(1, gradient, loss, scale * gradient))
+    style_losses.agreement(sides(1, gradient, loss, scale * gradient))
 
 
 def test_nothing_beside_agrees_with_everything():
-  both = descents(1, np.ones((1, 4, 4, 3)), 1, None)
-  assert bench.agreed({'ganjax': both['ganjax']}) == {}
+  both = sides(1, np.ones((1, 4, 4, 3)), 1, None)
+  assert style_losses.agreement({'ganjax': both['ganjax']}) == {}
 
 
 def test_the_first_loss_below_counts_evaluations_from_one():
   losses, seconds = [3.0, 2.0, 1.0], [0.5, 1.0, 1.5]
-  assert bench.first_below(losses, seconds, 2.0) == (2, 1.0)
-  assert bench.first_below(losses, seconds, 0.5) is None
+  assert style_losses.first_below(losses, seconds, 2.0) == (2, 1.0)
+  assert style_losses.first_below(losses, seconds, 0.5) is None
 
 
 @pytest.fixture(scope='module')
@@ -65,16 +65,16 @@ def scene(tmp_path_factory):
   paths = [folder / f'{name}.png' for name in ('content', 'style')]
   for path in paths:
     pictures.save(path, drawn.integers(0, 256, (48, 64, 3), np.uint8))
-  return bench.scene((WEIGHTS, *paths), 64)
+  return style_sides.scene((WEIGHTS, *paths), 64)
 
 
 def test_pytorch_descends_the_same_way(scene):
   pytest.importorskip('torch', reason='torch is not installed')
   built = {
-    'ganjax': bench.ganjax_descent(scene),
-    'torch': bench.torch_descent(scene),
+    'ganjax': style_sides.ganjax_side(scene),
+    'torch': style_sides.torch_side(scene),
   }
-  far = bench.agreed(built)
+  far = style_losses.agreement(built)
   assert far['loss'] < 1e-5
   own, other = (
     [descent.evaluate().item() for _ in range(4)] for descent in built.values()

@@ -10,7 +10,7 @@ from PIL import Image
 
 from configs import style_transfer
 from ganjax import pictures
-from ganjax.style import from_config, statistics, transfer, untrained
+from ganjax.style import from_config, initial, random_filters, statistics
 
 PRESETS = (
   'default',
@@ -66,7 +66,7 @@ def test_a_picture_is_painted_and_what_made_it_kept(paint):
   code, out, err, path = paint('--every=2', '--gif')
   assert code == 0, err
   assert 'colours and fine texture only' in out
-  assert '5 steps in ' in out
+  assert '5 of 5 steps in ' in out
   assert pictures.load(path).shape == (48, 64, 3)
   about = json.loads(path.with_suffix('.json').read_text())
   assert about['steps'] == about['of'] == 5
@@ -114,9 +114,9 @@ def test_masks_and_weights_share_out_the_styles(paint, files):
 
 
 @pytest.mark.parametrize('name', PRESETS)
-def test_every_preset_makes_a_recipe(name):
+def test_every_preset_makes_a_method(name):
   config = style_transfer.get_config(name)
-  made = from_config.recipe(config, untrained.encoder(0))
+  made = from_config.method(config, random_filters.encoder(0))
   assert set(made.weights) == {term.name for term in made.terms}
   sides, steps = from_config.scales(config)
   assert sides[-1] == config.size
@@ -125,18 +125,18 @@ def test_every_preset_makes_a_recipe(name):
 
 def test_layers_that_an_encoder_lacks_are_replaced_by_its_own():
   config = style_transfer.get_config('gatys')
-  encoder = untrained.encoder(0)
-  without, *_ = from_config.recipe(config, encoder).terms
+  encoder = random_filters.encoder(0)
+  without, *_ = from_config.method(config, encoder).terms
   assert tuple(without.layers) == encoder.content != ('relu4_2',)
   fits = encoder._replace(layers=(*encoder.layers, 'relu5_1'))
-  content, *_ = from_config.recipe(config, fits).terms
+  content, *_ = from_config.method(config, fits).terms
   assert content.layers == {'relu4_2': 1.0}
   assert content.statistic is statistics.content_gatys
 
 
 def test_noise_on_the_content_is_the_lessons():
   content = np.full((1, 200, 200, 3), 0.8, np.float32)
-  noisy = transfer.noisy_content(jax.random.key(0), content, ())
+  noisy = initial.noisy_content(jax.random.key(0), content, ())
   inside = np.asarray(noisy)[(noisy > 0) & (noisy < 1)]
   # A normal of mean .5 and deviation .3, cut off at 0 and 1.
   np.testing.assert_allclose(inside.mean(), 0.5, atol=0.01)
@@ -147,10 +147,10 @@ def test_noise_on_the_content_is_the_lessons():
   ('flags', 'words'),
   [
     (('--mask=nowhere.png',), 'There is no file nowhere.png.'),
-    (('--style_weights=1,2',), 'There are 2 style_weights for 1 styles'),
-    (('--init=chaos',), "There is no start 'chaos'"),
+    (('--style_weights=1,2',), 'There are 2 weights for 1 styles'),
+    (('--init=chaos',), "There is no initial picture 'chaos'"),
     (('--config.style.statistic=gramm',), "did you mean 'gram'?"),
-    (('--config.colors=grey',), "There are no colors 'grey'"),
+    (('--config.colors=grey',), "There is no colors 'grey'"),
     (('--size=8',), 'needs'),
   ],
 )
@@ -176,10 +176,10 @@ def test_an_unknown_preset_is_answered_with_all():
 
 def test_features_that_stand_in_are_made_as_large_as_those_of_vgg():
   config = style_transfer.get_config('gatys')
-  encoder = untrained.encoder(0)
+  encoder = random_filters.encoder(0)
   content = np.random.default_rng(0).uniform(size=(1, 64, 64, 3))
   content = content.astype(np.float32)
-  found = from_config.levelled(config, encoder, content)
+  found = from_config.rescaled(config, encoder, content)
   features = found.apply(found.params, content, found.style)
   for layer in found.style:
     assert np.sqrt(np.mean(features[layer] ** 2)) == pytest.approx(
@@ -187,4 +187,4 @@ def test_features_that_stand_in_are_made_as_large_as_those_of_vgg():
     )
   config.style.layers = {}
   config.content.layers = {}
-  assert from_config.levelled(config, encoder, content) is encoder
+  assert from_config.rescaled(config, encoder, content) is encoder

@@ -11,7 +11,13 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
-from ganjax.style import encoders, pretrained, squeezenet, untrained, vgg
+from ganjax.style import (
+  encoders,
+  pretrained,
+  random_filters,
+  squeezenet,
+  vgg,
+)
 from ganjax.weights import formats
 
 SHARED = pathlib.Path(__file__).resolve().parents[3] / 'shared'
@@ -257,19 +263,19 @@ def test_a_network_that_is_not_whole_is_refused():
 
 def test_what_an_encoder_cannot_take_is_refused():
   encoder = vgg.from_weights(network(16), 'x')
-  with pytest.raises(ValueError, match="no layer 'relu6_1': choose from conv1"):
+  with pytest.raises(ValueError, match="no layer 'relu6_1'; choose from conv1"):
     encoder.apply(encoder.params, PICTURES, ('relu6_1',))
   for shape in [(1, 31, 40, 3), (40, 40, 3), (1, 40, 40, 1)]:
     with pytest.raises(ValueError, match='of at least 32'):
       encoder.apply(encoder.params, np.zeros(shape), ('relu1_1',))
 
 
-@pytest.mark.parametrize('make', ['vgg', 'squeezenet', 'untrained'])
+@pytest.mark.parametrize('make', ['vgg', 'squeezenet', 'random'])
 def test_nothing_is_computed_beyond_what_is_asked(make):
   encoder = {
     'vgg': lambda: vgg.from_weights(network(16), 'x'),
     'squeezenet': lambda: squeezenet.from_weights(fires(7)[0], 'x'),
-    'untrained': untrained.encoder,
+    'random': random_filters.encoder,
   }[make]()
   layer = encoder.layers[2]
 
@@ -280,7 +286,7 @@ def test_nothing_is_computed_beyond_what_is_asked(make):
     return str(jaxpr).count('conv_general_dilated[')
 
   asked = jax.make_jaxpr(apply)(encoder.params, PICTURES)
-  count = {'vgg': 2, 'squeezenet': 7, 'untrained': 3}[make]
+  count = {'vgg': 2, 'squeezenet': 7, 'random': 3}[make]
   assert convolutions(asked) == count
   # In the type of its parameters.
   half = jax.tree.map(lambda x: x.astype(jnp.bfloat16), encoder.params)
@@ -391,10 +397,10 @@ def test_the_real_squeezenet_sees_the_kitten():
 # Untrained.
 
 
-def test_untrained_features_are_the_seed_s_and_of_one_size():
-  encoder = untrained.encoder(3)
-  assert 'untrained' in encoder.name and 'seed 3' in encoder.name
-  again, other = untrained.encoder(3), untrained.encoder(4)
+def test_random_features_are_the_seed_s_and_of_one_size():
+  encoder = random_filters.encoder(3)
+  assert 'random filters' in encoder.name and 'seed 3' in encoder.name
+  again, other = random_filters.encoder(3), random_filters.encoder(4)
   jax.tree.map(np.testing.assert_array_equal, encoder.params, again.params)
   kernel = encoder.params['relu1_1']['kernel']
   assert not np.allclose(kernel, other.params['relu1_1']['kernel'])
@@ -413,8 +419,8 @@ def test_untrained_features_are_the_seed_s_and_of_one_size():
     assert np.isfinite(values).all() and values.size
 
 
-def test_a_constant_picture_has_no_border_for_untrained_features():
-  encoder = untrained.encoder()
+def test_a_constant_picture_has_no_border_for_random_filters():
+  encoder = random_filters.encoder()
   for values in features(encoder, pictures=PICTURES * 0 + 0.7).values():
     values = np.asarray(values)
     np.testing.assert_allclose(
@@ -449,14 +455,14 @@ def put(folder, monkeypatch, name, arrays):
 
 def test_with_nothing_at_all_random_features_are_taken(folder):
   encoder, sentence = pretrained.choose(folder=folder)
-  assert encoder.name.startswith('untrained')
+  assert encoder.name.startswith('random filters')
   assert 'colours and fine texture only' in sentence
   assert 'compressed_SqueezeNet.net' in sentence and str(folder) in sentence
   encoder, sentence = pretrained.choose('random', folder=folder, seed=5)
   assert 'seed 5' in encoder.name and 'as asked' in sentence
   with pytest.raises(OSError, match='80.1 MB.*could not be fetched'):
     pretrained.choose('vgg19', folder=folder)
-  with pytest.raises(ValueError, match="no features 'vgg': choose from vgg19"):
+  with pytest.raises(ValueError, match="no features 'vgg'; choose from vgg19"):
     pretrained.choose('vgg', folder=folder)
 
 
@@ -474,7 +480,7 @@ def test_what_is_there_is_taken_in_order(folder, monkeypatch):
     'VGG-16',
     'SqueezeNet 1.0',
   ]
-  assert kind('random').startswith('untrained')
+  assert kind('random').startswith('random filters')
 
 
 def test_preprocessing_follows_the_hash_then_the_names(folder, monkeypatch):
@@ -519,11 +525,13 @@ def test_a_file_decides_and_pools_can_be_chosen(folder):
     {'pool1': expected['pool1']},
   )
   np.savez(folder / 'b.npz', weight=np.zeros(3))
-  with pytest.raises(ValueError, match='expected VGG-16, VGG-19 or SqueezeNet'):
+  with pytest.raises(
+    ValueError, match='should hold VGG-16, VGG-19 or SqueezeNet'
+  ):
     pretrained.choose(path=folder / 'b.npz')
 
 
-# Known answers.
+# Known features.
 
 
 def test_the_fixed_input_is_that_of_torch():
@@ -548,39 +556,37 @@ def test_three_digits_agree_or_not():
     assert pretrained.agrees(expected, measured) == answer, (expected, measured)
 
 
-def test_verify_compares_with_the_known_answers(folder):
+def test_verify_compares_with_the_known_features(folder):
   arrays = network(16, width=2)
   path = folder / 'a.npz'
   np.savez(path, **arrays)
-  layers = tuple(pretrained.ANSWERS['VGG-16'])
+  layers = tuple(pretrained.KNOWN_FEATURES['VGG-16'])
   expected = by_numpy(arrays, 16, pretrained.fixed_input())
-  answers = {
+  known = {
     name: tuple(
       float(f'{statistic(expected[name]):.3g}')
       for statistic in (np.min, np.max, np.linalg.norm)
     )
     for name in layers
   }
-  verdict = pretrained.verify(path, {'VGG-16': answers})
-  assert verdict.true and 'it is the true one' in verdict.sentence
-  assert len(verdict.rows) == 27 and '27 of 27' in verdict.sentence
-  for layer, statistic, value, found in verdict.rows:
+  verified = pretrained.verify(path, {'VGG-16': known})
+  assert verified.authentic and 'The file is authentic' in verified.sentence
+  assert len(verified.rows) == 27 and '27 of 27' in verified.sentence
+  for layer, statistic, value, found in verified.rows:
     assert (
-      value == answers[layer][('least', 'largest', 'norm').index(statistic)]
+      value == known[layer][('minimum', 'maximum', 'norm').index(statistic)]
     )
     assert pretrained.agrees(value, found)
-  verdict = pretrained.verify(path)
-  assert not verdict.true and 'these are other weights' in verdict.sentence
-  assert 'of no published file' in verdict.sentence
+  verified = pretrained.verify(path)
+  assert not verified.authentic and 'holds other weights' in verified.sentence
+  assert 'that of no published file' in verified.sentence
 
 
-def test_verify_goes_by_the_hash_where_there_are_no_answers(
-  folder, monkeypatch
-):
+def test_verify_goes_by_the_hash_where_there_are_no_known(folder, monkeypatch):
   put(folder, monkeypatch, 'vgg16-keras', layouts(network(16), 16)['Keras'])
   path = folder / pretrained.download.FILES['vgg16-keras'].name
-  verdict = pretrained.verify(path)
-  assert verdict.true and not verdict.rows
-  assert 'md5 is that of the published' in verdict.sentence
+  verified = pretrained.verify(path)
+  assert verified.authentic and not verified.rows
+  assert 'md5 is that of the published' in verified.sentence
   np.savez(folder / 'b.npz', **fires(3)[0])
-  assert not pretrained.verify(folder / 'b.npz').true
+  assert not pretrained.verify(folder / 'b.npz').authentic

@@ -23,24 +23,24 @@ LAYERS = tuple(
 
 
 def encoder(seed=0) -> encoders.Encoder:
-  """Returns an encoder of four scales, two 3x3 convolutions at each.
+  """Returns an encoder of four scales, with two 3x3 convolutions at each.
 
-  The filters are orthogonal and of the size that keeps the mean square of the
-  activations (He et al., 2015, arXiv:1502.01852), the picture is reflected at
-  its border, and each scale is blurred before it is halved. To scale the
-  filters to the same mean activation, or to make them blind to brightness,
-  was tried and was worse by a trained network's style distance.
+  The filters are orthogonal and scaled to preserve the mean square of the
+  activations (He et al., 2015, arXiv:1502.01852). The picture is reflected at
+  its border, and features are blurred before they are halved. Filters scaled to
+  the same mean activation, or without a response to brightness, were tried and
+  were worse by the style distance of a trained network.
 
   Args:
-    seed: draws the filters. It is part of the name.
+    seed: draws the filters, and is part of the name.
   """
-  # NumPy keeps this generator's stream as it is for good (NEP 19).
+  # NumPy keeps the stream of this generator for good (NEP 19).
   random = np.random.RandomState(seed)
   params, channels = {}, 3
   for layer, width in zip(LAYERS, np.repeat(_WIDTHS, 2), strict=True):
     drawn = random.standard_normal((9 * channels, width))
-    # Gram and Schmidt's basis, whose signs no library is free to choose. The
-    # rectifier takes half of the square: hence the root of 2.
+    # Gram and Schmidt's basis has no signs that a library could choose. The
+    # rectifier halves the mean square, hence the root of 2.
     lower = np.linalg.cholesky(drawn.T @ drawn)
     columns = np.sqrt(2) * np.linalg.solve(lower, drawn.T).T
     kernel = columns.reshape(3, 3, channels, width)
@@ -50,7 +50,7 @@ def encoder(seed=0) -> encoders.Encoder:
     }
     channels = width
   return encoders.Encoder(
-    f'untrained (seed {seed}): colours and fine texture only',
+    f'random filters (seed {seed}): colours and fine texture only',
     params,
     _apply,
     LAYERS,
@@ -65,18 +65,21 @@ def _apply(params, pictures, layers):
   found, x = {}, encoders.torchvision(pictures)
   for name in encoders.up_to(LAYERS, layers):
     if name in ('relu2_1', 'relu3_1', 'relu4_1'):
-      x = _halved(x)
-    x = found[name] = _see(params[name], x)
+      x = _downsampled(x)
+    x = found[name] = _convolved(params[name], x)
   return {name: found[name] for name in layers}
 
 
-def _see(layer, x):
+def _convolved(layer, x):
   x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), 'reflect')
   return jax.nn.relu(convolution(x, layer, padding='VALID'))
 
 
-def _halved(x):
-  """[N, H // 2, W // 2, C] under the kernel 1 3 3 1, which leaves no grid."""
+def _downsampled(x):
+  """Returns `[N, H // 2, W // 2, C]` under the kernel 1 3 3 1.
+
+  This kernel is wide enough not to leave a grid.
+  """
   for axis in (1, 2):
     count = x.shape[axis] // 2
     around = [(0, 0)] * x.ndim

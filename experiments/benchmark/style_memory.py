@@ -1,0 +1,53 @@
+"""The memory of a benchmark's side, in a process of its own."""
+
+import multiprocessing
+import pathlib
+
+
+def of_process(function, *arguments):
+  """Returns {'before', 'peak'}, bytes of a new process that calls a function.
+
+  Args:
+    function: of a module; it returns `resident()` of when its work begins.
+    *arguments: of the function.
+  """
+  spawn = multiprocessing.get_context('spawn')
+  with spawn.Pool(1) as pool:
+    return pool.apply(_measured, (function, arguments))
+
+
+def _measured(function, arguments):
+  before = function(*arguments)
+  return {'before': before, 'peak': _bytes('VmHWM')}
+
+
+def resident():
+  """Returns the bytes of memory that this process has, or None."""
+  return _bytes('VmRSS')
+
+
+def in_words(name, found):
+  """Returns words on what a side takes.
+
+  Args:
+    name: of the side.
+    found: of `of_process`.
+  """
+  if found['peak'] is None:
+    return f'memory of {name} is not known here'
+  before, peak = (found[k] / 2**20 for k in ('before', 'peak'))
+  return (
+    f'{name} took {peak:.0f} MiB, {peak - before:.0f} of them for the steps'
+  )
+
+
+def _bytes(what):
+  """Returns a value of Linux's status of this process, or None elsewhere.
+
+  The peak that getrusage tells begins with that of the parent process.
+  """
+  path = pathlib.Path('/proc/self/status')
+  if not path.exists():
+    return None
+  lines = dict(line.split(':') for line in path.read_text().splitlines())
+  return 1024 * int(lines[what].split()[0])
