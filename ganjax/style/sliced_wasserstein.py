@@ -51,8 +51,8 @@ def distance(own, style, *, seed=0, directions=128) -> Distances:
   if channels != others or not own:
     raise ValueError(
       f'The picture has features {channels} and the style {others}, but both '
-      'must have the same layers with as many channels. Take both from one '
-      'network.'
+      'must have the same layers, at least one, with as many channels. Take '
+      'both from one network.'
     )
   layers = {}
   for layer, width in channels.items():

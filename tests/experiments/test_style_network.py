@@ -104,7 +104,7 @@ def test_stopping_and_going_on_changes_no_bit(
   monkeypatch.setattr(pictures, 'grid', signalling)
   code, out, err = train(tmp_path / 'parts')
   assert (code, err) == (75, '')
-  assert 'Stopped by a signal after 6 of 12 images; the same command' in out
+  assert 'Stopped by a signal after 6 of 12 images. The same command' in out
   code, out, err = train(tmp_path / 'parts')
   assert (code, err) == (0, '')
   whole, parts = end(trained), end(tmp_path / 'parts')

@@ -38,7 +38,10 @@ print(*(name for name in sys.modules if name.split('.')[0] == 'ganjax'))
   )
   assert done.returncode == 0, done.stderr
   loaded = set(done.stdout.split())
-  assert {'ganjax.style.transfer', 'ganjax.style.transformer'} <= loaded
+  assert {
+    'ganjax.style.transfer',
+    'ganjax.style.image_transformation',
+  } <= loaded
   others = {
     name
     for name in loaded - {'ganjax'} - SHARED

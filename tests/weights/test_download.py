@@ -112,7 +112,7 @@ def test_a_wrong_hash_is_refused(server, tmp_path):
 def test_without_a_network_it_is_said_what_to_do(server, tmp_path):
   closed = 'http://127.0.0.1:9/'
   place = tmp_path / 'net.pth'
-  with pytest.raises(OSError, match=rf'{closed} .*put it there as {place}'):
+  with pytest.raises(OSError, match=rf'{closed} .*save it as {place}'):
     download.fetch(file(closed), tmp_path)
   with pytest.raises(OSError, match='404.*--weights'):
     download.fetch(file(server.site, name='nothing'), tmp_path)
