@@ -8,6 +8,7 @@ standard deviation. It reads what `evaluate --checkpoints all` wrote.
 """
 
 import glob
+import json
 import pathlib
 
 import numpy as np
@@ -15,23 +16,19 @@ from absl import flags
 from tqdm import tqdm
 
 from ganjax import launch
-from ganjax.evaluation import measures, results
-from ganjax.evaluation.titles import title as title_of
-from ganjax.reports import tables
+from ganjax.lookup import choose
+from ganjax.reports import columns, tables
 from ganjax.reports.figures import curves, drawing
 from ganjax.training import provenance
-
-_MEASURED = {
-  column: name
-  for name, columns in measures.COLUMNS.items()
-  for column in columns
-}
 
 _GROUP = flags.DEFINE_multi_string(
   'group', None, 'NAME=WORKDIR,WORKDIR: runs of several seeds; may be repeated.'
 )
-_METRIC = flags.DEFINE_enum(
-  'metric', 'fid', sorted(_MEASURED), 'Which; some have a panel a resolution.'
+_METRIC = flags.DEFINE_string(
+  'metric',
+  'fid',
+  'The value to draw, such as fid or precision. A value that is measured at '
+  'several resolutions has a panel for each of them.',
 )
 _WEIGHTS = flags.DEFINE_enum(
   'weights', 'ema', ['ema', 'raw'], 'Whose samples were measured.'
@@ -48,14 +45,20 @@ flags.mark_flags_as_required(['group', 'output'])
 def main():
   """Writes the figure and the table."""
   groups = dict(_parsed(group) for group in _GROUP.value)
-  files = {
-    place: results.read(place / 'evaluation.json')
-    for place in dict.fromkeys(sum(groups.values(), []))
-  }
-  found = {place: _moments(rows) for place, rows in files.items()}
-  way = _agreed(found)
+  files, described = {}, {}
+  for place in dict.fromkeys(sum(groups.values(), [])):
+    path = place / 'evaluation.json'
+    written = json.loads(path.read_text()) if path.exists() else {}
+    files[place] = written.get('measures', [])
+    described |= written.get('columns', {})
+  if described:
+    choose('measured value', described, _METRIC.value)
+  own = {'measure': _METRIC.value, 'on_features': True}
+  column = described.get(_METRIC.value, own)
+  found = {place: _moments(rows, column) for place, rows in files.items()}
+  way = _agreed(found, column)
   lines = {
-    name: _together(name, [found[place] for place in places])
+    name: _together(name, [found[place] for place in places], column)
     for name, places in groups.items()
   }
   folder = pathlib.Path(_OUTPUT.value) / _METRIC.value
@@ -72,10 +75,10 @@ def main():
     }
     for title in titles
   }
-  label = title_of(_METRIC.value, way.get('features'))
+  label = columns.title(_METRIC.value, described, way.get('features'))
   _tabulate(folder, lines, label, titles, f'{said}.')
   figure = curves.against_images(
-    by_title, label, _references(files, way), _SCALE.value, f'{said}.'
+    by_title, label, _references(files, way, column), _SCALE.value, f'{said}.'
   )
   for ending in ('png', 'pdf'):
     drawing.save(figure, folder / f'curve.{ending}')
@@ -100,40 +103,38 @@ def _parsed(group):
   return name, places
 
 
-def _moments(rows):
+def _moments(rows, column):
   """The rows of samples that have the metric, measured as the last of them."""
   rows = [
     row
     for row in rows
     if row.get('subject') == f'samples ({_WEIGHTS.value})'
-    and _MEASURED[_METRIC.value] in row.get('how', ())
+    and column['measure'] in row.get('how', ())
   ]
-  return [row for row in rows if _way(row) == _way(rows[-1])]
+  return [row for row in rows if _way(row, column) == _way(rows[-1], column)]
 
 
-def _way(row):
+def _way(row, column):
   """All that has to be the same for two values to be compared."""
-  measure = _MEASURED[_METRIC.value]
-  way = {**row['settings'], **row['how'][measure]}
-  if measure not in measures.ON_FEATURES:
+  way = {**row['settings'], **row['how'][column['measure']]}
+  if not column['on_features']:
     del way['features']
   return way
 
 
-def _agreed(found):
+def _agreed(found, column):
   """How all runs were measured, the same for all of them."""
   if lacking := [place for place, rows in found.items() if not rows]:
-    metric = _MEASURED[_METRIC.value]
     raise ValueError(
       f'{", ".join(map(str, lacking))}: no {_METRIC.value} of '
       f'{_WEIGHTS.value} samples was measured there; for each of them, run '
       f'python -m experiments.evaluate --workdir {lacking[0]} --checkpoints '
-      f'all --metrics {metric} --weights {_WEIGHTS.value}'
+      f'all --metrics {column["measure"]} --weights {_WEIGHTS.value}'
     )
   (first, rows), *others = found.items()
-  way = _way(rows[0])
+  way = _way(rows[0], column)
   for place, rows in others:
-    other = _way(rows[0])
+    other = _way(rows[0], column)
     if differing := [name for name in way if way[name] != other[name]]:
       name = differing[0]
       raise ValueError(
@@ -144,9 +145,9 @@ def _agreed(found):
   return way
 
 
-def _together(name, runs):
+def _together(name, runs, column):
   """The moments `[T]` that all runs have, and values `[S, T]` by title."""
-  by_moment = [{_moment(row): row for row in rows} for rows in runs]
+  by_moment = [{_moment(row, column): row for row in rows} for rows in runs]
   moments = sorted(set.intersection(*map(set, by_moment)))
   if not moments:
     raise ValueError(
@@ -163,13 +164,12 @@ def _together(name, runs):
   }
 
 
-def _moment(row):
+def _moment(row, column):
   """The images seen, and those since when a change is counted, 0 for others.
 
   A run that was stopped has a checkpoint more: a change since then is smaller.
   """
-  since = row['change_since'] if _METRIC.value == 'change' else 0
-  return row['images_seen'], since
+  return row['images_seen'], row.get(f'{column["measure"]}_since', 0)
 
 
 def _values(row):
@@ -180,21 +180,21 @@ def _values(row):
   return {f'{side} pixels': part for side, part in value.items()}
 
 
-def _references(files, way):
+def _references(files, way, column):
   """What held-out reals have, measured as the samples; nothing where not."""
   for rows in files.values():
     for row in rows:
       if (
         row.get('subject', '').startswith('reals')
         and _METRIC.value in row
-        and _way(row) == way
+        and _way(row, column) == way
       ):
         return _values(row)
   return {}
 
 
 def _tabulate(folder, lines, label, titles, note):
-  columns = [
+  shown = [
     tables.Column(title, ' '.join(filter(None, (label, title))), '.3g')
     for title in titles
   ]
@@ -207,8 +207,8 @@ def _tabulate(folder, lines, label, titles, note):
     for at, moment in enumerate(moments)
   ]
   notes = (note, provenance.in_words())
-  tables.write(folder, rows, columns, notes, title='group')
-  print(tables.text(rows, columns, notes, title='group'))
+  tables.write(folder, rows, shown, notes, title='group')
+  print(tables.text(rows, shown, notes, title='group'))
 
 
 if __name__ == '__main__':

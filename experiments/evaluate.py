@@ -15,22 +15,21 @@ again.
 import functools
 import pathlib
 
-import jax
 from absl import flags
 from tqdm import tqdm
 
 from ganjax import launch
 from ganjax.config import restore, runs, workdir
-from ganjax.evaluation import measures, results
-from ganjax.lookup import choose
+from ganjax.evaluation import extractors, measures, results, samples
+from ganjax.reports import columns
 
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Of a training.')
 _METRICS = flags.DEFINE_list(
   'metrics',
   ['fid', 'kid', 'distance', 'ms_ssim'],
-  'Which to take, of fid, kid, inception_score, prdc, swd (minutes for 10,000 '
-  'samples), ms_ssim, distance and change (of the images of the same latents '
-  'from checkpoint to checkpoint).',
+  f'The measures to take, of {", ".join(measures.MEASURES)}. swd takes minutes '
+  'for 10,000 samples; change is of the images of the same latents from '
+  'checkpoint to checkpoint.',
 )
 _CHECKPOINTS = flags.DEFINE_enum(
   'checkpoints', 'newest', ['newest', 'all'], 'Which of those that are kept.'
@@ -59,57 +58,59 @@ flags.mark_flag_as_required('workdir')
 
 def main():
   """Writes `evaluation.json` into the workdir and prints it as a table."""
-  _check()
+  chosen = _chosen()
   folder = pathlib.Path(_WORKDIR.value)
   config, _ = workdir.read(folder)
   config.data.loader = 'auto'  # All reals, where training streamed them.
   data = runs.dataset(config)
-  measures.check(_METRICS.value, data, _FEATURES.value)
-  seen = measures.features_of(data, _FEATURES.value)
-  reals = measures.shown(data.images, seen)
-  settings = measures.settings(config, data, seen, _SEED.value)
+  extractors.check(chosen, data, _FEATURES.value)
+  extractor = extractors.extractor(data, _FEATURES.value)
+  reals = samples.of(data.images, extractor)
+  settings = results.settings(config, data, extractor, _SEED.value)
   path = folder / 'evaluation.json'
   rows, asked = results.read(path), []
 
-  def take(about, pixels, **others):
+  def take(about, pixels, checkpoints=None):
     row = results.row(rows, {**about, 'settings': settings})
-    _fill(row, reals, lambda: measures.shown(pixels(), seen), others)
+    fakes = functools.cache(lambda: samples.of(pixels(), extractor))
+    _complete(row, chosen, lambda: (reals, fakes()), checkpoints)
     asked.append(row)
-    results.write(path, rows)
+    results.write(path, rows, measures.columns(chosen))
 
   before = None
-  for run in tqdm(_moments(folder), unit='moment', disable=None):
+  for run in tqdm(_moments(folder), unit='checkpoint', disable=None):
     about = {
       'subject': f'samples ({_WEIGHTS.value})',
       'step': int(run.state.step),
       'images_seen': restore.images_seen(run),
       'number': _SAMPLES.value,
     }
-    others = {}
-    if 'change' in _METRICS.value:
-      now = _followed(run), about['images_seen']
-      if before:
-        others['change'] = functools.partial(_change, before, now)
+    checkpoints = None
+    if any(measure.needs == 'tracked' for measure in chosen):
+      now = _tracked(run), about['images_seen']
+      checkpoints = before and (before, now)
       before = now
-    take(about, functools.partial(_samples, run), **others)
+    take(about, functools.partial(_samples, run), checkpoints)
   held_out = _held_out(config)
   if held_out is not None:
-    chosen = measures.some(held_out.images, _SAMPLES.value, _SEED.value)
-    about = {'subject': f'reals, {held_out.name}', 'number': len(chosen)}
-    take(about, lambda: chosen)
+    own = samples.subset(held_out.images, _SAMPLES.value, _SEED.value)
+    about = {'subject': f'reals, {held_out.name}', 'number': len(own)}
+    take(about, lambda: own)
 
-  print(results.text(asked, _METRICS.value))
+  print(_text(asked, chosen))
   print(f'Written to {path}.')
   return 0
 
 
-def _check():
-  for name in _METRICS.value:
-    choose('metric', measures.COLUMNS, name)
-  if 'change' in _METRICS.value and _CHECKPOINTS.value != 'all':
-    raise ValueError(
-      'The metric change compares the moments of a run; give --checkpoints=all.'
-    )
+def _chosen():
+  chosen = measures.chosen(_METRICS.value)
+  for measure in chosen:
+    if measure.needs == 'tracked' and _CHECKPOINTS.value != 'all':
+      raise ValueError(
+        f'The metric {measure.name} compares the checkpoints of a run; give '
+        '--checkpoints=all.'
+      )
+  return chosen
 
 
 def _moments(folder):
@@ -118,50 +119,41 @@ def _moments(folder):
   return [restore.newest(folder)]
 
 
-def _fill(row, reals, shown, others):
-  """Adds to a row what it lacks.
+def _complete(row, chosen, pair, checkpoints):
+  """Adds to a row the measures that it lacks.
 
   Args:
     row: a dict of JSON values.
-    reals: a `measures.Shown`.
-    shown: `() -> measures.Shown`; not called if nothing is lacking.
-    others: from a measure's name to `() -> values, how`.
+    chosen: a list of `measures.Measure`.
+    pair: `() -> reals, fakes`, two `samples.Samples`; not called if nothing is
+      lacking.
+    checkpoints: the tracked images and the images seen of the checkpoint before
+      and of this one, two pairs; None where there is no checkpoint before.
   """
-  shown = functools.cache(shown)
-  for name in _METRICS.value:
-    if name in row['how']:
+  for measure in chosen:
+    if measure.name in row['how']:
       continue
-    if name in measures.MEASURES:
-      measure = measures.MEASURES[name]
-      values, how = measure.take(reals, shown(), _SEED.value)
-    elif name in others:
-      values, how = others[name]()
+    if measure.needs != 'tracked':
+      given = pair()
+    elif checkpoints:
+      (earlier, since), (now, _) = checkpoints
+      given = earlier, now
+      row[f'{measure.name}_since'] = since
     else:
       continue
+    values, row['how'][measure.name] = measure.take(*given, _SEED.value)
     row.update(values)
-    row['how'][name] = how
 
 
 def _samples(run):
-  draw = restore.generator(run, _WEIGHTS.value)
-  paint = measures.painter(lambda given, latents, key: draw(latents, key))
-  return paint((), run.game.prior, _SAMPLES.value, _SEED.value, run.shape[0])
+  generate = restore.generator(run, _WEIGHTS.value)
+  sample = samples.sampler(lambda given, latents, key: generate(latents, key))
+  return sample((), run.game.prior, _SAMPLES.value, _SEED.value, run.shape[0])
 
 
-def _followed(run):
-  """The images of the same latents at each moment, by resolution."""
-  draw = jax.jit(restore.generator(run, _WEIGHTS.value))
-  key, noise_key = jax.random.split(jax.random.key(_SEED.value))
-  latents = run.game.prior(key, measures.LATENTS)
-  return measures.levels(draw(latents, noise_key), run.shape[0])
-
-
-def _change(before, now):
-  values = {
-    'change': measures.change(before[0], now[0]),
-    'change_since': before[1],
-  }
-  return values, {'latents': measures.LATENTS}
+def _tracked(run):
+  generate = restore.generator(run, _WEIGHTS.value)
+  return samples.tracked(generate, run.game.prior, _SEED.value, run.shape[0])
 
 
 def _held_out(config):
@@ -173,6 +165,63 @@ def _held_out(config):
   except ValueError as error:
     tqdm.write(f'No held-out reals: {error}')
     return None
+
+
+def _text(rows, chosen):
+  """Returns rows as a table, and below it how they were measured.
+
+  Args:
+    rows: dicts of the same `settings`, at least one.
+    chosen: a list of `measures.Measure`.
+  """
+  described = measures.columns(chosen)
+  names = ['subject', 'images_seen', 'number', *described]
+  features = rows[0]['settings']['features']
+  table = [
+    _flat(
+      (columns.title(name, described, features), one.get(name))
+      for name in names
+    )
+    for one in rows
+  ]
+  titles = list(dict.fromkeys(own for line in table for own in line))
+  lines = [
+    titles,
+    *([_cell(line.get(own)) for own in titles] for line in table),
+  ]
+  widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+  drawn = [' | '.join(map(str.ljust, line, widths)).rstrip() for line in lines]
+  said = [f'{name}: {value}.' for name, value in rows[0]['settings'].items()]
+  return '\n'.join([*drawn, *said, *_how(rows, chosen)])
+
+
+def _flat(values):
+  """Values by title, of pairs: one of its own for each resolution."""
+  flat = {}
+  for name, value in values:
+    if isinstance(value, dict):
+      flat |= {f'{name} {side}': part for side, part in value.items()}
+    elif value is not None:
+      flat[name] = value
+  return flat
+
+
+def _cell(value):
+  if value is None:
+    return ''
+  return f'{value:.4f}' if isinstance(value, float) else str(value)
+
+
+def _how(rows, chosen):
+  """What each measure was taken of, a sentence for each."""
+  for name in (measure.name for measure in chosen):
+    said = [
+      ', '.join(f'{what.replace("_", " ")} {n}' for what, n in how.items())
+      for how in (one['how'].get(name) for one in rows)
+      if how
+    ]
+    if said:
+      yield f'{name}: {"; or ".join(dict.fromkeys(said))}.'
 
 
 if __name__ == '__main__':

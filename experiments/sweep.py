@@ -26,8 +26,8 @@ from ml_collections import config_flags
 from tqdm import tqdm
 
 from ganjax import files, launch
-from ganjax.evaluation import titles
-from ganjax.reports import results, sweep_page
+from ganjax.evaluation import measures
+from ganjax.reports import columns, results, sweep_page
 from ganjax.sweeps import (
   axes,
   fields,
@@ -80,7 +80,9 @@ _SAMPLES = flags.DEFINE_integer(
   'samples', 1000, 'Images that are drawn of each run to be measured.', 2
 )
 _METRICS = flags.DEFINE_list(
-  'metrics', ['fid', 'distance'], 'Of images: fid, kid, swd, prdc, ms_ssim, ...'
+  'metrics',
+  ['fid', 'distance'],
+  f'The measures of images, of {", ".join(measures.MEASURES)}.',
 )
 _FEATURES = flags.DEFINE_string(
   'features',
@@ -193,7 +195,7 @@ def _cells(config, ranges):
 
 def _about(config, kind, cells, ranges):
   """What `sweep.json` says: what all numbers of the sweep depend on."""
-  objective = _OBJECTIVE.value or kind.columns[0]
+  objective = _OBJECTIVE.value or next(iter(kind.columns))
   overrides = flags.FLAGS['config'].override_values
   return {
     'kind': kind.name,
@@ -209,9 +211,10 @@ def _about(config, kind, cells, ranges):
     'evaluations': _EVALUATIONS.value,
     'samples': _SAMPLES.value,
     'metrics': list(kind.columns),
+    'columns': kind.columns,
     'features': _FEATURES.value,
     'objective': objective,
-    'direction': _DIRECTION.value or titles.better(objective),
+    'direction': _DIRECTION.value or columns.direction(objective, kind.columns),
   }
 
 
@@ -246,6 +249,11 @@ def _check(planned, sweep, about):
       f'No run records {about["objective"]!r}, which is to be the objective; '
       f'choose from {", ".join(sorted(recorded))}, or add its measure to '
       '--metrics.'
+    )
+  if about['direction'] is None:
+    raise ValueError(
+      f'Nothing says whether less or more of {about["objective"]} is better; '
+      'add --direction=minimize or --direction=maximize.'
     )
 
 

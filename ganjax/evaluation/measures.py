@@ -1,307 +1,213 @@
-"""What is measured of a set of images beside the reals, by name.
+"""The measures of samples, by name: whatever can be evaluated is here.
 
-Each measure says with its values how they were taken: how many images, how many
-neighbours. Whatever has to be the same for two values to be compared is there.
+A measure is a function with the decorator `measure`, in this file, and nothing
+else: `evaluate --metrics`, `curve`, the objectives of sweeps, tables and
+figures read its name, its columns and what it needs from here.
 """
 
-import contextlib
-import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from tqdm import tqdm
 
-from ganjax import files, pictures
+from ganjax import metrics
 from ganjax.data import images
-from ganjax.evaluation import classifier, features, inception
-from ganjax.metrics import diversity, fid, inception_score, prdc, swd
-from ganjax.weights import download, formats
+from ganjax.evaluation import samples
+from ganjax.lookup import choose
 
-_NEAR = 5000  # images at most whose neighbours are looked for
-_ALIKE = 1000  # images, and pairs of them, of the measures of diversity
-_PART = 256  # images that are drawn at once
-LATENTS = 36  # whose images are followed from moment to moment
+_NEIGHBOURS = 5000  # images at most among which neighbours are searched
+_PAIRS = 1000  # images at most, and pairs of them, of the measures of diversity
+
+
+class Column(NamedTuple):
+  """A value that a measure takes.
+
+  Attributes:
+    name: of the value.
+    title: over its column in tables.
+    direction: 'minimize' or 'maximize'; None where runs are not ranked by it.
+    on_features: whether it depends on the features that images are compared on.
+  """
+
+  name: str
+  title: str
+  direction: str | None = None
+  on_features: bool = False
 
 
 class Measure(NamedTuple):
   """A measure.
 
   Attributes:
-    columns: names of its values.
-    take: `(reals, shown, seed) -> values, how`, of two `Shown`; both are dicts
-      of JSON values.
+    name: as `--metrics` takes it.
+    columns: of its values.
+    needs: 'images', 'features' or 'logits' of the samples; or 'tracked', the
+      images of the same latents at two checkpoints.
+    take: `(reals, fakes, seed) -> values, settings`, of two `samples.Samples`;
+      a measure that needs 'tracked' is given `samples.tracked` of an earlier
+      checkpoint and of this one instead. `values` is a dict with a number for
+      each column, or a dict of numbers by resolution; `settings` is a dict of
+      all that has to be the same for two values to be compared, such as the
+      number of images.
   """
 
-  columns: tuple
+  name: str
+  columns: tuple[Column, ...]
+  needs: str
   take: Callable
 
 
-class Shown(NamedTuple):
-  """A set of images.
-
-  Attributes:
-    images: uint8 `[N, H, W, C]`.
-    features: `() -> [N, D]`, which computes them at the first call.
-    logits: `() -> [N, K]`, of the classes that the features know.
-  """
-
-  images: np.ndarray
-  features: Callable
-  logits: Callable
+MEASURES: dict[str, Measure] = {}
+"""All measures, by name."""
 
 
-def shown(pixels, seen):
-  """The `Shown` of images under features.
+def measure(*columns, needs='images'):
+  """Returns a decorator that adds a function to `MEASURES` under its name.
 
   Args:
-    pixels: uint8 `[N, H, W, C]`.
-    seen: the `features.Features`.
+    *columns: `Column`s of the values that it takes. Whether they depend on
+      features follows from what it needs.
+    needs: as in `Measure`.
   """
-  rows = functools.cache(lambda: features.in_batches(seen.apply, pixels))
-  return Shown(pixels, rows, lambda: np.asarray(seen.logits(rows())))
+  on_features = needs in ('features', 'logits')
+  columns = tuple(own._replace(on_features=on_features) for own in columns)
+
+  def add(take):
+    MEASURES[take.__name__] = Measure(take.__name__, columns, needs, take)
+    return take
+
+  return add
 
 
-def painter(draw):
-  """The function `(given, prior, number, seed, side) -> samples` of a game.
-
-  Samples are uint8, as pictures are stored, `[N, side, side, C]`, the same
-  latents' for the same seed. It compiles once for all that is given.
-
-  Args:
-    draw: `(given, latents, key) -> images` in [-1, 1], or a tree of them, of
-      which the finest are taken; `given` is any tree of arrays.
-  """
-
-  @jax.jit
-  def pixels(given, latents, key):
-    return images.quantize(pictures.finest(draw(given, latents, key)))
-
-  def paint(given, prior, number, seed, side):
-    key, noise_key = jax.random.split(jax.random.key(seed))
-    latents = np.asarray(prior(key, number))
-    # The last part is filled up, to compile only once.
-    whole = (number + -number % _PART, *latents.shape[1:])
-    parts = np.resize(latents, whole).reshape(-1, _PART, *whole[1:])
-    drawn = [np.asarray(pixels(given, part, noise_key)) for part in parts]
-    return pictures.enlarged(np.concatenate(drawn)[:number], side)
-
-  return paint
-
-
-def check(metrics, data, which):
-  """Raises ValueError where measures cannot be taken of a data set.
-
-  Args:
-    metrics: names of `MEASURES`.
-    data: an `images.ImageSet`.
-    which: as in `features_of`.
-  """
-  if which == 'classifier' and data.labels is None:
-    raise ValueError(
-      f'{data.name} has no labels to train a classifier on; use '
-      '--features=random, or inception.'
-    )
-  if 'inception_score' in metrics and _untrained(data, which):
-    raise ValueError(
-      'The inception score is of the classes that a network tells apart, and '
-      f'the features of {data.name} would be untrained; use '
-      '--features=inception, or leave this metric out.'
-    )
-
-
-def features_of(data, which='auto'):
-  """The `features.Features` that a data set is measured on.
-
-  Args:
-    data: an `images.ImageSet`.
-    which: 'classifier', of the data, trained once and kept; 'random', of an
-      untrained network; 'auto', the first where the data have labels;
-      'inception', FID's own, fetched once and kept; or the path of its file.
+def chosen(names):
+  """Returns the measures of these names, a list.
 
   Raises:
-    OSError: if Inception's file cannot be read or fetched.
-    ValueError: if it is not one.
+    ValueError: if there is no measure of a name, with all that there are.
   """
-  if which not in ('auto', 'classifier', 'random'):
-    return _inception(which)
-  if _untrained(data, which):
-    return features.random_features()
-  with bar('classifier of the data', 'step') as report:
-    return classifier.features_for(
-      data.images,
-      data.labels,
-      files.folder() / 'classifiers',
-      data.name,
-      # Small data sets need more passes for as many steps.
-      epochs=int(np.clip(30_000 // len(data.images), 5, 20)),
-      report=report,
-    )
+  return [choose('metric', MEASURES, name) for name in names]
 
 
-def _untrained(data, which):
-  return which == 'random' or (which == 'auto' and data.labels is None)
+def columns(measures):
+  """Returns the columns of measures as JSON values, by name.
 
-
-def _inception(path):
-  """Inception's features, under a name that only the published weights have."""
-  if path == 'inception':
-    with bar('Inception', 'B') as report:
-      path = download.fetch(download.INCEPTION, report=report)
-  sha = formats.digest(path)
-  published = sha.startswith(download.INCEPTION.digest)
-  name = 'Inception-v3' if published else 'other Inception-v3'
-  return inception.from_weights(
-    formats.read(path),
-    f'{name} (pool of 2048, 299 pixels as TensorFlow 1, sha {sha[:8]})',
-  )
-
-
-@contextlib.contextmanager
-def bar(title, unit):
-  """Yields `(done, total, *others)`, which moves a bar."""
-  with tqdm(desc=title, unit=unit, unit_scale=True, disable=None) as shown:
-
-    def report(done, total, *_):
-      shown.total = total
-      shown.update(done - shown.n)
-
-    yield report
-
-
-def settings(config, data, seen, seed):
-  """What all measures of samples beside a data set have in common: a dict.
-
-  Args:
-    config: of the training.
-    data: an `images.ImageSet`.
-    seen: the `features.Features`.
-    seed: of the latents, pairs and patches.
+  They are written beside what was measured, as `reports.columns` describes
+  them, so that whoever reads a file needs to know no measure.
   """
   return {
-    'features': seen.name,
-    'data': f'{data.name}, {len(data.images)} images',
-    'split': config.data.split,
-    'resizing': f'{config.data.crop} to {data.images.shape[1]} pixels; what a '
-    'stage of growth makes smaller is enlarged by nearest pixels',
-    'seed': seed,
+    column.name: {
+      'title': column.title,
+      'direction': column.direction,
+      'on_features': column.on_features,
+      'measure': own.name,
+    }
+    for own in measures
+    for column in own.columns
   }
 
 
-def some(array, number, seed):
-  """At most so many rows of an array, drawn by the seed, in their order."""
-  if len(array) <= number:
-    return array
-  rows = np.random.default_rng(seed).choice(len(array), number, replace=False)
-  return array[np.sort(rows)]
+@measure(Column('fid', 'FID', 'minimize'), needs='features')
+def fid(reals, fakes, seed):
+  """Frechet inception distance."""
+  value = metrics.fid.fid(reals.features(), fakes.features())
+  return {'fid': value}, _counts(reals.images, fakes.images)
 
 
-def change(before, now):
-  """From resolution to the mean squared change between images of one latent.
+@measure(
+  Column('kid', 'KID', 'minimize'),
+  Column('kid_std', 'KID std'),
+  needs='features',
+)
+def kid(reals, fakes, seed):
+  """Kernel inception distance, and its standard deviation over subsets."""
+  mean, std = metrics.fid.kid(reals.features(), fakes.features(), seed=seed)
+  return {'kid': mean, 'kid_std': std}, _counts(reals.images, fakes.images)
+
+
+@measure(
+  Column('inception_score', 'IS', 'maximize'),
+  Column('inception_score_std', 'IS std'),
+  needs='logits',
+)
+def inception_score(reals, fakes, seed):
+  """Inception score, and its standard deviation over splits."""
+  splits = 10
+  mean, std = metrics.inception_score.inception_score(fakes.logits(), splits)
+  values = {'inception_score': mean, 'inception_score_std': std}
+  return values, {'images': len(fakes.images), 'splits': splits}
+
+
+@measure(
+  Column('swd', 'SWD x 1000', 'minimize'),
+  Column('swd_levels', 'SWD x 1000'),
+)
+def swd(reals, fakes, seed):
+  """Sliced Wasserstein distance, the mean and at each resolution."""
+  number = min(len(reals.images), len(fakes.images))
+  pair = [samples.subset(own.images, number, seed) for own in (reals, fakes)]
+  settings = {'patches': 128, 'size': 7, 'directions': 512}
+  found = metrics.swd.sliced_wasserstein(*pair, seed=seed, **settings)
+  by_level = {str(side): value for side, value in found.levels.items()}
+  values = {'swd': found.mean, 'swd_levels': by_level}
+  return values, {**_counts(*pair), **settings}
+
+
+@measure(
+  Column('precision', 'precision', 'maximize'),
+  Column('recall', 'recall', 'maximize'),
+  Column('density', 'density', 'maximize'),
+  Column('coverage', 'coverage', 'maximize'),
+  needs='features',
+)
+def prdc(reals, fakes, seed):
+  """Precision, recall, density and coverage."""
+  pair = [
+    samples.subset(own.features(), _NEIGHBOURS, seed) for own in (reals, fakes)
+  ]
+  k = {'k_precision_recall': 3, 'k_density_coverage': 5}
+  values = {
+    **metrics.prdc.precision_recall(*pair, k['k_precision_recall'])._asdict(),
+    **metrics.prdc.density_coverage(*pair, k['k_density_coverage'])._asdict(),
+  }
+  values = {name: float(value) for name, value in values.items()}
+  return values, {**_counts(*pair), **k}
+
+
+@measure(Column('ms_ssim', 'MS-SSIM', 'minimize'))
+def ms_ssim(reals, fakes, seed):
+  """Structural similarity of pairs of samples at several scales."""
+  own = _scaled_subset(fakes, seed)
+  value = metrics.diversity.diversity(own, _PAIRS, jax.random.key(seed))
+  return {'ms_ssim': float(value)}, {'images': len(own), 'pairs': _PAIRS}
+
+
+@measure(Column('distance', 'pairwise distance', 'maximize'))
+def distance(reals, fakes, seed):
+  """Mean distance of the pixels of two samples."""
+  own = _scaled_subset(fakes, seed)
+  value = float(metrics.diversity.pairwise_distance(own))
+  return {'distance': value}, {'images': len(own)}
+
+
+@measure(Column('change', 'mean squared change'), needs='tracked')
+def change(before, now, seed):
+  """Mean squared change of the images of one latent between checkpoints.
 
   Karnewar and Wang, "MSG-GAN: Multi-Scale Gradients for Generative Adversarial
   Networks", 2020, arXiv:1903.06048, section 4.1, which follows 36 latents.
-
-  Args:
-    before: of `levels`.
-    now: of `levels`, for the same latents.
   """
-  return {
+  by_side = {
     str(side): float(np.mean(np.square(now[side] - before[side])))
     for side in now
   }
+  return {'change': by_side}, {'latents': samples.TRACKED}
 
 
-def levels(samples, side):
-  """From resolution, in pixels, to the images of it in a tree, `[N, R, R, C]`.
-
-  Args:
-    samples: of a generator, in [-1, 1]; where they are one array, it is
-      enlarged to `side`, for its resolution may grow from moment to moment.
-    side: of the data, in pixels.
-  """
-  leaves = jax.tree.leaves(samples)
-  if len(leaves) == 1:
-    leaves = [pictures.enlarged(leaves[0], side)]
-  return {leaf.shape[1]: np.asarray(leaf) for leaf in leaves}
+def _scaled_subset(own, seed):
+  return images.scale(jnp.asarray(samples.subset(own.images, _PAIRS, seed)))
 
 
-def _fid(reals, shown, seed):
-  value = fid.fid(reals.features(), shown.features())
-  return {'fid': value}, _counts(reals.images, shown.images)
-
-
-def _kid(reals, shown, seed):
-  mean, std = fid.kid(reals.features(), shown.features(), seed=seed)
-  return {'kid': mean, 'kid_std': std}, _counts(reals.images, shown.images)
-
-
-def _inception_score(reals, shown, seed):
-  splits = 10
-  mean, std = inception_score.inception_score(shown.logits(), splits)
-  values = {'inception_score': mean, 'inception_score_std': std}
-  return values, {'images': len(shown.images), 'splits': splits}
-
-
-def _swd(reals, shown, seed):
-  number = min(len(reals.images), len(shown.images))
-  pair = [some(own.images, number, seed) for own in (reals, shown)]
-  how = {'patches': 128, 'size': 7, 'directions': 512}
-  found = swd.sliced_wasserstein(*pair, seed=seed, **how)
-  by_level = {str(side): value for side, value in found.levels.items()}
-  values = {'swd': found.mean, 'swd_levels': by_level}
-  return values, {**_counts(*pair), **how}
-
-
-def _prdc(reals, shown, seed):
-  pair = [some(own.features(), _NEAR, seed) for own in (reals, shown)]
-  near = {'k_precision_recall': 3, 'k_density_coverage': 5}
-  values = {
-    **prdc.precision_recall(*pair, near['k_precision_recall'])._asdict(),
-    **prdc.density_coverage(*pair, near['k_density_coverage'])._asdict(),
-  }
-  values = {name: float(value) for name, value in values.items()}
-  return values, {**_counts(*pair), **near}
-
-
-def _ms_ssim(reals, shown, seed):
-  few = _few(shown, seed)
-  value = diversity.diversity(few, _ALIKE, jax.random.key(seed))
-  return {'ms_ssim': float(value)}, {'images': len(few), 'pairs': _ALIKE}
-
-
-def _distance(reals, shown, seed):
-  few = _few(shown, seed)
-  value = float(diversity.pairwise_distance(few))
-  return {'distance': value}, {'images': len(few)}
-
-
-def _few(shown, seed):
-  return images.scale(jnp.asarray(some(shown.images, _ALIKE, seed)))
-
-
-def _counts(reals, shown):
-  return {'reals': len(reals), 'images': len(shown)}
-
-
-MEASURES = {
-  'fid': Measure(('fid',), _fid),
-  'kid': Measure(('kid', 'kid_std'), _kid),
-  'inception_score': Measure(
-    ('inception_score', 'inception_score_std'), _inception_score
-  ),
-  'swd': Measure(('swd', 'swd_levels'), _swd),
-  'ms_ssim': Measure(('ms_ssim',), _ms_ssim),
-  'prdc': Measure(('precision', 'recall', 'density', 'coverage'), _prdc),
-  'distance': Measure(('distance',), _distance),
-}
-
-COLUMNS = {name: measure.columns for name, measure in MEASURES.items()} | {
-  'change': ('change',)
-}
-"""The values of each measure; 'change' takes two moments of one run."""
-
-ON_FEATURES = ('fid', 'kid', 'inception_score', 'prdc')
-"""The measures whose values depend on the features; others see pixels."""
+def _counts(reals, fakes):
+  return {'reals': len(reals), 'images': len(fakes)}

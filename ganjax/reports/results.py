@@ -8,8 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ganjax import files
-from ganjax.evaluation import results
-from ganjax.evaluation.titles import VALUES, better, title
+from ganjax.reports.columns import direction, title
 
 STATES = ('done', 'diverged', 'unfinished', 'cut short', 'not begun')
 """What became of a run; a search cuts short, and a sweep may go on."""
@@ -55,10 +54,11 @@ class Outcome(NamedTuple):
     about: `sweep.json`.
     names: from the fields that cells change to short names.
     cells: a list of `Cell`.
-    titles: from the measures that were taken, the objective first, to what
-      stands over them.
-    objective: the measure that cells are compared by.
-    direction: 'minimize' or 'maximize'.
+    titles: from the values that were measured to their titles, the objective
+      first.
+    objective: the value that cells are compared by.
+    direction: of the objective, 'minimize' or 'maximize'; None where nothing
+      says which, so that cells are not ranked.
     made: of each program, what it was computed with and on.
   """
 
@@ -95,13 +95,17 @@ def read(folder):
     )
   about = files.read_json(folder / 'sweep.json')
   paths = sorted(folder.glob('programs/*/evaluation.json'))
-  rows = [row for path in paths for row in results.read(path)]
+  made = [json.loads(path.read_text()) for path in paths]
+  rows = [row for own in made for row in own['measures']]
   if not rows:
     raise FileNotFoundError(
       f'{folder} holds nothing measured yet; run the sweep until its first '
       'evaluation, without --report.'
     )
-  titles, objective, direction = _measures(about, rows)
+  columns = about.get('columns', {})
+  for own in made:
+    columns = columns | own.get('columns', {})
+  titles, objective = _titles(about, rows, columns)
   cells = _cells(about, rows)
   return Outcome(
     about,
@@ -109,8 +113,8 @@ def read(folder):
     cells,
     titles,
     objective,
-    direction,
-    [json.loads(path.read_text()) for path in paths],
+    about.get('direction') or direction(objective, columns),
+    made,
   )
 
 
@@ -156,8 +160,10 @@ def ranked(found):
   """Cells that can be compared, the best first.
 
   Those of which all runs are done and have the objective; where there is none,
-  those with at least one such run.
+  those with at least one such run. None where the objective has no direction.
   """
+  if found.direction is None:
+    return []
   sign = 1 if found.direction == 'minimize' else -1
   # Those of cells without a run that ended are of another moment.
   measured = [
@@ -190,19 +196,17 @@ def factors(found):
   return list(map(tuple, columns.values()))
 
 
-def _measures(about, rows):
-  """The titles of the measures, the objective, and its direction."""
-  taken = [
+def _titles(about, rows, columns):
+  """Returns the titles of the values that were measured, and the objective."""
+  measured = [
     name
-    for name, value in VALUES.items()
-    if value.better
-    and any(isinstance(row.get(name), int | float) for row in rows)
+    for name in columns
+    if any(isinstance(row.get(name), int | float) for row in rows)
   ]
-  objective = about.get('objective') or next(iter(taken), 'fid')
+  objective = about.get('objective') or next(iter(measured), 'fid')
   features = {row.get('settings', {}).get('features') for row in rows}
-  names = dict.fromkeys([objective, *taken])
-  titles = {name: title(name, *features) for name in names}
-  return titles, objective, about.get('direction') or better(objective)
+  names = dict.fromkeys([objective, *measured])
+  return {name: title(name, columns, *features) for name in names}, objective
 
 
 def _cells(about, rows):

@@ -9,8 +9,13 @@ import numpy as np
 from PIL import Image
 
 from ganjax import files
-from ganjax.evaluation import titles
-from ganjax.reports import effects, results, sweep_figures, sweep_tables
+from ganjax.reports import (
+  columns,
+  effects,
+  results,
+  sweep_figures,
+  sweep_tables,
+)
 from ganjax.reports.figures import drawing
 from ganjax.reports.results import words
 from ganjax.sweeps import fields
@@ -113,7 +118,7 @@ def _context(found, folder, images):
     'differing': _differing(ways),
     'made': sweep_tables.made(found),
     'features': any(
-      title.endswith(titles.ON_FEATURES) for title in found.titles.values()
+      title.endswith(columns.ON_FEATURES) for title in found.titles.values()
     ),
     'words': words,
     'json': json.dumps,

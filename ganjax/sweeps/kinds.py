@@ -15,11 +15,38 @@ import numpy as np
 from ganjax import files, pictures
 from ganjax.config import games, runs
 from ganjax.data import images
-from ganjax.evaluation import features, measures
-from ganjax.lookup import choose
+from ganjax.evaluation import (
+  extractors,
+  features,
+  measures,
+  results,
+  samples,
+)
+from ganjax.evaluation.measures import Column
 from ganjax.sweeps import fields, mode_task, task
 
 _SEED = 0  # of the latents, pairs and patches of the measures
+
+
+def _take_modes(modes, settings, seed):
+  values = {
+    'captured': int(modes.captured),
+    'quality': float(modes.quality),
+    'reverse_kl': float(modes.divergence),
+  }
+  return values, settings
+
+
+_MODES = measures.Measure(
+  'modes',
+  (
+    Column('captured', 'modes captured', 'maximize'),
+    Column('quality', 'high quality', 'maximize'),
+    Column('reverse_kl', 'reverse KL', 'minimize'),
+  ),
+  'modes',
+  _take_modes,
+)
 
 
 class Kind(NamedTuple):
@@ -34,7 +61,7 @@ class Kind(NamedTuple):
     settings: `config -> dict`, how everything is measured.
     evaluate: `(config, step) -> measure`, of all runs of a config that are at a
       step: `(state, numbers, record) -> Found`.
-    columns: names of the values.
+    columns: of the values, as `measures.columns` returns them.
     number: `config -> int`, of the samples that are measured.
   """
 
@@ -44,7 +71,7 @@ class Kind(NamedTuple):
   training: Callable
   settings: Callable
   evaluate: Callable
-  columns: tuple
+  columns: dict
   number: Callable
 
 
@@ -63,19 +90,24 @@ def of(config, metrics, number, which='auto'):
     config: of a training on images or of a protocol.
     metrics: names of `measures.MEASURES`, for images.
     number: of the samples that are drawn to be measured, of images.
-    which: of `measures.features_of`, for images.
+    which: of `extractors.extractor`, for images.
 
   Raises:
     ValueError: if there is no such metric, or nothing to sweep.
   """
   if 'protocol' in config:
     return _of_modes(config)
-  for name in metrics:
-    choose('metric', measures.MEASURES, name)
-  return _of_images(config, metrics, number, which)
+  chosen = measures.chosen(metrics)
+  for measure in chosen:
+    if measure.needs == 'tracked':
+      raise ValueError(
+        f'The metric {measure.name} compares the checkpoints of a run, which a '
+        'sweep does not save; run evaluate --checkpoints=all on a training.'
+      )
+  return _of_images(config, chosen, number, which)
 
 
-def _of_images(config, metrics, number, which):
+def _of_images(config, chosen, number, which):
   dataset = _once(runs.dataset)
 
   def of_data(config):
@@ -83,17 +115,17 @@ def _of_images(config, metrics, number, which):
 
   def beside(config):
     data = of_data(config)
-    if set(metrics) & set(measures.ON_FEATURES):
-      seen = measures.features_of(data, which)
+    if {measure.needs for measure in chosen} & {'features', 'logits'}:
+      extractor = extractors.extractor(data, which)
     else:
-      seen = features.Features('none taken', None)
-    return seen, measures.shown(data.images, seen)
+      extractor = features.Features('none taken', None)
+    return extractor, samples.of(data.images, extractor)
 
   beside = _once(beside)
 
   def settings(config):
-    seen, _ = beside(config, 'data')
-    about = measures.settings(config, of_data(config), seen, _SEED)
+    extractor, _ = beside(config, 'data')
+    about = results.settings(config, of_data(config), extractor, _SEED)
     return about | {'weights': 'ema, last'}
 
   def painters(config):
@@ -105,31 +137,31 @@ def _of_images(config, metrics, number, which):
         played = runs.game(games.numbered(config, numbers), shape, step)
         return played.sample(state.ema_params, state.buffers, latents, key)
 
-      return measures.painter(draw), runs.game(config, shape, step).prior
+      return samples.sampler(draw), runs.game(config, shape, step).prior
 
     return functools.cache(at)
 
   painters = _once(painters)
 
   def evaluate(config, step):
-    seen, reals = beside(config, 'data')
+    extractor, reals = beside(config, 'data')
     side = reals.images.shape[1]
     paint, prior = painters(config)(step if 'growth' in config else 0)
 
-    def measure(state, numbers, record):
+    def evaluated(state, numbers, record):
       drawn = paint((state, numbers), prior, number, _SEED, side)
-      fakes = measures.shown(drawn, seen)
+      fakes = samples.of(drawn, extractor)
       values, how = {}, {}
-      for name in metrics:
-        own, how[name] = measures.MEASURES[name].take(reals, fakes, _SEED)
+      for measure in chosen:
+        own, how[measure.name] = measure.take(reals, fakes, _SEED)
         values |= own
       return Found(values, how, pictures.grid(images.scale(record['samples'])))
 
-    return measure
+    return evaluated
 
   def subject(config):
     data = of_data(config)
-    measures.check(metrics, data, which)
+    extractors.check(chosen, data, which)
     return task.of_images(config, data)
 
   return Kind(
@@ -139,7 +171,7 @@ def _of_images(config, metrics, number, which):
     training=_trainings(subject),
     settings=settings,
     evaluate=evaluate,
-    columns=sum((measures.COLUMNS[name] for name in metrics), ()),
+    columns=measures.columns(chosen),
     number=lambda config: number,
   )
 
@@ -169,19 +201,17 @@ def _of_modes(config):
     reals = _reals(of_data(config), config.measure.pictures)
 
     def measured(state, numbers, record):
-      modes = record['modes']
-      values = {
-        'captured': int(modes.captured),
-        'quality': float(modes.quality),
-        'reverse_kl': float(modes.divergence),
-      }
-      samples = record['samples']
+      drawn = record['samples']
       if reals.ndim == 2:
-        picture = _scatter(samples, reals)
+        picture = _scatter(drawn, reals)
       else:
-        picture = pictures.grid(images.scale(samples[:36]))
-      how = {'samples': config.measure.samples, 'within': config.measure.within}
-      return Found(values, dict.fromkeys(values, how), picture)
+        picture = pictures.grid(images.scale(drawn[:36]))
+      values, how = _MODES.take(
+        record['modes'],
+        {'samples': config.measure.samples, 'within': config.measure.within},
+        config.measure.seed,
+      )
+      return Found(values, {'modes': how}, picture)
 
     return measured
 
@@ -195,14 +225,14 @@ def _of_modes(config):
     training=_trainings(subject),
     settings=settings,
     evaluate=evaluate,
-    columns=('captured', 'quality', 'reverse_kl'),
+    columns=measures.columns([_MODES]),
     number=lambda config: config.measure.samples,
   )
 
 
 def problem(config):
   """The `mode_task.Problem` of a protocol, with a bar while it is prepared."""
-  with measures.bar('classifier of the modes', 'step') as report:
+  with extractors.progress('classifier of the modes', 'step') as report:
     return mode_task.problem(config, files.folder(), report)
 
 

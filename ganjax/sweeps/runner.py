@@ -110,7 +110,7 @@ def run(program, sweep, name='runs'):
         yield None
         return
       rows += fresh
-      results.write(folder / 'evaluation.json', rows)
+      results.write(folder / 'evaluation.json', rows, sweep.kind.columns)
     _forget(folder, evaluation - 1)
     if evaluation == sweep.evaluations:
       _forget(folder, evaluation)

@@ -6,7 +6,13 @@ import pytest
 from safetensors.numpy import save_file
 
 from ganjax.data import images
-from ganjax.evaluation import features, inception, measures
+from ganjax.evaluation import (
+  extractors,
+  features,
+  inception,
+  measures,
+  samples,
+)
 from ganjax.metrics import inception_score
 from ganjax.weights import formats
 
@@ -199,7 +205,7 @@ def test_features_and_logits_are_those_of_the_table(arrays, pixels, seen):
 def test_the_file_that_people_have_is_read(tmp_path, arrays, pixels, seen):
   path = tmp_path / 'inception.safetensors'
   save_file(arrays, path)
-  measure = measures.features_of(None, str(path))
+  measure = extractors.extractor(None, str(path))
   found = features.in_batches(measure.apply, pixels, size=2)
   np.testing.assert_array_equal(found, seen[1])
   # Only the published weights may call themselves plainly so.
@@ -293,13 +299,14 @@ def test_logits_without_a_score_are_refused():
 
 def test_the_score_needs_features_that_know_classes():
   unlabelled = images.ImageSet(np.zeros((20, 16, 16, 3), 'u1'), None, 'mine')
+  scored = measures.chosen(['fid', 'inception_score'])
   for which in ('auto', 'random'):
     with pytest.raises(ValueError, match='features of mine would be untrained'):
-      measures.check(['fid', 'inception_score'], unlabelled, which)
-  measures.check(['fid', 'inception_score'], unlabelled, 'inception')
-  measures.check(['fid'], unlabelled, 'auto')
+      extractors.check(scored, unlabelled, which)
+  extractors.check(scored, unlabelled, 'inception')
+  extractors.check(scored[:1], unlabelled, 'auto')
   with pytest.raises(ValueError, match='mine has no labels to train'):
-    measures.check(['fid'], unlabelled, 'classifier')
+    extractors.check(scored[:1], unlabelled, 'classifier')
 
 
 def test_a_sample_is_scored_by_the_classes_that_its_features_know():
@@ -308,12 +315,12 @@ def test_a_sample_is_scored_by_the_classes_that_its_features_know():
 
   # Four colours, and classes that are sure of one each.
   colours = np.arange(40, dtype=np.uint8) % 4 * 85
-  shown = measures.shown(
+  scored = samples.of(
     np.broadcast_to(colours[:, None, None, None], (40, 1, 1, 1)),
     features.Features(
       'colours', apply, lambda seen: -1e3 * (seen - np.linspace(-1, 1, 4)) ** 2
     ),
   )
-  values, how = measures.MEASURES['inception_score'].take(None, shown, 0)
+  values, how = measures.MEASURES['inception_score'].take(None, scored, 0)
   np.testing.assert_allclose(values['inception_score'], 4, 1e-6)
   assert how == {'images': 40, 'splits': 10}

@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 
 from ganjax import launch
-from ganjax.evaluation import measures
 
 SMALL = (
   '--config=configs/dcgan.py',
@@ -231,28 +230,6 @@ def test_evaluate_follows_latents_from_moment_to_moment_only(program, run):
   code, _, err = program('evaluate', f'--workdir={run}', '--metrics=change')
   assert code == 1
   assert 'give --checkpoints=all' in err
-
-
-def test_change_is_measured_at_each_resolution_of_a_pyramid():
-  pyramid = [np.full((2, side, side, 3), side / 8) for side in (4, 8)]
-  now = measures.levels(pyramid, 8)
-  before = measures.levels([level - 0.5 for level in pyramid], 8)
-  before[8][0] += 0.5  # One of the two images has not changed.
-  assert measures.change(before, now) == {'4': 0.25, '8': 0.125}
-
-
-def test_what_grew_in_between_is_compared_at_the_resolution_of_the_data():
-  checks = np.kron([[1, -1], [-1, 1]], np.ones((4, 4)))[None, ..., None]
-  before = measures.levels(checks[:, ::4, ::4], 8)
-  assert measures.change(before, measures.levels(checks, 8)) == {'8': 0}
-
-
-def test_rows_are_drawn_in_their_order():
-  drawn = measures.some(np.arange(100), 30, 0)
-  assert len(set(drawn)) == 30
-  assert (np.diff(drawn) > 0).all()
-  assert drawn[-1] > 80
-  np.testing.assert_array_equal(measures.some(np.arange(9), 30, 0), range(9))
 
 
 def test_train_says_where_things_are(program, run):

@@ -257,6 +257,7 @@ def test_a_search_asks_for_populations_and_says_the_best(program, tmp_path):
     '--population=2',
     '--pruner=none',
     '--objective=loss/discriminator',
+    '--direction=minimize',
     f'--workdir={tmp_path}',
   )
   assert code == 0, err

@@ -7,7 +7,8 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from ganjax.evaluation import results, titles
+from ganjax.evaluation import measures
+from ganjax.reports import columns
 from ganjax.reports.figures import curves, drawing
 
 MOMENTS = np.array([1000, 2000, 4000])
@@ -69,6 +70,7 @@ def test_what_cannot_be_drawn_is_refused():
     curves.against_images({'': many}, 'FID')
 
 
+COLUMNS = measures.columns(measures.chosen(['fid', 'change', 'swd']))
 HOW = {'fid': {'reals': 90, 'images': 50}, 'change': {'latents': 36}}
 
 
@@ -89,7 +91,8 @@ def write(folder, values, features='a network', **how):
   held_out = {'subject': 'reals, test', 'fid': 0.5}
   rows.append({**rows[0], **held_out, 'images_seen': None})
   folder.mkdir()
-  (folder / 'evaluation.json').write_text(json.dumps({'measures': rows}))
+  written = {'columns': COLUMNS, 'measures': rows}
+  (folder / 'evaluation.json').write_text(json.dumps(written))
   return folder
 
 
@@ -198,21 +201,20 @@ def test_groups_need_a_name_and_moments_in_common(program, runs):
 
 def test_only_a_fid_on_inception_is_called_plain_fid():
   own = 'classifier-128 (digits)'
-  assert titles.title('fid', 'Inception-v3 (sha 6726825d)') == 'FID'
-  assert titles.title('fid', 'other Inception-v3 (sha 1)') == 'FID (features)'
-  assert titles.title('fid', own) == 'FID (features)'
-  assert titles.title('fid') == 'FID (features)'
-  assert titles.title('swd', own) == 'SWD x 1000'
-  assert titles.title('images_seen', own) == 'images seen'
-  rows = [
-    {'subject': 'samples', 'swd': 2.0, 'swd_levels': {'16': 1.0, '32': 3.0}}
-    | {'fid': 1.0, 'how': {}, 'settings': {'features': own}}
-  ]
-  head, line, *_ = results.text(rows, ['swd', 'fid']).splitlines()
-  assert [part.strip() for part in head.split('|')] == [
-    *('subject', 'SWD x 1000', 'SWD x 1000 16', 'SWD x 1000 32'),
-    'FID (features)',
-  ]
-  assert [part.strip() for part in line.split('|')] == [
-    *('samples', '2.0000', '1.0000', '3.0000', '1.0000')
-  ]
+  assert columns.title('fid', COLUMNS, 'Inception-v3 (sha 6726825d)') == 'FID'
+  for other in ('other Inception-v3 (sha 1)', own):
+    assert columns.title('fid', COLUMNS, other) == 'FID (features)'
+  assert columns.title('fid', COLUMNS) == 'FID (features)'
+  assert columns.title('swd', COLUMNS, own) == 'SWD x 1000'
+  assert columns.title('images_seen', COLUMNS, own) == 'images seen'
+  assert columns.direction('fid', COLUMNS) == 'minimize'
+  assert columns.direction('loss/generator', COLUMNS) is None
+
+
+def test_a_value_that_no_file_has_is_answered_with_those_it_has(program, runs):
+  code, _, err = program(
+    'curve', f'--group=a={runs}/pg-0', '--metric=fit', f'--output={runs}/new'
+  )
+  assert code == 1
+  assert "no measured value 'fit'; did you mean 'fid'? choose from" in err
+  assert 'change, fid, swd, swd_levels' in err

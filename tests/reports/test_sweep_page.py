@@ -28,6 +28,14 @@ RATES = tuple(
   for player in ('generator', 'discriminator')
 )
 LOOKS = 4
+COLUMNS = {
+  'fid': {'title': 'FID', 'direction': 'minimize', 'on_features': True},
+  'distance': {
+    'title': 'pairwise distance',
+    'direction': 'maximize',
+    'on_features': False,
+  },
+}
 
 
 def _write(folder, about, rows):
@@ -116,7 +124,7 @@ def make(folder, seeds=5):
     'cells': cells,
     'seeds': list(range(seeds)),
     'evaluations': LOOKS,
-    'metrics': ['fid', 'distance'],
+    'columns': COLUMNS,
     'objective': 'fid',
   }
   rows = []
@@ -154,7 +162,7 @@ def make_search(folder, trials=40):
     'cells': [],
     'seeds': [0],
     'evaluations': LOOKS,
-    'metrics': ['fid'],
+    'columns': {'fid': COLUMNS['fid']},
     'objective': 'fid',
   }
   rows = []
@@ -340,6 +348,7 @@ def test_fields_that_move_together_are_one_factor(tmp_path):
       'cells': [{}, {'pack': 2, 'batch_size': 8, 'loss': 'hinge'}],
       'seeds': [3],
       'evaluations': LOOKS,
+      'columns': COLUMNS,
     },
     [_row(0, {}, 3, LOOKS, 4.0), _row(1, {'pack': 2}, 3, LOOKS, 9.0)],
   )
@@ -419,6 +428,22 @@ def test_a_folder_without_a_sweep_is_said_to_be_one(tmp_path):
   (tmp_path / 'sweep.json').write_text('{}')
   with pytest.raises(FileNotFoundError, match='nothing measured yet'):
     sweep_page.write(tmp_path)
+
+
+def test_a_value_without_a_direction_is_shown_and_not_ranked(tmp_path):
+  about, rows = make(tmp_path, seeds=1)
+  for row in rows:
+    row['luck'] = 1.5 + row['cell']
+  luck = {'title': 'luck of the draw', 'direction': None, 'on_features': False}
+  about |= {'objective': 'luck', 'columns': COLUMNS | {'luck': luck}}
+  _write(tmp_path, about, rows)
+  sweep_page.write(tmp_path)
+  found = results.read(tmp_path)
+  assert found.direction is None and not results.ranked(found)
+  assert found.titles['luck'] == 'luck of the draw'
+  page = (tmp_path / 'report.html').read_text()
+  _Page(page)
+  assert 'so that nothing is ranked' in page and 'best luck' not in page
 
 
 def test_numbers_have_three_places_of_the_usual_one():

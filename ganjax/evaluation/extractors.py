@@ -1,0 +1,92 @@
+"""The features that a data set is measured on, by name."""
+
+import contextlib
+
+import numpy as np
+from tqdm import tqdm
+
+from ganjax import files
+from ganjax.evaluation import classifier, features, inception
+from ganjax.weights import download, formats
+
+
+def check(measures, data, which):
+  """Raises ValueError where measures cannot be taken of a data set.
+
+  Args:
+    measures: a list of `measures.Measure`.
+    data: an `images.ImageSet`.
+    which: as in `extractor`.
+  """
+  if which == 'classifier' and data.labels is None:
+    raise ValueError(
+      f'{data.name} has no labels to train a classifier on; use '
+      '--features=random, or inception.'
+    )
+  for measure in measures:
+    if measure.needs == 'logits' and _untrained(data, which):
+      raise ValueError(
+        f'{measure.name} needs a network that tells classes apart, but the '
+        f'features of {data.name} would be untrained; use '
+        '--features=inception, or leave this metric out.'
+      )
+
+
+def extractor(data, which='auto'):
+  """Returns the `features.Features` that a data set is measured on.
+
+  Args:
+    data: an `images.ImageSet`.
+    which: 'classifier', of the data, which is trained once and cached;
+      'random', of an untrained network; 'auto', the classifier where the data
+      have labels, else random; 'inception', that of FID, which is downloaded
+      once and cached; or the path of a file with Inception's weights.
+
+  Raises:
+    OSError: if Inception's file cannot be read or downloaded.
+    ValueError: if it does not hold Inception's weights.
+  """
+  if which not in ('auto', 'classifier', 'random'):
+    return _inception(which)
+  if _untrained(data, which):
+    return features.random_features()
+  with progress('classifier of the data', 'step') as report:
+    return classifier.features_for(
+      data.images,
+      data.labels,
+      files.folder() / 'classifiers',
+      data.name,
+      # Small data sets need more passes for as many steps.
+      epochs=int(np.clip(30_000 // len(data.images), 5, 20)),
+      report=report,
+    )
+
+
+def _untrained(data, which):
+  return which == 'random' or (which == 'auto' and data.labels is None)
+
+
+def _inception(path):
+  """Inception's features, under a name that only the published weights have."""
+  if path == 'inception':
+    with progress('Inception', 'B') as report:
+      path = download.fetch(download.INCEPTION, report=report)
+  sha = formats.digest(path)
+  published = sha.startswith(download.INCEPTION.digest)
+  name = 'Inception-v3' if published else 'other Inception-v3'
+  return inception.from_weights(
+    formats.read(path),
+    f'{name} (pool of 2048, 299 pixels as TensorFlow 1, sha {sha[:8]})',
+  )
+
+
+@contextlib.contextmanager
+def progress(title, unit):
+  """Yields `(done, total, *others) -> None`, which moves a progress bar."""
+  with tqdm(desc=title, unit=unit, unit_scale=True, disable=None) as bar:
+
+    def report(done, total, *_):
+      bar.total = total
+      bar.update(done - bar.n)
+
+    yield report

@@ -1,0 +1,131 @@
+"""Measures: one function each, found by all that measure."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ganjax.evaluation import measures, samples
+from ganjax.evaluation.measures import Column
+
+SMALL = (
+  '--config=configs/dcgan.py',
+  '--config.images=16',
+  '--config.batch_size=8',
+  '--config.data.resolution=16',
+  '--config.generator.width=4',
+  '--config.discriminator.width=4',
+)
+
+
+@pytest.fixture
+def brightness(monkeypatch):
+  """A measure more, added as one is in `measures.py`."""
+  monkeypatch.setattr(measures, 'MEASURES', dict(measures.MEASURES))
+
+  @measures.measure(Column('brightness', 'mean brightness', 'maximize'))
+  def brightness(reals, fakes, seed):
+    value = float(np.mean(fakes.images))
+    return {'brightness': value}, {'images': len(fakes.images)}
+
+
+def test_a_measure_is_added_in_one_place(program, tmp_path, brightness):
+  run, sweep = tmp_path / 'run', tmp_path / 'sweep'
+  code, _, err = program('train', *SMALL, f'--workdir={run}')
+  assert code == 0, err
+  evaluate = 'evaluate', f'--workdir={run}', '--samples=20'
+  code, out, err = program(*evaluate, '--metrics=brightness', '--held_out=')
+  assert code == 0, err
+  assert 'mean brightness' in out and 'brightness: images 20' in out
+  written = json.loads((run / 'evaluation.json').read_text())
+  assert written['columns'] == {
+    'brightness': {
+      'title': 'mean brightness',
+      'direction': 'maximize',
+      'on_features': False,
+      'measure': 'brightness',
+    }
+  }
+  value = written['measures'][0]['brightness']
+  # What lists the choices lists it, and help too.
+  code, _, err = program(*evaluate, '--metrics=bright')
+  assert code == 1
+  assert "did you mean 'brightness'? choose from brightness, change" in err
+  code, out, _ = program('evaluate', '--help')
+  assert 'brightness' in out
+  code, _, err = program(
+    'curve',
+    f'--group=a={run}',
+    '--metric=brightness',
+    f'--output={tmp_path}/curve',
+  )
+  assert code == 0, err
+  table = (tmp_path / 'curve' / 'brightness' / 'table.json').read_text()
+  assert json.loads(table)['rows'][0]['values'] == {'': [value]}
+  # A sweep compares cells by it, and knows that more is better.
+  code, _, err = program(
+    'sweep',
+    *SMALL,
+    '--metrics=brightness',
+    '--samples=20',
+    '--evaluations=1',
+    '--seeds=1',
+    '--grid=loss=hinge,wasserstein',
+    f'--workdir={sweep}',
+  )
+  assert code == 0, err
+  about = json.loads((sweep / 'sweep.json').read_text())
+  assert (about['objective'], about['direction']) == ('brightness', 'maximize')
+  assert (
+    'mean brightness, more is better' in (sweep / 'report.html').read_text()
+  )
+  assert 'mean brightness' in (sweep / 'table.md').read_text()
+
+
+def test_values_have_one_column_in_all_measures():
+  names = [
+    column.name
+    for measure in measures.MEASURES.values()
+    for column in measure.columns
+  ]
+  assert len(set(names)) == len(names)
+  columns = measures.columns(measures.MEASURES.values())
+  assert [name for name in names if columns[name]['on_features']] == [
+    *('fid', 'kid', 'kid_std', 'inception_score', 'inception_score_std'),
+    *('precision', 'recall', 'density', 'coverage'),
+  ]
+  directions = {own['direction'] for own in columns.values()}
+  assert directions == {'minimize', 'maximize', None}
+
+
+def changed(before, now, side):
+  """What `change` measures of two checkpoints that generate these trees."""
+  tracked = [
+    samples.tracked(
+      lambda latents, key, tree=tree: tree, lambda key, number: (), 0, side
+    )
+    for tree in (before, now)
+  ]
+  values, settings = measures.MEASURES['change'].take(*tracked, 0)
+  assert settings == {'latents': 36}
+  return values['change']
+
+
+def test_change_is_measured_at_each_resolution_of_a_pyramid():
+  now = [np.full((2, side, side, 3), side / 8) for side in (4, 8)]
+  before = [level - 0.5 for level in now]
+  before[1][0] += 0.5  # One of the two images has not changed.
+  assert changed(before, now, 8) == {'4': 0.25, '8': 0.125}
+
+
+def test_what_grew_in_between_is_compared_at_the_resolution_of_the_data():
+  checks = np.kron([[1, -1], [-1, 1]], np.ones((4, 4)))[None, ..., None]
+  assert changed(checks[:, ::4, ::4], checks, 8) == {'8': 0}
+
+
+def test_a_subset_is_drawn_in_its_order():
+  drawn = samples.subset(np.arange(100), 30, 0)
+  assert len(set(drawn)) == 30
+  assert (np.diff(drawn) > 0).all()
+  assert drawn[-1] > 80
+  np.testing.assert_array_equal(samples.subset(np.arange(9), 30, 0), range(9))
