@@ -117,7 +117,7 @@ def bmsg128(config):
 
 def _styles(config, scales):
   """MSG-StyleGAN: non-saturating with R1, whose gamma is 10."""
-  config.network = 'style'
+  config.network = 'stylegan'
   config.loss = 'non_saturating'
   config.regularizers.discriminator.wgan_gp.weight = 0.0
   config.regularizers.discriminator.drift.weight = 0.0

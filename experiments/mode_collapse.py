@@ -167,7 +167,7 @@ def _spectrum(config, problem, place, name, seeds):
   rows = mode_task.rows(config)
   batch = problem.batch(tables, key, 0, rows, problem.data)
   return dynamics.leading(
-    dynamics.field(games.objective(config, problem.shape)(run.step)),
+    dynamics.field(games.schedule(config, problem.shape)(run.step)),
     run.params,
     run.buffers,
     batch,

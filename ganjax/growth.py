@@ -1,8 +1,8 @@
-"""Growth: a run in stages, each at twice the resolution of the one before.
+"""Progressive growing: a run in stages, each of twice the resolution before.
 
 Karras et al., "Progressive Growing of GANs for Improved Quality, Stability, and
 Variation", 2018, arXiv:1710.10196, section 2 and appendix A: a stage fades in,
-and is then held. Stage s has images of 4 * 2^s pixels.
+and is then held. The images of stage s have 4 * 2^s pixels on each side.
 """
 
 import math
@@ -12,12 +12,12 @@ import jax.numpy as jnp
 
 
 class Period(NamedTuple):
-  """A stretch of training at one stage.
+  """A part of a training run that is spent at one stage.
 
   Attributes:
-    stage: its number; None where a run does not grow.
-    fade: steps in which it fades in, at the period's beginning.
-    hold: steps after that.
+    stage: the number of the stage; None in a run that does not grow.
+    fade: steps in which the stage fades in, at the beginning of the period.
+    hold: steps after the fade.
   """
 
   stage: int | None
@@ -25,27 +25,47 @@ class Period(NamedTuple):
   hold: int
 
 
-def plan(first, last, images, fade, hold, rows):
-  """The `Period`s of a run: a tuple, from stage `first` to stage `last`.
+def resolution(stage):
+  """Returns the side in pixels of the images of a stage, 0 being 4 pixels."""
+  return 4 * 2**stage
 
-  Nothing fades in at the first stage, and the last is held to the end. A run
-  with too few images for all of it ends at an earlier stage.
 
-  Args:
-    first: stage that the run begins with.
-    last: stage that it may reach.
-    images: shown in the whole run.
-    fade: images seen while a stage fades in.
-    hold: images seen while it is held.
-    rows: `stage -> images` that a step shows.
+def stage_of(side):
+  """Returns the number of the stage whose images have a side of `side` pixels.
 
   Raises:
-    ValueError: if there is no such stage, or a length is negative.
+    ValueError: if `side` is not a power of two from 4 on.
+  """
+  stage = side.bit_length() - 3
+  if stage < 0 or side != resolution(stage):
+    raise ValueError(
+      f'Images of {side} pixels belong to no stage: stages begin with 4 pixels '
+      'and double them. Choose a resolution that is a power of two from 4 on.'
+    )
+  return stage
+
+
+def plan(first, last, images, fade, hold, rows):
+  """Returns the `Period`s of a run, a tuple, from stage `first` to `last`.
+
+  Nothing fades in at the first stage, and the last is held to the end. A run
+  with too few images for all of its stages ends at an earlier one.
+
+  Args:
+    first: the stage that the run begins with.
+    last: the last stage that it may reach.
+    images: images that the discriminator sees in the whole run.
+    fade: images seen while a stage fades in, at least 0.
+    hold: images seen while a stage is held, at least 0.
+    rows: a function `stage -> images` that a step takes.
+
+  Raises:
+    ValueError: if `first` is not from 0 to `last`, or a length is negative.
   """
   if not 0 <= first <= last:
     raise ValueError(
-      f'Growth cannot begin with {4 * 2**first:g} pixels and end with '
-      f'{4 * 2**last}; begin with a power of two from 4 up to the latter.'
+      f'Growth cannot begin with {resolution(first):g} pixels and end with '
+      f'{resolution(last)}; begin with a power of two from 4 up to the latter.'
     )
   if fade < 0 or hold < 0:
     raise ValueError(
@@ -66,11 +86,11 @@ def plan(first, last, images, fade, hold, rows):
 
 
 def alpha(step, first, fade):
-  """How far a stage has faded in, from 0 to 1, before a step.
+  """Returns how far a stage has faded in before a step, in [0, 1].
 
   Args:
-    step: of the run; may be traced.
-    first: step at which the stage begins.
-    fade: steps that fading takes; 0 is over at once.
+    step: the number of the step in the run; may be traced.
+    first: the step at which the stage begins.
+    fade: steps that the fade takes; with 0 it is complete at once.
   """
   return jnp.clip((step - first) / fade, 0.0, 1.0) if fade else 1.0

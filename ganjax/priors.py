@@ -1,16 +1,19 @@
-"""Priors, what latents are drawn from: `(key, number) -> latents [N, Z]`."""
+"""Priors, the distributions of latents: functions `(key, number) -> [N, Z]`.
+
+A config can choose every public function here by its name.
+"""
 
 import jax
 import jax.numpy as jnp
 
 
 def normal(size):
-  """The prior `z ~ N(0, I)` over `[N, size]`."""
+  """Returns the prior `z ~ N(0, I)`: `(key, number) -> [number, size]`."""
   return lambda key, number: jax.random.normal(key, (number, size))
 
 
 def uniform(size):
-  """The prior `z ~ U(-1, 1)` over `[N, size]`, DCGAN's own.
+  """Returns the prior `z ~ U(-1, 1)`: `(key, number) -> [number, size]`.
 
   Radford, Metz and Chintala, "Unsupervised Representation Learning with Deep
   Convolutional Generative Adversarial Networks", 2016, arXiv:1511.06434.
@@ -21,7 +24,10 @@ def uniform(size):
 
 
 def sphere(size):
-  """The uniform prior over `[N, size]` on the sphere of radius `sqrt(size)`."""
+  """Returns the uniform prior on the sphere of radius `sqrt(size)`.
+
+  It is a function `(key, number) -> [number, size]`.
+  """
 
   def draw(key, number):
     latents = jax.random.normal(key, (number, size))

@@ -16,6 +16,15 @@ def plan(images, **changes):
   return growth.plan(images=images, **({'rows': lambda stage: 10} | wanted))
 
 
+def test_stages_are_the_powers_of_two_from_4_pixels_on():
+  for stage in range(9):
+    side = growth.resolution(stage)
+    assert (side, growth.stage_of(side)) == (2 ** (stage + 2), stage)
+  for side in 0, 1, 2, 3, 5, 48:
+    with pytest.raises(ValueError, match=f'Images of {side} pixels belong to'):
+      growth.stage_of(side)
+
+
 def test_a_stage_fades_in_and_is_held_but_for_the_first_and_the_last():
   assert plan(1_000) == (
     growth.Period(0, 0, 10),

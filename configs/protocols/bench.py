@@ -14,7 +14,7 @@ def ring():
   config.batch_size = 128
   config.seeds = 8
   config.data = dict(name='ring', modes=8, radius=1.0, std=0.02, pool=0)
-  config.network = 'plain_toy'
+  config.network = 'toy_plain'
   config.generator = dict(widths=(128, 128))
   config.prior = dict(name='normal', size=16)
   config.measure.evaluations = 50

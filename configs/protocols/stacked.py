@@ -36,7 +36,7 @@ def stacked_mnist_unrolled_quarter():
   Ours draws new latents for the generator's turn. +- is over 50 trials; that of
   PacGAN's rows is taken for the standard error, as in its other tables.
   """
-  config = _stacked('unrolled_stacked')
+  config = _stacked('stacked_mnist_unrolled')
   config.steps = 500_000
   config.batch_size = 128
   config.generator = dict(share=4, groups=1)
@@ -94,7 +94,7 @@ def stacked_mnist_pacgan():
   new ones each time.
   """
   config = _stacked(
-    'pacgan_stacked',
+    'stacked_mnist_pacgan',
     split='train+test',
     range='unit',
     pool=128_000,
@@ -136,7 +136,7 @@ def stacked_mnist_r3gan():
   gamma 1, batches of 64 for 10 million images. 26,000 samples, as its authors'
   evaluation. Published without errors; 'fails' is no number.
   """
-  config = _stacked('residual_stacked', side=32)
+  config = _stacked('stacked_mnist_residual', side=32)
   config.steps = 156_250
   config.batch_size = 64
   config.generator = dict(widths=(128, 64, 32), blocks=1)

@@ -20,7 +20,7 @@ def pacgan_ring():
   config.steps = 400_000
   config.batch_size = 100
   config.data = dict(name='ring', modes=8, radius=1.0, std=0.01, pool=100_000)
-  config.network = 'pacgan_toy'
+  config.network = 'toy_pacgan'
   config.generator = dict(width=400, units=200, pieces=5)
   config.prior = dict(name='normal', size=2)
   config.update_rule = 'simultaneous'
@@ -80,7 +80,7 @@ def unrolled_ring():
   config.batch_size = 512
   config.seeds = 5
   config.data = dict(name='ring', modes=8, radius=2.0, std=0.02, pool=0)
-  config.network = 'unrolled_toy'
+  config.network = 'toy_unrolled'
   config.generator = dict(width=128, gain=0.8, scale=0.25)
   config.prior = dict(name='normal', size=256)
   config.loss = 'minimax'
@@ -117,7 +117,7 @@ def unrolled_ring_demo():
   """
   config = unrolled_ring()
   config.data = dict(name='ring', modes=8, radius=1.0, std=0.01, pool=0)
-  config.network = 'unrolled_demo_toy'
+  config.network = 'toy_unrolled_demo'
   config.generator = dict(width=128, gain=1.4)
   shared.adam(config, 1e-3, 1e-4, b1=0.5)
   shared.remedies(
@@ -144,7 +144,7 @@ def wgan_gp_toys():
   config.data = dict(
     name='ring', modes=8, radius=2 / 1.414, std=0.02 / 1.414, pool=0
   )
-  config.network = 'wgan_gp_toy'
+  config.network = 'toy_wgan_gp'
   config.generator = dict(width=512)
   config.prior = dict(name='normal', size=2)
   config.loss = 'wasserstein'

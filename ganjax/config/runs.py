@@ -33,7 +33,7 @@ def phases(config, shape):
   for period in _periods(config, shape):
     own = _at_stage(config, period.stage)
     played = _objective(own, shape, period, first)
-    step, sample = games.update_rule(own, played), steps.sample(played)
+    step, sample = games.update_step(own, played), steps.sample(played)
     for number in (period.fade, period.hold):
       if number:
         made.append(
@@ -65,8 +65,8 @@ def game(config, shape, step):
 def start(config, shape):
   """The function `() -> TrainState` of the state that a config begins in."""
   played, descents = (
-    games.objective(config, shape),
-    games.optimizers(config),
+    games.schedule(config, shape),
+    games.optimizer_pair(config),
   )
   return lambda: steps.init(played, descents, jax.random.key(config.seed))
 
@@ -76,28 +76,13 @@ def _periods(config, shape):
   if 'growth' not in config:
     return (growth.Period(None, 0, math.ceil(config.images / _rows(config))),)
   return growth.plan(
-    first=_stage(config.growth.first or shape[0]),
-    last=_stage(shape[0]),
+    first=growth.stage_of(config.growth.first or shape[0]),
+    last=growth.stage_of(shape[0]),
     images=config.images,
     fade=config.growth.fade,
     hold=config.growth.hold,
     rows=lambda stage: _rows(_at_stage(config, stage)),
   )
-
-
-def _stage(resolution):
-  """The stage of that many pixels.
-
-  Raises:
-    ValueError: if there is none.
-  """
-  stage = resolution.bit_length() - 3
-  if resolution != 4 * 2 ** max(stage, 0):
-    raise ValueError(
-      f'No stage of growth has {resolution} pixels; give growth.first and '
-      'data.resolution powers of two from 4 on.'
-    )
-  return stage
 
 
 def _at_stage(config, stage):
@@ -120,8 +105,8 @@ def _rows(config):
 
 def _objective(config, shape, period, first):
   if period.stage is None:
-    return games.objective(config, shape)
-  return games.objective(
+    return games.schedule(config, shape)
+  return games.schedule(
     config,
     shape,
     lambda step: {
@@ -132,7 +117,7 @@ def _objective(config, shape, period, first):
 
 
 def _restart(config):
-  return functools.partial(steps.restart, games.optimizers(config))
+  return functools.partial(steps.restart, games.optimizer_pair(config))
 
 
 def _preprocess(config):
@@ -147,7 +132,7 @@ def _preprocess(config):
 
 
 def _title(stage):
-  return '' if stage is None else f'{4 * 2**stage} pixels'
+  return '' if stage is None else f'{growth.resolution(stage)} pixels'
 
 
 def dataset(config):
@@ -200,7 +185,7 @@ def run(config, data, mesh):
         'that divides it.'
       )
   params = jax.eval_shape(
-    games.objective(config, shape)(0).init, jax.random.key(0)
+    games.schedule(config, shape)(0).init, jax.random.key(0)
   )[0]
   fits = data.images.nbytes <= _memory() // 4
   built = {

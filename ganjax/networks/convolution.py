@@ -1,15 +1,15 @@
-"""The strided convolution as a closed family of three fast primitives.
+"""The strided convolution and its two transposes, closed under derivatives.
 
 The form <convolution(x, w), y> is linear in the images x, in the kernel w and
-in the features y. Leaving out one argument gives a face of it: `convolution`
-leaves out y, `transposed` leaves out x, `correlation` leaves out w. The
-derivatives of each face are the other two, so gradients of any order (R1,
-WGAN-GP, path length) never leave the three; `lax`'s own second derivatives, and
-the first ones of `lax.conv_transpose`, do, and are up to 40 times slower on a
-CPU.
+in the features y. Its derivative in one argument is a map of the two others:
+`convolution` in y, `transposed` in x, `correlation` in w. The derivatives of
+each of these three maps are the other two, so gradients of any order (R1,
+WGAN-GP, path length) are computed by the three alone. The second derivatives of
+`lax`, and the first ones of `lax.conv_transpose`, are other operations, which
+are up to 40 times slower on a CPU.
 
-Reverse derivatives only, and under `jax.shard_map` only with check_vma=False:
-both are bounds of `jax.custom_vjp`. Meshes under plain `jax.jit` are free.
+`jax.custom_vjp` sets two limits: there are reverse derivatives only, and
+`jax.shard_map` needs check_vma=False. Meshes under plain `jax.jit` have none.
 
 On a CPU the convolution of DCGAN, 4x4 with stride 2 and padding 1, is computed
 by the matrix products of `ganjax.networks.winograd`; everything else by `lax`.
@@ -53,7 +53,7 @@ def transposed(features, kernel, stride, padding, size=None):
   Args:
     features: [N, h, w, F], of any float type.
     kernel: [k, k, C, F], of the same type, as `convolution` takes it: the
-      channels that come out are its last but one axis.
+      channels of the output are its last but one axis.
     stride: static int, at least 1, in pixels.
     padding: static int, zeros that `convolution` adds to each side.
     size: static (H, W), one of the sizes that `convolution` takes to (h, w);
@@ -119,8 +119,8 @@ def _convolve(stride, padding, images, kernel):
 
 
 def _suits_winograd(stride, padding, images, kernel):
-  # images and kernel are shapes; with fewer channels the transforms cost more
-  # than the products save.
+  # The arguments images and kernel are shapes. With fewer channels, the
+  # transforms cost more than the products save.
   return (
     (stride, padding, *kernel[:2]) == (2, 1, 4, 4)
     and images[1] % 4 == images[2] % 4 == 0
@@ -129,43 +129,43 @@ def _suits_winograd(stride, padding, images, kernel):
 
 
 def _computed(plain, products, suits, *arguments):
-  # Half precision goes the plain way, which accumulates in float32. The
-  # platform is that of the lowering, not of the process: right too where a
-  # host with an accelerator compiles something for its CPU.
+  # Half precision is left to lax, which accumulates in float32. The platform is
+  # that of the lowering and not of the process, so that this is right too where
+  # a host with an accelerator compiles a program for its CPU.
   if suits and jnp.finfo(arguments[0].dtype).bits >= 32:
     return lax.platform_dependent(*arguments, cpu=products, default=plain)
   return plain(*arguments)
 
 
-def _keep(face):
-  # The derivatives of a bilinear map need its two arguments and no more.
-  return lambda *arguments: (face(*arguments), arguments[:2])
+def _with_arguments(product):
+  # The derivatives of a bilinear map need its two arguments and nothing else.
+  return lambda *arguments: (product(*arguments), arguments[:2])
 
 
-def _convolution_backward(stride, padding, kept, y):
-  x, w = kept
+def _convolution_backward(stride, padding, arguments, y):
+  x, w = arguments
   return (
     transposed(y, w, stride, padding, x.shape[1:3]),
     correlation(x, y, stride, padding, w.shape[:2]),
   )
 
 
-def _transposed_backward(stride, padding, _, kept, x):
-  y, w = kept
+def _transposed_backward(stride, padding, _, arguments, x):
+  y, w = arguments
   return (
     convolution(x, w, stride, padding),
     correlation(x, y, stride, padding, w.shape[:2]),
   )
 
 
-def _correlation_backward(stride, padding, _, kept, w):
-  x, y = kept
+def _correlation_backward(stride, padding, _, arguments, w):
+  x, y = arguments
   return (
     transposed(y, w, stride, padding, x.shape[1:3]),
     convolution(x, w, stride, padding),
   )
 
 
-convolution.defvjp(_keep(convolution), _convolution_backward)
-transposed.defvjp(_keep(transposed), _transposed_backward)
-correlation.defvjp(_keep(correlation), _correlation_backward)
+convolution.defvjp(_with_arguments(convolution), _convolution_backward)
+transposed.defvjp(_with_arguments(transposed), _transposed_backward)
+correlation.defvjp(_with_arguments(correlation), _correlation_backward)

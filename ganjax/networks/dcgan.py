@@ -12,8 +12,9 @@ from typing import Any
 import jax.numpy as jnp
 from flax import linen as nn
 
-from ganjax.networks import linen
+from ganjax.networks import from_config, linen
 from ganjax.networks.layers import BatchNorm, Conv, ConvTranspose, normal
+from ganjax.players import Pair
 
 _WEIGHTS = normal(0.02)
 
@@ -34,7 +35,7 @@ class DCGANGenerator(nn.Module):
 
   @nn.compact
   def __call__(self, latents, train):
-    """Images of the latents."""
+    """Returns the images of the latents."""
 
     def activate(images):
       images = BatchNorm(
@@ -68,7 +69,7 @@ class DCGANDiscriminator(nn.Module):
 
   @nn.compact
   def __call__(self, images, train):
-    """Logits of the images."""
+    """Returns the logits of the images."""
     width = self.width
     images = nn.leaky_relu(Conv(width, dtype=self.dtype)(images), 0.2)
     while images.shape[1] > 4:
@@ -98,19 +99,19 @@ def generator(
   axis_name=None,
   dtype=jnp.float32,
 ):
-  """The `Generator` of DCGAN.
+  """Returns the `Generator` of DCGAN.
 
   Args:
-    resolution: of the images, a power of two from 16 to 128.
+    resolution: of the images, in pixels: 16, 32, 64 or 128.
     channels: of the images, 1 to 4.
-    width: channels before the last layer; they double at each halving of the
-      resolution, to 8 times as many at 64 pixels.
+    width: channels of the layer before the last; each halving of the resolution
+      doubles them.
     groups: ghost batches of the batch normalisation.
-    axis_name: of the devices under `jax.pmap`.
+    axis_name: the name of the devices' axis under `jax.pmap`, or None.
     dtype: of the computation; parameters are float32.
 
   Raises:
-    ValueError: if DCGAN has no such images.
+    ValueError: if the resolution or the channels are others.
   """
   _check(resolution, channels)
   return linen.generator(
@@ -127,11 +128,16 @@ def discriminator(
   dtype=jnp.float32,
   statistics=None,
 ):
-  """The `Discriminator` of DCGAN; for the arguments, see `generator`.
+  """Returns the `Discriminator` of DCGAN.
 
-  `width` is that of the first layer's output. `statistics` is a module
-  factory, such as `layers.MinibatchStd`, whose module appends statistics of the
-  batch to the features `[N, F]` before the last layer; None appends none.
+  For other arguments and errors, see `generator`.
+
+  Args:
+    width: channels of the first layer; each halving of the resolution doubles
+      them.
+    statistics: a module factory, such as `layers.MinibatchStd`, whose module
+      appends statistics of the batch to the features `[N, F]` before the last
+      layer; None appends nothing.
   """
   _check(resolution, channels)
   return linen.discriminator(
@@ -147,3 +153,15 @@ def _check(resolution, channels):
     )
   if channels not in (1, 2, 3, 4):
     raise ValueError(f'DCGAN makes images of 1 to 4 channels, not {channels}.')
+
+
+def _from_sections(config, shape, dtype):
+  resolution, _, channels = shape
+  own = from_config.discriminator_arguments(config.discriminator)
+  return Pair(
+    generator(resolution, channels, dtype=dtype, **config.generator),
+    discriminator(resolution, channels, dtype=dtype, **own),
+  )
+
+
+NETWORKS = {'dcgan': _from_sections}

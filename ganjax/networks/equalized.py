@@ -1,9 +1,9 @@
-"""Layers with equalised learning rate, and the pixel norm beside them.
+"""Layers with equalised learning rate, and pixel norm.
 
 Karras et al., "Progressive Growing of GANs for Improved Quality, Stability, and
 Variation", 2018, arXiv:1710.10196, section 4: weights are drawn N(0, 1) and
 multiplied by He's constant, gain / sqrt(fan-in), whenever they are used, so
-that an optimiser which normalises gradients moves all of them alike.
+that an optimiser which normalises gradients updates all layers at one speed.
 """
 
 import math
@@ -17,30 +17,37 @@ from flax import linen as nn
 from ganjax.networks import convolution
 from ganjax.networks.layers import normal
 
-# He's gain, for what a leaky ReLU follows.
+# He's gain, for layers that a leaky ReLU follows.
 GAIN = math.sqrt(2)
 
 
 def equalized(deviation, rate):
-  """Deviation of the weights when drawn, and their factor when used."""
+  """Returns the standard deviation of the weights drawn, and their factor."""
   return 1 / rate, deviation * rate
 
 
 def at_init(deviation, rate):
-  """The same without equalisation: He's constant is in the draw (He, 2015)."""
+  """Returns the same without equalisation: He's constant is in the draw.
+
+  He et al., "Delving Deep into Rectifiers", 2015, arXiv:1502.01852.
+  """
   return deviation / rate, rate
+
+
+# The scalings that a config can choose.
+SCALINGS = {'equalized': equalized, 'init': at_init}
 
 
 class Conv(nn.Module):
   """Convolution `[N, H, W, C]` -> `[N, H', W', features]`, with a bias.
 
   Attributes:
-    features: channels that come out.
-    size: side of the kernel.
+    features: channels of the output.
+    size: side of the kernel, in pixels.
     stride: in pixels.
     padding: zeros on each side; None keeps the size of the image.
-    gain: of the output's deviation over the input's.
-    bias: whether there is one.
+    gain: the output's standard deviation over the input's.
+    bias: whether a bias is added.
     scaling: `equalized` or `at_init`.
     dtype: of the computation; parameters are float32.
   """
@@ -56,7 +63,7 @@ class Conv(nn.Module):
 
   @nn.compact
   def __call__(self, images):
-    """The images convolved."""
+    """Returns the convolved images."""
     shape = self.size, self.size, images.shape[-1], self.features
     kernel = _weights(self, shape, self.gain, 1.0, self.scaling)
     padding = self.size // 2 if self.padding is None else self.padding
@@ -70,11 +77,11 @@ class Dense(nn.Module):
   """Linear map `[..., C]` -> `[..., features]`, with a bias.
 
   Attributes:
-    features: numbers that come out.
-    gain: of the output's deviation over the input's.
-    rate: learning rate of this layer by that of the others (StyleGAN's mapping
-      has .01).
-    offset: what each bias begins with.
+    features: channels of the output.
+    gain: the output's standard deviation over the input's.
+    rate: learning rate of this layer relative to the others (.01 in StyleGAN's
+      mapping).
+    offset: initial value of each bias.
     scaling: `equalized` or `at_init`.
     dtype: of the computation; parameters are float32.
   """
@@ -88,7 +95,7 @@ class Dense(nn.Module):
 
   @nn.compact
   def __call__(self, inputs):
-    """The inputs mapped."""
+    """Returns the mapped inputs."""
     shape = inputs.shape[-1], self.features
     kernel = _weights(self, shape, self.gain, self.rate, self.scaling)
     outputs = inputs.astype(self.dtype) @ kernel
@@ -108,29 +115,29 @@ def _bias(module, rate, offset=0.0):
 
 
 def leaky_relu(inputs):
-  """Inputs, those below 0 times .2."""
+  """Returns the inputs, with those below 0 multiplied by .2."""
   return nn.leaky_relu(inputs, 0.2)
 
 
 def pixel_norm(inputs):
-  """Inputs `[..., C]` divided by the root of their mean square over channels.
+  """Returns inputs `[..., C]` over the root mean square of their channels.
 
-  Karras et al., 2018, arXiv:1710.10196, section 4.2; also of latents `[N, Z]`.
+  Karras et al., 2018, arXiv:1710.10196, section 4.2; also for latents `[N, Z]`.
   """
   squares = jnp.mean(jnp.square(inputs.astype(jnp.float32)), -1, keepdims=True)
   return inputs * jax.lax.rsqrt(squares + 1e-8).astype(inputs.dtype)
 
 
 def channels(resolution, base=8192, max_channels=512):
-  """How many channels the papers' networks have at a resolution.
+  """Returns the number of channels of the papers' networks at a resolution.
 
   Args:
     resolution: in pixels, a power of two from 4 on.
-    base: what the channels and half the resolution multiply to.
-    max_channels: channels at any resolution.
+    base: the product of channels and half the resolution.
+    max_channels: the largest number of channels, at any resolution.
 
   Raises:
-    ValueError: if so few leave none at that resolution.
+    ValueError: if `base` is so small that no channel is left.
   """
   if 2 * base < resolution:
     raise ValueError(

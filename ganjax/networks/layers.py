@@ -13,7 +13,7 @@ from ganjax.networks import convolution
 
 
 def normal(deviation):
-  """The initialiser `(key, shape, dtype) -> N(0, deviation^2)`."""
+  """Returns the initialiser `(key, shape, dtype) -> N(0, deviation^2)`."""
 
   def draw(key, shape, dtype=jnp.float32):
     # Drawn flat: with four axes, XLA on a CPU compiles it five times longer.
@@ -24,13 +24,13 @@ def normal(deviation):
 
 
 class Block(nn.Module):
-  """A function of arrays, which may use linen modules, as one module."""
+  """A function of arrays, which may use linen modules, as a module."""
 
   function: Callable
 
   @nn.compact
   def __call__(self, *inputs):
-    """What the function makes of the arrays."""
+    """Returns the function's output."""
     return self.function(*inputs)
 
 
@@ -49,14 +49,14 @@ class Conv(nn.Module):
 
   @nn.compact
   def __call__(self, images):
-    """Images with `features` channels, half as high and half as wide."""
+    """Returns images of half the height and width, of `features` channels."""
     channels = images.shape[-1], self.features
-    return self._through(convolution.convolution, images, channels)
+    return self._apply(convolution.convolution, images, channels)
 
-  def _through(self, face, images, channels):
+  def _apply(self, product, images, channels):
     shape = self.size, self.size, *channels
     kernel = self.param('kernel', self.kernel_init, shape)
-    return face(
+    return product(
       images.astype(self.dtype),
       kernel.astype(self.dtype),
       self.stride,
@@ -68,17 +68,17 @@ class ConvTranspose(Conv):
   """The transpose of `Conv`: `[N, H, W, C]` -> `[N, 2H, 2W, features]`.
 
   Attributes:
-    target: (height, width) that comes out, where a stride over odd kernels
-      leaves the choice; None is the smallest.
+    target: (height, width) of the output, which a stride with odd kernels
+      leaves open; None is the smallest.
   """
 
   target: tuple[int, int] | None = None
 
   @nn.compact
   def __call__(self, images):
-    """Images with `features` channels, twice as high and twice as wide."""
+    """Returns images of twice the height and width, of `features` channels."""
     channels = self.features, images.shape[-1]
-    return self._through(self._grow, images, channels)
+    return self._apply(self._grow, images, channels)
 
   def _grow(self, images, kernel, stride, padding):
     return convolution.transposed(images, kernel, stride, padding, self.target)
@@ -88,14 +88,16 @@ class BatchNorm(nn.Module):
   """Batch normalisation over all axes but the last, `[..., C]` -> `[..., C]`.
 
   Ioffe and Szegedy, "Batch Normalization", 2015, arXiv:1502.03167. Statistics
-  are those of the whole batch, wherever its rows lie.
+  are those of the whole batch, however its rows are sharded.
 
   Attributes:
-    groups: how many parts of the batch are normalised apart (ghost batches:
-      Hoffer, Hubara and Soudry, 2017, arXiv:1705.08741); divides the batch.
-    momentum: share of the running statistics that a batch leaves in place.
+    groups: how many equal parts of the batch are normalised separately (ghost
+      batches: Hoffer, Hubara and Soudry, 2017, arXiv:1705.08741).
+    momentum: decay of the running statistics at each batch, in [0, 1].
     epsilon: added to the variance.
-    axis_name: of the devices under `jax.pmap`, so that they share statistics.
+    axis_name: the name of the devices' axis under `jax.pmap`, so that they
+      share statistics; None otherwise.
+    scale_init: initialiser of the scales.
     dtype: of the output; statistics are float32.
   """
 
@@ -108,7 +110,7 @@ class BatchNorm(nn.Module):
 
   @nn.compact
   def __call__(self, inputs, train):
-    """Inputs normalised: by this batch if `train`, else as they ran."""
+    """Returns the inputs normalised, by their own statistics if `train`."""
     channels = inputs.shape[-1:]
     scale = self.param('scale', self.scale_init, channels)
     bias = self.param('bias', nn.initializers.zeros, channels)
@@ -118,8 +120,8 @@ class BatchNorm(nn.Module):
     )
     if not train:
       mean, variance = (statistic.value for statistic in running)
-      slope = scale * jax.lax.rsqrt(variance + self.epsilon)
-      outputs = inputs * slope + (bias - mean * slope)
+      factor = scale * jax.lax.rsqrt(variance + self.epsilon)
+      outputs = inputs * factor + (bias - mean * factor)
       return outputs.astype(self.dtype)
     if inputs.shape[0] % self.groups:
       raise ValueError(
@@ -142,20 +144,20 @@ class BatchNorm(nn.Module):
         # Not +=, which would write into a caller's numpy array.
         old = statistic.value
         statistic.value = old + (1 - self.momentum) * (batch - old)
-    slope = scale * jax.lax.rsqrt(variance + self.epsilon)
-    outputs = grouped * slope + (bias - mean * slope)
+    factor = scale * jax.lax.rsqrt(variance + self.epsilon)
+    outputs = grouped * factor + (bias - mean * factor)
     return outputs.reshape(inputs.shape).astype(self.dtype)
 
 
 class MinibatchStd(nn.Module):
-  """Features with one more: how much they vary within a group of examples.
+  """Features `[N, ..., C]` with their standard deviation as channel C + 1.
 
   Karras et al., "Progressive Growing of GANs for Improved Quality, Stability,
-  and Variation", 2018, arXiv:1710.10196, section 3; `[N, ..., C]` ->
-  `[N, ..., C + 1]`. The standard deviation over the group, averaged over all
-  features, is the same number for each example of the group. Groups are
-  consecutive examples, so that a batch spread over devices stays in place; the
-  original strides, which is the same in law.
+  and Variation", 2018, arXiv:1710.10196, section 3. The standard deviation over
+  a group of examples, averaged over all features, is the same number for each
+  example of the group. Groups are consecutive examples, so that a sharded batch
+  stays in place; the original takes strided ones, which have the same
+  distribution.
 
   Attributes:
     group: examples in a group; it must divide the batch, and a smaller batch
@@ -168,9 +170,9 @@ class MinibatchStd(nn.Module):
 
   @nn.compact
   def __call__(self, features):
-    """Features, with their deviation as the last channel."""
+    """Returns the features, with their deviation as the last channel."""
     rows = features.shape[0]
-    # Initialising looks at shapes only, with a batch of its own.
+    # Initialisation needs shapes only, and has a batch of its own size.
     whole = self.group is None or self.is_initializing()
     group = rows if whole else min(self.group, rows)
     if rows % group:
@@ -188,18 +190,18 @@ class MinibatchStd(nn.Module):
 
 
 class MinibatchDiscrimination(nn.Module):
-  """Features `[N, F]` with `kernels` more: how close the other examples are.
+  """Features `[N, F]` with `kernels` more: closeness to the other examples.
 
   Salimans et al., "Improved Techniques for Training GANs", 2016,
   arXiv:1606.03498, section 3.2: with M the linear map of the features to
   `[N, kernels, size]`, kernel b of example i is the sum over the others j of
   exp(-|M_ib - M_jb|_1). Two deviations from its code: the map is a plain
   matrix, drawn with columns of norm 1 or so, without weight normalisation or
-  an initialisation by data; and the sums have no bias.
+  data-dependent initialisation; and the sums have no bias.
 
   Attributes:
     kernels: the paper's B.
-    size: numbers that a kernel compares, the paper's C.
+    size: dimensions that a kernel compares, the paper's C.
   """
 
   kernels: int = 100
@@ -207,7 +209,7 @@ class MinibatchDiscrimination(nn.Module):
 
   @nn.compact
   def __call__(self, features):
-    """Features, with the kernels' sums as the last channels."""
+    """Returns the features, with the sums of the kernels as last channels."""
     rows = features.shape[0]
     compared = nn.Dense(self.kernels * self.size, use_bias=False)(
       features.astype(jnp.float32)
@@ -215,8 +217,8 @@ class MinibatchDiscrimination(nn.Module):
     others, one = 1 - jnp.eye(rows), jnp.ones(rows)
     product = functools.partial(jnp.matmul, precision='highest')
 
-    # One kernel at a time, and again in the backward pass: together they
-    # would hold N^2 kernels size numbers, half a gigabyte for 512 examples.
+    # One kernel at a time, and again in the backward pass: all together hold
+    # N^2 * kernels * size numbers, half a gigabyte for 512 examples.
     @jax.checkpoint
     def closeness(compared):
       # x_i - x_j as a product, whose derivatives are products too: sums over

@@ -1,4 +1,4 @@
-"""A linen module as a `Generator` or a `Discriminator`."""
+"""Linen modules as a `Generator` or a `Discriminator`."""
 
 import jax
 import jax.numpy as jnp
@@ -6,12 +6,13 @@ from flax import linen as nn
 
 from ganjax.players import Discriminator, Generator
 
-# A module class whose activations are computed again in the backward pass.
-remat = nn.remat
+# Transforms of module classes that a config can choose: True computes the
+# activations of a module again in the backward pass, instead of storing them.
+REMATS = {False: lambda module: module, True: nn.remat}
 
 
 def generator(module, mapping=lambda latents: latents):
-  """The `Generator` of a module `(styles, train) -> images`.
+  """Returns the `Generator` of a module `(styles, train) -> images`.
 
   Args:
     module: a linen module, the synthesis.
@@ -28,11 +29,13 @@ def generator(module, mapping=lambda latents: latents):
 
 
 def generator_of_two(mapping, synthesis):
-  """The `Generator` of two modules, each with a part of params and buffers.
+  """Returns the `Generator` of two modules.
+
+  Its parameters and buffers are dicts with the keys 'mapping' and 'synthesis'.
 
   Args:
-    mapping: a linen module `(latents, train) -> styles`; its part is 'mapping'.
-    synthesis: a linen module `(styles, train) -> images`; likewise.
+    mapping: a linen module `(latents, train) -> styles`.
+    synthesis: a linen module `(styles, train) -> images`.
   """
   modules = {'mapping': mapping, 'synthesis': synthesis}
 
@@ -57,12 +60,12 @@ def generator_of_two(mapping, synthesis):
 
 
 def discriminator(module, prepare_real=lambda images: images):
-  """The `Discriminator` of a module `(images, train) -> logits [N]`.
+  """Returns the `Discriminator` of a module `(images, train) -> logits [N]`.
 
   Args:
-    module: a linen module. Its features are what it sows as
+    module: a linen module. Its features are the activations that it sows by
       `self.sow('features', 'last', activations)`, flattened.
-    prepare_real: how a real image is shown to it, `images -> images`.
+    prepare_real: images -> images: turns reals into what the module takes.
   """
   return Discriminator(
     _init(module), _apply(module), prepare_real, _features(module)

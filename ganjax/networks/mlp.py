@@ -1,4 +1,4 @@
-"""Fully connected networks: the first GAN, and the players of toy mixtures.
+"""Fully connected networks (multilayer perceptrons) for images and points.
 
 Goodfellow et al., "Generative Adversarial Nets", 2014, arXiv:1406.2661.
 """
@@ -11,7 +11,8 @@ from typing import Any
 import jax.numpy as jnp
 from flax import linen as nn
 
-from ganjax.networks import linen
+from ganjax.networks import from_config, layers, linen
+from ganjax.players import Pair
 
 leaky_relu = functools.partial(nn.leaky_relu, negative_slope=0.2)
 
@@ -19,10 +20,10 @@ _LECUN = nn.initializers.lecun_normal()
 
 
 def maxout(pieces):
-  """The activation `[N, pieces * W] -> [N, W]`: the largest of each `pieces`.
+  """Returns the activation `[N, pieces * W] -> [N, W]`, a maximum over pieces.
 
   Goodfellow et al., "Maxout Networks", 2013, arXiv:1302.4389, equation 1. The
-  layer before it is as wide as all pieces together.
+  layer before it has the width `pieces * W`.
   """
   return lambda hidden: hidden.reshape(*hidden.shape[:-1], -1, pieces).max(-1)
 
@@ -40,7 +41,7 @@ class DenseGenerator(nn.Module):
 
   @nn.compact
   def __call__(self, latents, train):
-    """Examples of the latents."""
+    """Returns the examples of the latents."""
     dense = functools.partial(
       nn.Dense, kernel_init=self.kernel_init, dtype=self.dtype
     )
@@ -65,7 +66,7 @@ class DenseDiscriminator(nn.Module):
 
   @nn.compact
   def __call__(self, examples, train):
-    """Logits of the examples."""
+    """Returns the logits of the examples."""
     dense = functools.partial(
       nn.Dense, kernel_init=self.kernel_init, dtype=self.dtype
     )
@@ -88,15 +89,15 @@ def generator(
   kernel_init=_LECUN,
   dtype=jnp.float32,
 ):
-  """The `Generator` of a perceptron.
+  """Returns the `Generator` of a multilayer perceptron.
 
   Args:
     shape: of one example: `(2,)` for points, `(28, 28, 1)` for images.
     widths: of the hidden layers.
     activation: after each hidden layer.
-    output: after the last one: `jnp.tanh` for images in [-1, 1].
-    norm: a module factory, such as `layers.BatchNorm`, called with a dtype
-      after each activation; None for no normalisation.
+    output: after the last layer: `jnp.tanh` for images in [-1, 1].
+    norm: a module factory, such as `layers.BatchNorm`, called with a dtype; its
+      module follows each activation. None normalises nothing.
     kernel_init: of all layers, `(key, shape, dtype) -> kernel`.
     dtype: of the computation; parameters are float32.
   """
@@ -115,14 +116,15 @@ def discriminator(
   kernel_init=_LECUN,
   dtype=jnp.float32,
 ):
-  """The `Discriminator` of a perceptron.
+  """Returns the `Discriminator` of a multilayer perceptron.
 
   Args:
-    widths: of the hidden layers; with `maxout`, of all its pieces.
+    widths: of the hidden layers; with `maxout`, of all pieces together.
     activation: after each hidden layer.
-    scale: what the examples are multiplied by first.
-    statistics: a module factory, such as `layers.MinibatchStd`, called before
-      the last layer: `[N, F]` -> `[N, F + S]`; None for none.
+    scale: a factor of the examples, before the first layer.
+    statistics: a module factory, such as `layers.MinibatchStd`, whose module
+      appends statistics of the batch to the features before the last layer:
+      `[N, F]` -> `[N, F + S]`; None appends nothing.
     kernel_init: of all layers, `(key, shape, dtype) -> kernel`.
     dtype: of the computation; parameters are float32.
   """
@@ -131,3 +133,25 @@ def discriminator(
       tuple(widths), activation, scale, statistics, kernel_init, dtype
     )
   )
+
+
+def _from_sections(config, shape, dtype):
+  norms = {
+    'none': None,
+    'batch': functools.partial(layers.BatchNorm, momentum=0.8),
+  }
+  common = {'activation': leaky_relu, 'dtype': dtype}
+  return Pair(
+    generator(
+      shape,
+      output=jnp.tanh,
+      **common,
+      **from_config.arguments(config.generator, norm=norms),
+    ),
+    discriminator(
+      **common, **from_config.discriminator_arguments(config.discriminator)
+    ),
+  )
+
+
+NETWORKS = {'mlp': _from_sections}

@@ -1,70 +1,40 @@
 """Progressive growing: networks that begin with 4x4 pixels and double them.
 
 Karras et al., "Progressive Growing of GANs for Improved Quality, Stability, and
-Variation", 2018, arXiv:1710.10196, section 2, figure 2 and table 2. Stage s has
-images of 4 * 2^s pixels, s = 0 to the last. At every stage the parameters are
-those of all stages, with the same names, shapes and first values, so that a
-growing state keeps its shape; those that a stage has no use for have zero
-gradients.
+Variation", 2018, arXiv:1710.10196, section 2, figure 2 and table 2. The images
+of stage s have 4 * 2^s pixels on each side, from s = 0 to the last. At every
+stage the parameters are those of all stages, with the same names, shapes and
+initial values, so that the state of a growing run keeps its shape; those that a
+stage does not use have zero gradients.
 
-The other rows of its table 1 are other arguments: `normalized_by_batch`,
-`normalized_by_layer` and `normalized_not` for `norm`, `nn.relu` for
-`activation`, `jnp.tanh` for `output`, `equalized.at_init` for `scaling`, and
-what the discriminator sees of the batch.
+The other rows of the paper's table 1 are other arguments: `norms.batch`,
+`norms.layer` and `norms.none` for `norm`, `nn.relu` for `activation`,
+`jnp.tanh` for `output`, `equalized.at_init` for `scaling`, and other statistics
+of the batch.
 """
 
 import functools
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from ganjax.networks import equalized, layers, linen, resample
-
-
-def normalized_by_pixel(activation):
-  """The map `(images, train) -> images`: activation, then pixel norm."""
-  return lambda images, train: equalized.pixel_norm(activation(images))
-
-
-def normalized_by_batch(activation, **arguments):
-  """The map `(images, train) -> images`: `layers.BatchNorm`, then activation.
-
-  Args:
-    activation: images -> images.
-    **arguments: of `layers.BatchNorm`.
-  """
-
-  def normalize(images, train):
-    norm = layers.BatchNorm(dtype=images.dtype, **arguments)
-    return activation(norm(images, train))
-
-  return normalize
-
-
-def normalized_by_layer(activation):
-  """The map `(images, train) -> images`: layer norm, then activation.
-
-  Ba, Kiros and Hinton, "Layer Normalization", 2016, arXiv:1607.06450, over
-  height, width and channels, with a scale and a bias for each channel.
-  """
-
-  def normalize(images, train):
-    axes = tuple(range(1, images.ndim))
-    norm = nn.LayerNorm(dtype=images.dtype, reduction_axes=axes)
-    return activation(norm(images))
-
-  return normalize
-
-
-def normalized_not(activation):
-  """The map `(images, train) -> images`: the activation alone."""
-  return lambda images, train: activation(images)
+from ganjax import growth
+from ganjax.networks import (
+  equalized,
+  from_config,
+  layers,
+  linen,
+  norms,
+  resample,
+)
+from ganjax.players import Pair
 
 
 class ProgressiveGenerator(nn.Module):
-  """Styles `[N, Z]` -> images of a stage `[N, R, R, channels]`."""
+  """Styles `[N, Z]` -> images `[N, R, R, channels]` of a stage."""
 
   widths: tuple[int, ...]
   channels: int
@@ -77,34 +47,34 @@ class ProgressiveGenerator(nn.Module):
 
   @nn.compact
   def __call__(self, styles, train):
-    """Images of the styles."""
+    """Returns the images of the styles."""
 
     def convolved(images, width, **kernel):
       return self.activate(self.conv(width, **kernel)(images), train)
 
     def start(styles, width):
-      # Of one pixel, a convolution makes what a dense layer would.
+      # Of a single pixel, this convolution is a dense layer.
       pixel = styles[:, None, None]
       return convolved(convolved(pixel, width, size=4, padding=3), width)
 
     def grow(images, width):
       return convolved(convolved(resample.nearest(images), width), width)
 
-    # At each resolution: the compiler drops what is not shown.
-    images, shown = styles, []
+    # An image at each resolution: the compiler drops those that are not used.
+    hidden, images = styles, []
     for stage, width in enumerate(self.widths[: self.stage + 1]):
       function = functools.partial(grow if stage else start, width=width)
-      images = self.remat(layers.Block)(function, name=f'block{stage}')(images)
-      rgb = self.conv(self.channels, 1, gain=1.0, name=f'rgb{stage}')(images)
-      shown.append(rgb.astype(jnp.float32))
-    image = shown[-1]
+      hidden = self.remat(layers.Block)(function, name=f'block{stage}')(hidden)
+      rgb = self.conv(self.channels, 1, gain=1.0, name=f'rgb{stage}')(hidden)
+      images.append(rgb.astype(jnp.float32))
+    last = images[-1]
     if self.stage:
-      image = _fade(resample.nearest(shown[-2]), image, self.alpha)
-    return self.output(image)
+      last = _fade(resample.nearest(images[-2]), last, self.alpha)
+    return self.output(last)
 
 
 class ProgressiveDiscriminator(nn.Module):
-  """Images of a stage `[N, R, R, C]` -> logits `[N]`."""
+  """Images `[N, R, R, C]` of a stage -> logits `[N]`."""
 
   widths: tuple[int, ...]
   stage: int
@@ -119,16 +89,16 @@ class ProgressiveDiscriminator(nn.Module):
 
   @nn.compact
   def __call__(self, images, train):
-    """Logits of the images."""
-    side = 4 * 2**self.stage
+    """Returns the logits of the images."""
+    side = growth.resolution(self.stage)
     if images.shape[1:3] != (side, side):
       raise ValueError(
-        f'Stage {self.stage} judges images of {side}x{side} pixels, not of '
+        f'Stage {self.stage} takes images of {side}x{side} pixels, not of '
         f'{images.shape[1]}x{images.shape[2]}; give it those of a generator of '
         'the same stage, or of its own prepare_real.'
       )
 
-    def entered(images, stage):
+    def from_rgb(images, stage):
       rgb = self.conv(self.widths[stage], 1, name=f'rgb{stage}')(images)
       return self.activation(rgb)
 
@@ -144,14 +114,14 @@ class ProgressiveDiscriminator(nn.Module):
       images = convolved(images, width)
       return convolved(images, width, size=4, padding=0)[:, 0, 0]
 
-    hidden = entered(images, self.stage)
+    hidden = from_rgb(images, self.stage)
     for stage in range(self.stage, 0, -1):
       function = functools.partial(shrink, width=self.widths[stage - 1])
       hidden = self.remat(layers.Block)(function, name=f'block{stage}')(hidden)
-      # Initialising enters at every stage, for the parameters of all.
+      # Initialisation takes images at every stage, for the parameters of all.
       if stage == self.stage or self.is_initializing():
         images = resample.average(images)
-        hidden = _fade(entered(images, stage - 1), hidden, self.alpha)
+        hidden = _fade(from_rgb(images, stage - 1), hidden, self.alpha)
     if self.map_statistics is not None:
       hidden = self.map_statistics()(hidden)
     function = functools.partial(end, width=self.widths[0])
@@ -171,30 +141,32 @@ def generator(
   base=8192,
   max_channels=512,
   activation=equalized.leaky_relu,
-  norm=normalized_by_pixel,
+  norm=norms.pixel,
   mapping=equalized.pixel_norm,
   output=lambda images: images,
   scaling=equalized.equalized,
   remat=lambda module: module,
   dtype=jnp.float32,
 ):
-  """The `Generator` of a stage of progressive growing.
+  """Returns the `Generator` of a stage of progressive growing.
 
   Args:
-    resolution: of the last stage's images, a power of two from 4 on.
+    resolution: of the last stage's images, in pixels, a power of two from 4 on.
     channels: of the images.
     stage: 0 for 4x4 pixels, 1 for 8x8 and so on; None is the last.
-    alpha: share of the stage in what is shown, in [0, 1]: 0 is the stage before
-      with every pixel four times, 1 the stage alone; may be traced. Stage 0
-      has none before it.
+    alpha: how far the stage has faded in, in [0, 1]: 0 is the stage before with
+      each pixel repeated four times, 1 the stage alone; may be traced. Stage 0
+      has no stage before it.
     base: channels of the layers times half the resolution; 4096 for the paper's
       CIFAR-10, 2048 for its table 1.
-    max_channels: channels at any resolution; 128 for the paper's CIFAR-10.
+    max_channels: the largest number of channels, at any resolution; 128 for the
+      paper's CIFAR-10.
     activation: images -> images.
-    norm: a function of the activation, which gives `(images, train) -> images`,
-      such as `normalized_by_pixel`; it may use linen modules.
+    norm: one of `ganjax.networks.norms`, or another function of an activation
+      that returns `(images, train) -> images`.
     mapping: latents -> styles, here the latents that the first layer takes.
-    output: of the images that come out, `jnp.tanh` to have them in [-1, 1].
+    output: images -> images, after the last layer: `jnp.tanh` bounds them to
+      [-1, 1].
     scaling: `equalized.equalized` or `equalized.at_init`.
     remat: a transform of module classes, put around each block: `nn.remat`
       computes activations again in the backward pass, instead of storing them.
@@ -203,7 +175,7 @@ def generator(
   Raises:
     ValueError: if there is no such resolution or stage.
   """
-  last = _last(resolution)
+  last = growth.stage_of(resolution)
   module = ProgressiveGenerator(
     _widths(last, base, max_channels),
     channels,
@@ -225,24 +197,25 @@ def discriminator(
   base=8192,
   max_channels=512,
   activation=equalized.leaky_relu,
-  norm=normalized_not,
+  norm=norms.none,
   map_statistics=layers.MinibatchStd,
   statistics=None,
   scaling=equalized.equalized,
   remat=lambda module: module,
   dtype=jnp.float32,
 ):
-  """The `Discriminator` of a stage of progressive growing.
+  """Returns the `Discriminator` of a stage of progressive growing.
 
-  Its `prepare_real` takes reals of the last stage's resolution to the stage,
-  and fades
-  them as the generator does its images. For other arguments, see `generator`.
+  Its `prepare_real` reduces reals from the last stage's resolution to that of
+  the stage, and fades them as the generator fades its images. For other
+  arguments, see `generator`.
 
   Args:
     alpha: at 0, the logits are those that the stage before gives to the images
       averaged over 2x2 pixels; may be traced.
-    activation: images -> images; after the layers that take images, alone.
-    norm: as in `generator`, at all other layers but the last.
+    activation: images -> images; the layers that take images have it without
+      a norm.
+    norm: as in `generator`, in all other layers but the last.
     map_statistics: a module factory, `[N, 4, 4, C]` -> `[N, 4, 4, C + S]`,
       called before the convolutions at 4x4 pixels; None for none.
     statistics: a module factory, `[N, F]` -> `[N, F + S]`, called before the
@@ -251,7 +224,7 @@ def discriminator(
   Raises:
     ValueError: if there is no such resolution or stage.
   """
-  last = _last(resolution)
+  last = growth.stage_of(resolution)
   stage = _checked(stage, last, resolution)
   module = ProgressiveDiscriminator(
     _widths(last, base, max_channels),
@@ -290,19 +263,9 @@ def _fade(before, now, alpha):
 
 def _widths(last, base, max_channels):
   return tuple(
-    equalized.channels(4 * 2**stage, base, max_channels)
+    equalized.channels(growth.resolution(stage), base, max_channels)
     for stage in range(last + 1)
   )
-
-
-def _last(resolution):
-  last = resolution.bit_length() - 3
-  if last < 0 or resolution != 4 * 2**last:
-    raise ValueError(
-      'Progressive growing ends at a power of two from 4 pixels on, not at '
-      f'{resolution}; set the resolution of the data to one.'
-    )
-  return last
 
 
 def _checked(stage, last, resolution):
@@ -314,3 +277,33 @@ def _checked(stage, last, resolution):
       f'{resolution} at stage {last}; choose one of them, or None for the last.'
     )
   return stage
+
+
+def _from_sections(config, shape, dtype, **stage):
+  resolution, _, channels = shape
+  tables = {
+    'norm': norms.NORMS,
+    'activation': {'leaky_relu': equalized.leaky_relu, 'relu': jax.nn.relu},
+    'scaling': equalized.SCALINGS,
+    'remat': linen.REMATS,
+  }
+  outputs = {'linear': lambda images: images, 'tanh': jnp.tanh}
+  own = from_config.discriminator_arguments(config.discriminator, **tables)
+  # The standard deviation is taken of the maps at 4x4 pixels.
+  if config.discriminator.statistics.name == 'stddev':
+    own |= {'map_statistics': own['statistics'], 'statistics': None}
+  else:
+    own |= {'map_statistics': None}
+  common = {'dtype': dtype, **stage}
+  return Pair(
+    generator(
+      resolution,
+      channels,
+      **common,
+      **from_config.arguments(config.generator, output=outputs, **tables),
+    ),
+    discriminator(resolution, **common, **own),
+  )
+
+
+NETWORKS = {'progressive': _from_sections}

@@ -1,6 +1,6 @@
-"""Images made twice as large, half as large, or smooth: all of them linear.
+"""Linear resampling of images: twice as large, half as large, or blurred.
 
-Each takes `[N, H, W, C]`, or more axes in front, and keeps the dtype.
+Each function takes `[N, H, W, C]`, or more leading axes, and keeps the dtype.
 """
 
 import jax
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 
 def nearest(images):
-  """Images `[..., 2H, 2W, C]`: each pixel four times."""
+  """Returns images `[..., 2H, 2W, C]`, each pixel repeated four times."""
   *rows, height, width, channels = images.shape
   tiles = jnp.broadcast_to(
     images[..., :, None, :, None, :],
@@ -18,14 +18,17 @@ def nearest(images):
 
 
 def bilinear(images):
-  """Images `[..., 2H, 2W, C]`: new pixels lie a quarter from the old ones."""
+  """Returns images `[..., 2H, 2W, C]`, by bilinear interpolation.
+
+  The centres of the new pixels lie a quarter of a pixel from the old ones.
+  """
   *rows, height, width, channels = images.shape
   shape = (*rows, 2 * height, 2 * width, channels)
   return jax.image.resize(images, shape, 'bilinear')
 
 
 def average(images):
-  """Images `[..., H/2, W/2, C]`: means of 2x2 pixels.
+  """Returns images `[..., H/2, W/2, C]`, the means of 2x2 pixels.
 
   Raises:
     ValueError: if a side is odd.
@@ -41,7 +44,7 @@ def average(images):
 
 
 def blur(images):
-  """Images under the binomial kernel 1 2 1, black beyond the border.
+  """Returns images blurred by the binomial kernel 1 2 1, padded by zeros.
 
   Karras, Laine and Aila, "A Style-Based Generator Architecture for Generative
   Adversarial Networks", 2019, arXiv:1812.04948, section 2 (after Zhang, 2019).
@@ -60,11 +63,11 @@ def blur(images):
 
 
 def pyramid(images, smallest=4):
-  """A tuple of the images at each resolution, from `smallest` up to their own.
+  """Returns a tuple of the images at each resolution, the smallest first.
 
   Args:
     images: `[N, R, R, C]`, R being `smallest` times a power of two.
-    smallest: side of the first of the tuple, in pixels.
+    smallest: side of the smallest images, in pixels.
   """
   levels = [images]
   while levels[0].shape[-2] > smallest:

@@ -1,17 +1,18 @@
-"""The players of Stacked MNIST: PacGAN's two settings, and a residual pair.
+"""The networks of published experiments with Stacked MNIST.
 
 Lin et al., "PacGAN: The power of two samples in generative adversarial
-networks", 2018, arXiv:1712.04086, and its authors' code. Each function returns
-a `Pair` of a `Generator` and a `Discriminator`; a discriminator fits itself to
-the images it gets, so that packs of m images are 3 m channels of one. The
-counts of weights are those of the kernels alone, without biases and batch
-normalisation, and without packing.
+networks", 2018, arXiv:1712.04086, and its authors' code, for two settings, and
+a residual pair for a third. Each function returns a `Pair` of a `Generator` and
+a `Discriminator`; a discriminator fits itself to the images that it is
+initialised with, so that packs of m images are one image of 3 m channels. The
+published counts of weights are those of the kernels alone, without biases and
+batch normalisation, and without packing.
 
-The originals pad as TensorFlow's 'SAME': at stride 2 and an even side, one row
-and column less before than after. Seen from behind, that is `Conv`'s padding;
-so both networks turn their images by half a turn, and then differ from the
-originals in the names of the kernels' entries only. Biases before a
-normalisation, which cancels them, are left out.
+The originals pad as TensorFlow's 'SAME': at stride 2 and an even side, by one
+row and column less at the beginning than at the end. In an image rotated by
+half a turn, that is the padding of `layers.Conv`; so both networks rotate their
+images, and differ from the originals in the order of the kernels' entries only.
+Biases before a normalisation, which cancels them, are left out.
 """
 
 import functools
@@ -20,12 +21,12 @@ from typing import Any
 import jax.numpy as jnp
 from flax import linen as nn
 
-from ganjax.networks import layers, linen
+from ganjax.networks import from_config, layers, linen
 from ganjax.players import Pair
 
 _NORMAL = layers.normal(0.02)
 _leaky = functools.partial(nn.leaky_relu, negative_slope=0.2)
-_CUT = nn.initializers.truncated_normal(0.02)  # cut at two deviations
+_TRUNCATED = nn.initializers.truncated_normal(0.02)  # at two deviations
 
 
 class StridedGenerator(nn.Module):
@@ -33,9 +34,9 @@ class StridedGenerator(nn.Module):
 
   Attributes:
     widths: channels at each of the sides, all normalised.
-    sides: in pixels, each half of the next, rounded up.
+    sides: of the images, in pixels, each half of the next, rounded up.
     size: of the kernels, in pixels, odd.
-    last: a module factory: the layer that makes the three channels.
+    last: a module factory of the layer that makes the three channels.
     groups: ghost batches of the batch normalisation.
   """
 
@@ -47,7 +48,7 @@ class StridedGenerator(nn.Module):
 
   @nn.compact
   def __call__(self, latents, train):
-    """Images of the latents."""
+    """Returns the images of the latents."""
 
     def activate(images):
       return nn.relu(layers.BatchNorm(groups=self.groups)(images, train))
@@ -62,7 +63,7 @@ class StridedGenerator(nn.Module):
         width, self.size, padding=self.size // 2, target=(side, side)
       )(images)
       images = activate(images)
-    return jnp.tanh(_turned(Bias()(self.last()(images))))
+    return jnp.tanh(_rotated(Bias()(self.last()(images))))
 
 
 class StridedDiscriminator(nn.Module):
@@ -72,7 +73,7 @@ class StridedDiscriminator(nn.Module):
     widths: channels after each convolution.
     size: of the kernels, in pixels, odd.
     plain: how many of the first layers have a bias and no normalisation.
-    leak: slope of the activation below 0.
+    leak: factor of the activation below 0.
     statistics: as in `mlp.discriminator`.
   """
 
@@ -84,29 +85,34 @@ class StridedDiscriminator(nn.Module):
 
   @nn.compact
   def __call__(self, images, train):
-    """Logits of the images."""
-    images = _turned(images)
+    """Returns the logits of the images."""
+    images = _rotated(images)
     for depth, width in enumerate(self.widths):
       images = layers.Conv(
-        width, self.size, padding=self.size // 2, kernel_init=_CUT
+        width, self.size, padding=self.size // 2, kernel_init=_TRUNCATED
       )(images)
       if depth < self.plain:
         images = Bias()(images)
       else:
         images = layers.BatchNorm()(images, train)
       images = nn.leaky_relu(images, self.leak)
-    return _judged(self, images, _NORMAL)
+    return _logits(self, images, _NORMAL)
 
 
 class ResidualGenerator(nn.Module):
-  """Latents `[N, Z]` -> images `[N, R, R, 3]` in [-1, 1], without a norm."""
+  """Latents `[N, Z]` -> images `[N, R, R, 3]` in [-1, 1], without a norm.
+
+  Attributes:
+    widths: channels of the blocks, from the smallest images to the largest.
+    blocks: at each side.
+  """
 
   widths: tuple[int, ...]
   blocks: int
 
   @nn.compact
   def __call__(self, latents, train):
-    """Images of the latents."""
+    """Returns the images of the latents."""
     images = nn.Dense(16 * self.widths[0])(latents)
     images = images.reshape(-1, 4, 4, self.widths[0])
     for depth, width in enumerate(self.widths):
@@ -134,7 +140,7 @@ class ResidualDiscriminator(nn.Module):
 
   @nn.compact
   def __call__(self, images, train):
-    """Logits of the images."""
+    """Returns the logits of the images."""
     n, side, _, _ = images.shape
     halvings = len(self.widths)
     if side % 2**halvings:
@@ -145,24 +151,24 @@ class ResidualDiscriminator(nn.Module):
     images = _patches(images).reshape(n, side // 2, side // 2, -1)
     for depth, width in enumerate(self.widths):
       if depth:
-        # A mean of four pixels, whose derivatives are cheaper than a pool's.
+        # The derivatives of this mean are cheaper than those of a pooling.
         images = _patches(images).mean((3, 4))
       images = nn.Dense(width)(images)
       for _ in range(self.blocks):
         images = Residual()(images)
-    return _judged(self, _leaky(images), nn.initializers.lecun_normal())
+    return _logits(self, _leaky(images), nn.initializers.lecun_normal())
 
 
 class Residual(nn.Module):
-  """Images `[N, H, W, C]` plus what a bottleneck of C / 2 channels makes.
+  """Images `[N, H, W, C]` plus the output of a bottleneck of C / 2 channels.
 
-  At first it makes nothing, which keeps the depth trainable without a norm:
-  Zhang, Dauphin and Ma, "Fixup Initialization", 2019, arXiv:1901.09321.
+  The output begins at 0, so that deep networks train without a norm: Zhang,
+  Dauphin and Ma, "Fixup Initialization", 2019, arXiv:1901.09321.
   """
 
   @nn.compact
   def __call__(self, images):
-    """Images of the same shape."""
+    """Returns images of the same shape."""
     width = images.shape[-1]
     inner = nn.Dense(width // 2)(_leaky(images))
     inner = layers.Conv(
@@ -174,32 +180,34 @@ class Residual(nn.Module):
 
 
 class Bias(nn.Module):
-  """Images `[..., C]` with a learned number added to each channel."""
+  """Images `[..., C]` plus a learned bias of each channel."""
 
   @nn.compact
   def __call__(self, images):
-    """Images with the numbers added."""
+    """Returns the images plus the bias."""
     zeros = nn.initializers.zeros
     return images + self.param('bias', zeros, images.shape[-1:])
 
 
 def unrolled(share=4, groups=1, statistics=None):
-  """The players of the unrolled GAN's comparison: 286,552 against few weights.
+  """Returns the unrolled GAN's networks, with a weak discriminator.
 
-  A quarter as wide as the generator (1/4: 542 weights, 2, 4 and 8 channels) or
-  half (1/2: 1,804), the discriminator is too weak to see all 1000 modes. Images
-  of 28 pixels, latents of any size (256, normal). Metz et al., "Unrolled
-  Generative Adversarial Networks", 2017, arXiv:1611.02163, section 3.3.1.
+  Metz et al., "Unrolled Generative Adversarial Networks", 2017,
+  arXiv:1611.02163, section 3.3.1. The generator has 286,552 weights. The
+  discriminator, a quarter as wide (542 weights; 2, 4 and 8 channels) or half as
+  wide (1,804), is too weak to tell all 1000 modes. Images have 28 pixels;
+  latents may have any size (256, normal).
 
   Args:
-    share: how many times wider the generator is, 4 or 2; any divisor of 8.
+    share: how many times wider the generator is: 4 or 2, any divisor of 8.
     groups: ghost batches of the generator's normalisation. In packs of m, the
-      original normalises each place of the pack apart; m groups here are as
-      large, but keep a pack together.
+      original normalises the first images of all packs together, the second
+      ones together, and so on; m groups here have the same size, but hold whole
+      packs.
     statistics: as in `mlp.discriminator`.
   """
   widths = tuple(width // share for width in (8, 16, 32))
-  last = functools.partial(layers.Conv, 3, 3, 1, 1, kernel_init=_CUT)
+  last = functools.partial(layers.Conv, 3, 3, 1, 1, kernel_init=_TRUNCATED)
   return Pair(
     linen.generator(
       StridedGenerator((64, 32, 16, 8), (4, 7, 14, 28), 3, last, groups)
@@ -209,13 +217,13 @@ def unrolled(share=4, groups=1, statistics=None):
 
 
 def pacgan(width=64, groups=1, statistics=None):
-  """The players of the comparison with VEEGAN: 4,510,400 against 4,307,648.
+  """Returns PacGAN's networks of its comparison with VEEGAN.
 
-  DCGAN with kernels of 5 pixels at 28 pixels; latents of any size (100,
-  uniform).
+  DCGAN with kernels of 5 pixels for images of 28 pixels, of 4,510,400 and
+  4,307,648 weights; latents may have any size (100, uniform).
 
   Args:
-    width: of the widest images; 64 in the paper.
+    width: channels at the highest resolution; 64 in the paper.
     groups: as in `unrolled`.
     statistics: as in `mlp.discriminator`.
   """
@@ -232,19 +240,19 @@ def pacgan(width=64, groups=1, statistics=None):
 
 
 def residual(widths=(128, 64, 32), blocks=1, statistics=None):
-  """The players of R3GAN's loss matrix: 0.21 and 0.08 million parameters.
+  """Returns residual networks, for R3GAN's comparison of losses.
 
   Huang et al., "The GAN is dead; long live the GAN! A Modern GAN Baseline",
-  2024, arXiv:2501.05441, has this matrix for networks that it does not
-  describe; these are ours, small enough for a CPU. As there, blocks are
-  bottlenecks and nothing is normalised; resampling is by neighbours and means,
-  there bilinear. Images have 32 pixels for three widths, in general
-  `4 * 2**len(widths)`, and are made and seen as 2x2 patches; latents of any
-  size (64, normal).
+  2024, arXiv:2501.05441, compares losses on networks that it does not describe;
+  these are ours, small enough for a CPU, with 0.21 and 0.08 million parameters.
+  As there, blocks are bottlenecks and nothing is normalised; resampling is by
+  nearest neighbours and means, there bilinear. Images have 32 pixels for three
+  widths, in general `4 * 2**len(widths)`, and are made and taken as 2x2
+  patches; latents may have any size (64, normal).
 
   Args:
     widths: channels at 4 pixels, 8 pixels and so on, even.
-    blocks: at each of these sides.
+    blocks: residual blocks at each of these sides.
     statistics: as in `mlp.discriminator`.
 
   Raises:
@@ -261,13 +269,13 @@ def residual(widths=(128, 64, 32), blocks=1, statistics=None):
 
 
 def normalized_by_batch(generator):
-  """The `Generator` whose evaluation normalises by the batch it makes.
+  """Returns the `Generator` that normalises by its own batch when evaluated.
 
-  In the `unrolled` setting PacGAN's code takes its samples so, 128 at a time,
-  where others use the running statistics.
+  In the `unrolled` setting PacGAN's code samples 128 images at a time in this
+  manner, where others use the running statistics.
 
   Args:
-    generator: any `Generator`.
+    generator: any `Generator` without a mapping network.
   """
 
   def synthesis(params, buffers, styles, key, train):
@@ -277,8 +285,8 @@ def normalized_by_batch(generator):
   return generator._replace(synthesis=synthesis)
 
 
-def _judged(module, images, kernel_init):
-  """The logits `[N]` of a discriminator's last activations, its features."""
+def _logits(module, images, kernel_init):
+  """Returns the logits `[N]` of a discriminator's last activations."""
   features = images.reshape(images.shape[0], -1)
   module.sow('features', 'last', features)
   if module.statistics is not None:
@@ -286,13 +294,20 @@ def _judged(module, images, kernel_init):
   return nn.Dense(1, kernel_init=kernel_init)(features)[:, 0]
 
 
-def _turned(images):
-  """Images by half a turn."""
+def _rotated(images):
+  """Returns the images rotated by half a turn."""
   return images[:, ::-1, ::-1]
 
 
 def _patches(images):
-  """`[N, H, W, C]` -> `[N, H / 2, W / 2, 2, 2, C]`."""
+  """Returns patches `[N, H / 2, W / 2, 2, 2, C]` of images `[N, H, W, C]`."""
   n, height, width, channels = images.shape
   patches = images.reshape(n, height // 2, 2, width // 2, 2, channels)
   return patches.swapaxes(2, 3)
+
+
+NETWORKS = {
+  'stacked_mnist_unrolled': from_config.published(unrolled),
+  'stacked_mnist_pacgan': from_config.published(pacgan),
+  'stacked_mnist_residual': from_config.published(residual),
+}

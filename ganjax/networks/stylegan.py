@@ -1,13 +1,13 @@
-"""The generator of styles, and the networks of MSG-StyleGAN around it.
+"""The style-based generator, and MSG-StyleGAN's networks around it.
 
 Karras, Laine and Aila, "A Style-Based Generator Architecture for Generative
 Adversarial Networks", 2019, arXiv:1812.04948, section 2: a mapping network
-turns latents into styles, and each layer of the synthesis has one of them scale
-and shift what it has normalised. Karnewar and Wang, "MSG-GAN: Multi-Scale
-Gradients for Generative Adversarial Networks", 2020, arXiv:1903.06048, make an
-image at each resolution, so that images are pyramids, as in `networks.msg`.
-With `connections=()` the pyramid is one image, and the generator StyleGAN's,
-without growing.
+turns latents into styles, and one style scales and shifts the normalised
+channels of each layer of the synthesis. Karnewar and Wang, "MSG-GAN:
+Multi-Scale Gradients for Generative Adversarial Networks", 2020,
+arXiv:1903.06048, make an image at each resolution, so that images are pyramids,
+as in `networks.msg`. With `connections=()` the pyramid is one image, and the
+generator is StyleGAN's, without growing.
 """
 
 import functools
@@ -18,7 +18,14 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from ganjax.networks import equalized, layers, linen, msg, resample
+from ganjax.networks import (
+  equalized,
+  layers,
+  linen,
+  msg,
+  pyramids,
+  resample,
+)
 
 
 class Mapping(nn.Module):
@@ -26,10 +33,10 @@ class Mapping(nn.Module):
 
   Attributes:
     number: layers of the synthesis.
-    width: numbers in a style.
+    width: size of a style.
     depth: dense layers.
     mixing: as in `generator`.
-    dense: a module factory.
+    dense: a module factory of dense layers.
   """
 
   number: int
@@ -40,7 +47,7 @@ class Mapping(nn.Module):
 
   @nn.compact
   def __call__(self, latents, train):
-    """Styles of the latents."""
+    """Returns the styles of the latents."""
     network = [
       self.dense(self.width, rate=0.01, name=f'dense{layer}')
       for layer in range(self.depth)
@@ -65,7 +72,7 @@ class Mapping(nn.Module):
 
 
 def instance_norm(images):
-  """Images whose mean is 0 and variance 1 over the pixels of each channel.
+  """Returns images of mean 0 and variance 1 over the pixels of each channel.
 
   Ulyanov, Vedaldi and Lempitsky, "Instance Normalization: The Missing
   Ingredient for Fast Stylization", 2016, arXiv:1607.08022.
@@ -82,18 +89,18 @@ def instance_norm(images):
 class Styling(nn.Module):
   """What follows a convolution: noise, bias, activation, norm and style.
 
-  The noise is one image for all channels, with a strength for each, 0 at first.
-  Without a key there is none, which is its mean.
+  The noise is one image for all channels, with a strength for each channel that
+  begins at 0. Without a key there is no noise, which is its mean.
 
   Attributes:
-    dense: a module factory.
+    dense: a module factory of dense layers.
   """
 
   dense: Callable
 
   @nn.compact
   def __call__(self, images, style):
-    """Images `[N, H, W, C]` in the style `[N, W]`."""
+    """Returns the images `[N, H, W, C]` in the styles `[N, W]`."""
     width = images.shape[-1]
     strength, bias = (
       self.param(name, nn.initializers.zeros, (width,)).astype(images.dtype)
@@ -112,12 +119,12 @@ class StyleGenerator(nn.Module):
   """Styles `[N, L, W]` -> a pyramid of images `[N, r, r, channels]`.
 
   Attributes:
-    stages: pairs of a resolution and its channels, from 4 pixels on; each has
+    widths: pairs of a resolution and its channels, from 4 pixels on; each has
       two of the L layers.
-    sides: resolutions of the pyramid.
+    sides: resolutions of the images in the pyramid.
   """
 
-  stages: tuple[tuple[int, int], ...]
+  widths: tuple[tuple[int, int], ...]
   sides: tuple[int, ...]
   channels: int
   conv: Callable
@@ -127,12 +134,12 @@ class StyleGenerator(nn.Module):
 
   @nn.compact
   def __call__(self, styles, train):
-    """Images in the styles."""
-    if styles.shape[1] != 2 * len(self.stages):
+    """Returns the pyramid of images in the styles."""
+    if styles.shape[1] != 2 * len(self.widths):
       raise ValueError(
-        f'Images of {self.stages[-1][0]} pixels take {2 * len(self.stages)} '
+        f'Images of {self.widths[-1][0]} pixels take {2 * len(self.widths)} '
         f'styles, two for each resolution, not {styles.shape[1]}; give styles '
-        'of a mapping to the same resolution.'
+        'of the mapping of a generator of the same resolution.'
       )
 
     def grow(images, width):
@@ -145,11 +152,11 @@ class StyleGenerator(nn.Module):
       images = self.conv(width, bias=False)(images)
       return Styling(self.dense)(images, styles[:, 1])
 
-    start = 4, 4, self.stages[0][1]
+    start = 4, 4, self.widths[0][1]
     constant = self.param('constant', nn.initializers.ones, start)
     images = jnp.broadcast_to(constant, (len(styles), *start))
     first, pyramid = lambda images, width: images, []
-    for stage, (side, width) in enumerate(self.stages):
+    for stage, (side, width) in enumerate(self.widths):
       function = functools.partial(block, first, width)
       images = self.remat(layers.Block)(function, name=f'block{side}')(
         images, styles[:, 2 * stage : 2 * stage + 2]
@@ -161,28 +168,28 @@ class StyleGenerator(nn.Module):
     return tuple(pyramid)
 
 
-def _entered(linear, width, rgb):
+def _from_rgb(linear, width, rgb):
   return equalized.leaky_relu(linear(width, gain=equalized.GAIN)(rgb))
 
 
-def _shrunk(conv, inner, outer, images):
+def _blur_and_halve(conv, inner, outer, images):
   images = equalized.leaky_relu(conv(inner)(images))
-  # A mean of the convolution's outputs is one with a stride, of wider kernels.
+  # The mean of its outputs makes this a strided convolution of wider kernel.
   images = resample.average(conv(outer)(resample.blur(images)))
   return equalized.leaky_relu(images)
 
 
-def _joined(linear, width, rgb, hidden):
-  seen = equalized.leaky_relu(linear(width // 2, gain=equalized.GAIN)(rgb))
-  both = jnp.concatenate([hidden, seen], -1)
+def _join(linear, width, rgb, hidden):
+  features = equalized.leaky_relu(linear(width // 2, gain=equalized.GAIN)(rgb))
+  both = jnp.concatenate([hidden, features], -1)
   return linear(width, bias=False)(both)
 
 
-cat_lin = msg.Combine(lambda width: width, _joined)
-"""MSG-StyleGAN's: channels are a linear map of those before and of features.
+cat_lin = msg.Combine(lambda width: width, _join)
+"""How MSG-StyleGAN takes images: a linear map of channels and of features.
 
-The features are half as many channels, made of the image by a layer with an
-activation.
+The features of an image are half as many channels, made by a 1x1 convolution
+with an activation.
 """
 
 
@@ -199,19 +206,19 @@ def generator(
   remat=lambda module: module,
   dtype=jnp.float32,
 ):
-  """The `Generator` of styles, whose images are a pyramid.
+  """Returns the style-based `Generator`, whose images are a pyramid.
 
-  Its styles are `[N, L, style]`, two layers for each resolution. Larger images
-  are those of the nearest neighbours, convolved and then blurred. For other
+  Its styles are `[N, L, style]`, two layers for each resolution. Images are
+  enlarged by nearest neighbours, convolved and then blurred. For other
   arguments, see `msg.generator`.
 
   Args:
-    style: numbers in a style; 512 in the papers.
+    style: size of a style; 512 in the papers.
     depth: dense layers of the mapping, which normalises latents first.
     mixing: share of the examples whose styles, from a random layer on, are
-      those of other latents, drawn N(0, 1); 0 in MSG-StyleGAN, .9 in StyleGAN,
-      which mixes all of a batch at the same layer. In training only; may be
-      traced.
+      those of other latents, drawn N(0, 1), in training only; in [0, 1], may be
+      traced. 0 in MSG-StyleGAN, .9 in StyleGAN, which mixes all of a batch from
+      the same layer on.
     dtype: of the synthesis; the mapping, parameters and images are float32.
 
   Raises:
@@ -219,13 +226,13 @@ def generator(
       synthesis is given another number of styles than L.
   """
   conv, linear = msg.convolutions(1.0, scaling, dtype)
-  stages = msg.stages(resolution, base, max_channels)
+  widths = pyramids.widths(resolution, base, max_channels)
   dense = functools.partial(equalized.Dense, scaling=scaling)
   return linen.generator_of_two(
-    Mapping(2 * len(stages), style, depth, mixing, dense),
+    Mapping(2 * len(widths), style, depth, mixing, dense),
     StyleGenerator(
-      stages,
-      msg.connected(resolution, connections),
+      widths,
+      pyramids.connected(resolution, connections),
       channels,
       conv,
       linear,
@@ -247,13 +254,10 @@ def discriminator(
   remat=lambda module: module,
   dtype=jnp.float32,
 ):
-  """The `Discriminator` of MSG-StyleGAN, which is shown a pyramid.
+  """Returns the `Discriminator` of MSG-StyleGAN, which takes a pyramid.
 
-  As that of MSG-ProGAN, but blurred before it halves. For the arguments, see
-  `msg.discriminator`.
-
-  Raises:
-    ValueError: as there.
+  It is that of MSG-ProGAN, with images blurred before they are halved. For the
+  arguments and errors, see `msg.discriminator`.
   """
   return msg.discriminator(
     resolution,
@@ -266,6 +270,13 @@ def discriminator(
     scaling=scaling,
     remat=remat,
     dtype=dtype,
-    enter=_entered,
-    shrink=_shrunk,
+    from_rgb=_from_rgb,
+    shrink=_blur_and_halve,
   )
+
+
+NETWORKS = {
+  'stylegan': pyramids.from_sections(
+    generator, discriminator, {'cat_lin': cat_lin}
+  )
+}

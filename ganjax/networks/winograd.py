@@ -8,12 +8,13 @@ sixteen. In one dimension, with points 0, -1 and infinity,
   y1 = x1 w0 + x2 w1 =                x1 (w0 + w1) + (x2 - x1) w1
 
 so that the form <y, x * w> is the sum over three points of
-(x0 - x1, x1, x2 - x1) (w0, w0 + w1, w1) (y0, y0 + y1, y1). Its three faces
-share the three transforms, and each ends in the transpose of one.
+(x0 - x1, x1, x2 - x1) (w0, w0 + w1, w1) (y0, y0 + y1, y1). The convolution and
+its two transposes share these three transforms; each ends in the transpose of
+one of them.
 
-After Andrew Lavin and Scott Gray, Fast Algorithms for Convolutional Neural
-Networks, 2016, arXiv 1509.09308, section 4. In float32 the relative error is
-about 1e-6, where the definition has 1e-7.
+Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016,
+arXiv:1509.09308, section 4. In float32 the relative error is about 1e-6, where
+that of the definition is 1e-7.
 """
 
 import functools
@@ -72,11 +73,11 @@ def _multiply(equation, left, right):
   return [jnp.einsum(equation, a, b) for a, b in zip(left, right, strict=True)]
 
 
-def _alone(transform):
+def _not_fused(transform):
   # XLA on a CPU fuses a cheap transform into each of its consumers, where it is
-  # computed again and again, and drops optimization barriers before it does.
-  # A call that may not be inlined is out of its reach; that holds for calls in
-  # it too, so a transform is lax alone: jnp.pad would be such a call.
+  # computed again and again, and drops optimization barriers before it fuses.
+  # It does not fuse a call that may not be inlined; nor calls within that, so a
+  # transform consists of lax operations alone: jnp.pad would be a call.
   compiled = jax.jit(transform)
 
   @functools.wraps(transform)
@@ -87,7 +88,7 @@ def _alone(transform):
   return call
 
 
-@_alone
+@_not_fused
 def _points_of_images(images):
   n, h, w, c = images.shape
   x = _pad(_pad(images, 1, (1, 1)), 2, (1, 1))
@@ -96,7 +97,7 @@ def _points_of_images(images):
   return _both(_differences, x, 1)
 
 
-@_alone
+@_not_fused
 def _images_from(points):
   x = _both_back(_differences_back, points, 1)
   n, h, w, c = x.shape
@@ -104,24 +105,24 @@ def _images_from(points):
   return x.reshape(n, 2 * h, 2 * w, c // 4)[:, 1:-1, 1:-1]
 
 
-@_alone
+@_not_fused
 def _points_of_features(features):
   return _both(_sums, features, 1)
 
 
-@_alone
+@_not_fused
 def _features_from(points):
   return _both_back(_sums_back, points, 1)
 
 
-@_alone
+@_not_fused
 def _points_of_kernel(kernel):
   c, f = kernel.shape[2:]
   x = kernel.reshape(2, 2, 2, 2, c, f).transpose(0, 2, 1, 3, 4, 5)
   return _both(_sums, x.reshape(2, 2, 4 * c, f), 0)
 
 
-@_alone
+@_not_fused
 def _kernel_from(points):
   x = _both_back(_sums_back, [x[None, None] for x in points], 0)
   c, f = x.shape[2] // 4, x.shape[3]

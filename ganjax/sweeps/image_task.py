@@ -31,12 +31,12 @@ def training(config, shape, evaluations):
   """
 
   def phase(number, numbers):
-    return runs.phases(games.numbered(config, numbers), shape)[number]
+    return runs.phases(games.with_values(config, numbers), shape)[number]
 
   def init(key, numbers, pixels):
-    own = games.numbered(config, numbers)
-    played = games.objective(own, shape)
-    return steps.init(played, games.optimizers(own), key)
+    own = games.with_values(config, numbers)
+    played = games.schedule(own, shape)
+    return steps.init(played, games.optimizer_pair(own), key)
 
   def begin(number, state, numbers):
     return phase(number, numbers).begin(state)

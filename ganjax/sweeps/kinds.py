@@ -134,7 +134,7 @@ def _of_images(config, chosen, number, which):
     def at(step):
       def draw(given, latents, key):
         state, numbers = given
-        played = runs.game(games.numbered(config, numbers), shape, step)
+        played = runs.game(games.with_values(config, numbers), shape, step)
         return played.sample(state.ema_params, state.buffers, latents, key)
 
       return samples.sampler(draw), runs.game(config, shape, step).prior

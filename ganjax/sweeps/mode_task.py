@@ -242,9 +242,9 @@ def training(config, problem):
   measure = config.measure
 
   def parts(numbers):
-    own = games.numbered(config, numbers)
-    played = games.objective(own, problem.shape)
-    return played, games.optimizers(own), games.update_rule(own, played)
+    own = games.with_values(config, numbers)
+    played = games.schedule(own, problem.shape)
+    return played, games.optimizer_pair(own), games.update_step(own, played)
 
   def init(key, numbers, data):
     played, optimizers, _ = parts(numbers)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from configs import base, dcgan, dense
-from ganjax import regularizers
+from ganjax import priors
 from ganjax.config import games, runs
-from ganjax.lookup import choose
+from ganjax.lookup import choose, functions
 
 SHAPE = (4, 4, 1)
 
@@ -53,30 +53,17 @@ def test_a_wrong_name_is_answered_by_the_nearest():
   assert str(far.value) == "There is no loss 'x'; choose from hinge, minimax."
 
 
-@pytest.mark.parametrize('section', [games._losses, games._priors], ids=len)
-def test_tables_hold_what_is_public(section):
-  from ganjax import losses, priors
-
-  module = losses if 'hinge' in section else priors
-  for name, entry in section.items():
-    assert getattr(module, name) is entry
-  for name, entry in vars(module).items():
-    own = getattr(entry, '__module__', '') == 'ganjax.priors'
-    if module is priors and own and not name.startswith('_'):
-      assert name in section
-
-
-@pytest.mark.parametrize('name', games._losses)
+@pytest.mark.parametrize('name', games.loss_names())
 def test_every_loss_makes_a_step(name, config):
   config.loss = name
   config.label_smoothing = 0.0 if 'relativistic' in name else 0.1
   one_step(config)
 
 
-@pytest.mark.parametrize('name', games._priors)
+@pytest.mark.parametrize('name', functions(priors))
 def test_every_prior_is_drawn_from(name, config):
   config.prior.name = name
-  latents = games.objective(config, SHAPE)(0).prior(jax.random.key(0), 5)
+  latents = games.schedule(config, SHAPE)(0).prior(jax.random.key(0), 5)
   assert latents.shape == (5, 3)
 
 
@@ -85,7 +72,7 @@ def test_every_regularizer_makes_a_step(every, config):
   """All at once: they do not see one another."""
   sections = config.regularizers
   names = {*sections.generator, *sections.discriminator}
-  assert names == set(games._regularizers())
+  assert names == set(games.regularizer_names())
   plain, _ = one_step(config)
   for section in sections.values():
     for term in section.values():
@@ -112,7 +99,7 @@ def test_a_weight_is_a_factor_of_the_bare_term(config):
   values = []
   for weight in 1.0, 3.0:
     r1.weight = weight
-    played = games.objective(config, SHAPE)(0)
+    played = games.schedule(config, SHAPE)(0)
     params, buffers = played.init(jax.random.key(0))
     reals = jnp.ones((4, *SHAPE))
     key = jax.random.key(1)
@@ -128,7 +115,7 @@ def test_no_weight_leaves_a_penalty_out_unless_it_is_traced(config):
     changed = config.copy_and_resolve_references()
     with changed.ignore_type():
       changed.regularizers.discriminator.r1.weight = weight
-    played = games.objective(changed, SHAPE)(0)
+    played = games.schedule(changed, SHAPE)(0)
     params, buffers = played.init(jax.random.key(0))
     return played.discriminator(params, buffers, reals, key)[1][1]
 
@@ -166,7 +153,7 @@ def test_a_population_of_rates_and_smoothings_can_be_mapped(config):
     )
 
 
-@pytest.mark.parametrize('name', games._optimizers)
+@pytest.mark.parametrize('name', games.optimizer_names())
 def test_every_optimizer_takes_the_rate_of_its_player(name, config):
   for player in config.optimizers.values():
     player.name = name
@@ -179,7 +166,7 @@ def test_every_optimizer_takes_the_rate_of_its_player(name, config):
     assert any(jax.tree.leaves(moved)) is moves
 
 
-@pytest.mark.parametrize('name', games._update_rules)
+@pytest.mark.parametrize('name', games.UPDATE_RULES)
 def test_every_rule_makes_a_step(name, config):
   config.update_rule = name
   state, metrics = one_step(config)
@@ -258,22 +245,4 @@ def test_small_data_lie_on_the_device_and_large_on_the_host(
 def test_losses_without_labels_take_no_smoothing(config, loss):
   config.loss, config.label_smoothing = loss, 0.1
   with pytest.raises(ValueError, match='label_smoothing is 0.1; set it to 0'):
-    games.objective(config, SHAPE)
-
-
-def test_a_regularizer_of_one_s_own_is_a_name(config, monkeypatch):
-  def drift(critic, real, power):
-    return critic(real) ** power
-
-  monkeypatch.setattr(regularizers, 'drift', drift, raising=False)
-  section = config.regularizers.discriminator
-  section.drift = {'weight': 2.0, 'every': 1, 'power': 2}
-  _, metrics = one_step(config)
-  assert metrics['regularizer/drift'] > 0
-  section.drift.force = 1
-  with pytest.raises(ValueError, match='takes no force; it takes critic, real'):
-    one_step(config)
-  del section.drift
-  section.drif = {'weight': 2.0, 'every': 1}
-  with pytest.raises(ValueError, match="did you mean 'drift'"):
-    one_step(config)
+    games.schedule(config, SHAPE)

@@ -466,8 +466,8 @@ def test_phases_follow_one_another_and_resume_anywhere(tiny):
   shape, mesh = (16, 16, 1), parallel.mesh(1)
   config = tiny(dense.get_config())
   played, optimizers = (
-    games.objective(config, shape),
-    games.optimizers(config),
+    games.schedule(config, shape),
+    games.optimizer_pair(config),
   )
   step = steps.alternating(played, optimizers)
   restart = functools.partial(steps.restart, optimizers)

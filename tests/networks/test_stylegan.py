@@ -9,7 +9,7 @@ from flax import linen as nn
 from scipy import ndimage
 
 from ganjax import game, losses, priors, regularizers
-from ganjax.networks import equalized, msg, stylegan
+from ganjax.networks import equalized, pyramids, stylegan
 from ganjax.players import Pair
 
 KEY = jax.random.key(0)
@@ -82,7 +82,7 @@ def test_both_players_have_the_same_pyramid(connections):
     play, LATENTS, floats(4, 16, 16, 3)
   )
   assert styles == floats(4, 6, 12)
-  assert fake == real == pyramid(*msg.connected(16, connections))
+  assert fake == real == pyramid(*pyramids.connected(16, connections))
   assert judged == [floats(4), floats(4, 16)]
 
 

@@ -178,7 +178,7 @@ def test_players_have_the_published_numbers_of_parameters(
   protocol, remedy, generator, discriminator
 ):
   config = mode_task.remedied(mode_collapse.get_config(protocol), remedy)
-  params, _ = jax.eval_shape(games.objective(config, (2,))(0).init, KEY)
+  params, _ = jax.eval_shape(games.schedule(config, (2,))(0).init, KEY)
   counts = [
     sum(leaf.size for leaf in jax.tree.leaves(player)) for player in params
   ]
@@ -202,13 +202,13 @@ def test_noise_and_top_k_go_where_the_config_says(monkeypatch):
     'top_k.share': 0.5,
     'top_k.steps': 200,
   }
-  at = games.objective(ring(**changes), (2,))
+  at = games.schedule(ring(**changes), (2,))
   for step in 0, 50, 100, 200, 1000:
     at(step)
   np.testing.assert_allclose(found['std'], [0.4, 0.2, 0, 0, 0])
   np.testing.assert_allclose(found['share'], [1, 0.875, 0.75, 0.5, 0.5])
   # Over no steps, they are there from the first on.
-  at = games.objective(
+  at = games.schedule(
     ring(**changes | {'instance_noise.steps': 0, 'top_k.steps': 0}), (2,)
   )
   at(0), at(1000)
@@ -542,7 +542,7 @@ def test_players_of_stacks_have_the_published_numbers_of_weights(
   protocol, generator, discriminator
 ):
   config = mode_collapse.get_config(protocol)
-  play = games.objective(config, (28, 28, 3))(0)
+  play = games.schedule(config, (28, 28, 3))(0)
   params, _ = jax.eval_shape(play.init, KEY)
   counts = [
     sum(

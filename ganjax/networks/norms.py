@@ -1,0 +1,53 @@
+"""Normalisations of images, each together with the activation beside it.
+
+Each takes an activation `images -> images` and returns a function
+`(images, train) -> images` of `[N, H, W, C]`, which may use linen modules. The
+dict `NORMS` has the names that a config can choose.
+"""
+
+from flax import linen as nn
+
+from ganjax.networks import equalized, layers
+
+
+def pixel(activation):
+  """Returns the activation, followed by `equalized.pixel_norm`."""
+  return lambda images, train: equalized.pixel_norm(activation(images))
+
+
+def batch(activation, **arguments):
+  """Returns `layers.BatchNorm`, followed by the activation.
+
+  Args:
+    activation: images -> images.
+    **arguments: of `layers.BatchNorm`.
+  """
+
+  def normalize(images, train):
+    norm = layers.BatchNorm(dtype=images.dtype, **arguments)
+    return activation(norm(images, train))
+
+  return normalize
+
+
+def layer(activation):
+  """Returns layer normalisation, followed by the activation.
+
+  Ba, Kiros and Hinton, "Layer Normalization", 2016, arXiv:1607.06450, over
+  height, width and channels, with a scale and a bias for each channel.
+  """
+
+  def normalize(images, train):
+    axes = tuple(range(1, images.ndim))
+    norm = nn.LayerNorm(dtype=images.dtype, reduction_axes=axes)
+    return activation(norm(images))
+
+  return normalize
+
+
+def none(activation):
+  """Returns the activation alone."""
+  return lambda images, train: activation(images)
+
+
+NORMS = {'pixel': pixel, 'batch': batch, 'layer': layer, 'none': none}

@@ -1,0 +1,164 @@
+"""Each thing is added in one place, and a config then finds it by its name."""
+
+import sys
+import types
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from configs import base
+from ganjax import losses, networks, optimizers, priors, regularizers
+from ganjax.config import games, runs
+from ganjax.lookup import gather
+from ganjax.players import Pair
+
+SHAPE = (4, 4, 1)
+
+
+@pytest.fixture
+def config():
+  config = base.get_config()
+  config.network = 'mlp'
+  config.generator = {'widths': (4,), 'norm': 'none'}
+  config.discriminator = {'widths': (4,), 'statistics': base.statistics()}
+  config.prior.size = 3
+  config.batch_size = 4
+  return config
+
+
+def one_step(config):
+  """Returns the state and the metrics after one step of a config."""
+  [phase] = runs.phases(config, SHAPE)
+  batch = jnp.linspace(-1, 1, 4 * 16).reshape(4, *SHAPE)
+  return phase.step(runs.start(config, SHAPE)(), batch)
+
+
+def test_a_loss_is_one_pair_of_its_module(config, monkeypatch):
+  mine = Pair(lambda real, fake: 7 + 0 * fake, lambda real, fake: fake - real)
+  monkeypatch.setattr(losses, 'mine', mine, raising=False)
+  config.loss = 'mine'
+  _, metrics = one_step(config)
+  assert metrics['loss/generator'] == 7
+  config.loss = 'none_such'
+  with pytest.raises(
+    ValueError, match='choose from .*squares, mine, minimax, non_sat'
+  ):
+    one_step(config)
+
+
+def test_a_regularizer_is_one_function_of_its_module(config, monkeypatch):
+  def drift(critic, real, power):
+    return critic(real) ** power
+
+  monkeypatch.setattr(regularizers, 'drift', drift, raising=False)
+  section = config.regularizers.discriminator
+  section.drift = {'weight': 2.0, 'every': 1, 'power': 2}
+  _, metrics = one_step(config)
+  assert metrics['regularizer/drift'] > 0
+  section.drift.force = 1
+  with pytest.raises(ValueError, match='takes no force; it takes critic, real'):
+    one_step(config)
+  del section.drift
+  section.drif = {'weight': 2.0, 'every': 1}
+  with pytest.raises(ValueError, match="did you mean 'drift'"):
+    one_step(config)
+
+
+def test_a_prior_is_one_function_of_its_module(config, monkeypatch):
+  def mine(size, value):
+    return lambda key, number: jnp.full((number, size), value)
+
+  monkeypatch.setattr(priors, 'mine', mine, raising=False)
+  config.prior = {'name': 'mine', 'size': 3, 'value': 0.5}
+  game = games.schedule(config, SHAPE)(0)
+  assert (game.prior(jax.random.key(0), 5) == jnp.full((5, 3), 0.5)).all()
+  config.prior.name = 'none_such'
+  with pytest.raises(ValueError, match='choose from mine, normal, sphere'):
+    games.schedule(config, SHAPE)
+
+
+def test_an_optimizer_is_one_function_of_its_module(config, monkeypatch):
+  def mine(learning_rate, b1, b2):
+    return optimizers.sgd(0 * learning_rate, b1, b2)
+
+  monkeypatch.setattr(optimizers, 'mine', mine, raising=False)
+  config.optimizers.generator.name = 'mine'
+  before = runs.start(config, SHAPE)().params
+  after = one_step(config)[0].params
+  same = [
+    all(jax.tree.leaves(jax.tree.map(jnp.array_equal, *pair)))
+    for pair in zip(before, after, strict=True)
+  ]
+  assert same == [True, False]
+  config.optimizers.generator.name = 'none_such'
+  with pytest.raises(ValueError, match='choose from adam, mine, optimistic'):
+    one_step(config)
+  # Transforms of optimisers are no optimisers.
+  config.optimizers.generator.name = 'lookahead'
+  with pytest.raises(ValueError, match="no optimizer 'lookahead'"):
+    one_step(config)
+
+
+NETWORK = """
+import jax.numpy as jnp
+
+from ganjax.players import Discriminator, Generator, Pair
+
+
+def build(config, shape, dtype):
+  generator = Generator(
+    init=lambda key, latents: (jnp.full(shape, config.generator.start), {}),
+    mapping=lambda params, buffers, latents, key, train: (latents, buffers),
+    synthesis=lambda params, buffers, styles, key, train: (
+      params + 0 * styles.sum(1).reshape(-1, 1, 1, 1), buffers
+    ),
+  )
+  discriminator = Discriminator(
+    init=lambda key, images: (jnp.ones(()), {}),
+    apply=lambda params, buffers, images, key, train: (
+      params * images.sum((1, 2, 3)), buffers
+    ),
+  )
+  return Pair(generator, discriminator)
+
+
+NETWORKS = {'mine': build}
+"""
+
+
+@pytest.fixture
+def own_networks(tmp_path, monkeypatch):
+  """A second folder of the package `ganjax.networks`."""
+  monkeypatch.setattr(networks, '__path__', [*networks.__path__, str(tmp_path)])
+  yield tmp_path
+  for path in tmp_path.glob('*.py'):
+    sys.modules.pop(f'ganjax.networks.{path.stem}', None)
+    vars(networks).pop(path.stem, None)
+
+
+def test_a_network_is_one_file_of_its_package(config, own_networks):
+  (own_networks / 'my_file.py').write_text(NETWORK)
+  config.network = 'mine'
+  config.generator = {'start': 0.25}
+  state, _ = one_step(config)
+  assert state.params.generator.shape == SHAPE
+  assert runs.start(config, SHAPE)().params.generator[0, 0, 0] == 0.25
+  config.network = 'mini'
+  with pytest.raises(ValueError) as error:
+    one_step(config)
+  assert "no network 'mini'; did you mean 'mine'?" in str(error.value)
+  assert 'choose from dcgan, mine, mlp, msg,' in str(error.value)
+
+
+def test_a_name_that_two_files_define_is_refused(own_networks):
+  (own_networks / 'my_file.py').write_text("NETWORKS = {'dcgan': None}")
+  with pytest.raises(ValueError, match=r"\.dcgan and of .*my_file .* 'dcgan'"):
+    gather(networks, 'NETWORKS')
+
+
+def test_modules_without_the_attribute_are_left_out():
+  package = types.SimpleNamespace(
+    __name__='ganjax.networks', __path__=networks.__path__
+  )
+  assert gather(package, 'NOTHING') == {}
