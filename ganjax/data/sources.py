@@ -43,7 +43,14 @@ class Source(NamedTuple):
   alike: bool
 
 
-def digits(split):
+def encoded(image):
+  """Returns the file of an image, uint8 `[H, W]` or `[H, W, C]`, as PNG."""
+  file = io.BytesIO()
+  Image.fromarray(image).save(file, 'png')
+  return file
+
+
+def digits(directory, split):
   """Returns the source of 1,797 real handwritten digits, 8x8, in 10 classes.
 
   From Ethem Alpaydin and Cevat Kaynak, "Optical Recognition of Handwritten
@@ -66,13 +73,7 @@ def digits(split):
   labels = stored.target[parts[split]]
 
   def read(indices):
-    files = [io.BytesIO() for _ in indices]
-    for index, file in zip(indices, files, strict=True):
-      Image.fromarray(images[index]).save(file, 'png')
-    return [
-      (file, int(labels[index]))
-      for index, file in zip(indices, files, strict=True)
-    ]
+    return [(encoded(images[index]), int(labels[index])) for index in indices]
 
   return Source(
     f'digits/{split}',
@@ -148,7 +149,7 @@ def prepared(name, directory, split):
   """
   import tensorflow_datasets as tfds
 
-  known = ['digits', 'folder']
+  known = list(SOURCES)
   try:
     builder = tfds.builder(name, data_dir=directory)
   except tfds.core.DatasetNotFoundError:
@@ -217,10 +218,12 @@ def prepared(name, directory, split):
   )
 
 
+SOURCES = {'digits': digits, 'folder': folder}
+"""Functions `(directory, split) -> Source` by the names of their data sets."""
+
+
 def find(name, directory, split):
-  """Returns the source of that name: 'digits', 'folder', or TFDS' name."""
-  if name == 'digits':
-    return digits(split)
-  if name == 'folder':
-    return folder(directory, split)
+  """Returns the source of a name: one of `SOURCES`, or TFDS' own."""
+  if name in SOURCES:
+    return SOURCES[name](directory, split)
   return prepared(name, directory, split)
