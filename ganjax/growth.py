@@ -6,9 +6,12 @@ and is then held. The images of stage s have 4 * 2^s pixels on each side.
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
+
+from ganjax.arrays import Scalar
 
 
 class Period(NamedTuple):
@@ -25,12 +28,12 @@ class Period(NamedTuple):
   hold: int
 
 
-def resolution(stage):
+def resolution(stage: int) -> int:
   """Returns the side in pixels of the images of a stage, 0 being 4 pixels."""
   return 4 * 2**stage
 
 
-def stage_of(side):
+def stage_of(side: int) -> int:
   """Returns the number of the stage whose images have a side of `side` pixels.
 
   Raises:
@@ -45,7 +48,14 @@ def stage_of(side):
   return stage
 
 
-def plan(first, last, images, fade, hold, rows):
+def plan(
+  first: int,
+  last: int,
+  images: int,
+  fade: int,
+  hold: int,
+  rows: Callable[[int], int],
+) -> tuple[Period, ...]:
   """Returns the `Period`s of a run, a tuple, from stage `first` to `last`.
 
   Nothing fades in at the first stage, and the last is held to the end. A run
@@ -85,7 +95,7 @@ def plan(first, last, images, fade, hold, rows):
   return tuple(periods)
 
 
-def alpha(step, first, fade):
+def alpha(step: Scalar, first: int, fade: int) -> Scalar:
   """Returns how far a stage has faded in before a step, in [0, 1].
 
   Args:

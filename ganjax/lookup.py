@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import inspect
 import pkgutil
 
 
@@ -32,7 +33,7 @@ def functions(module):
   return {
     name: entry
     for name, entry in vars(module).items()
-    if callable(entry) and not isinstance(entry, type) and name[0] != '_'
+    if inspect.isfunction(entry) and name[0] != '_'
   }
 
 

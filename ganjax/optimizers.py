@@ -11,8 +11,12 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from ganjax.arrays import Scalar
 
-def adam(learning_rate, b1, b2):
+
+def adam(
+  learning_rate: Scalar | optax.Schedule, b1: Scalar, b2: Scalar
+) -> optax.GradientTransformation:
   """Returns Adam, which can be differentiated twice.
 
   Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015,
@@ -27,7 +31,9 @@ def adam(learning_rate, b1, b2):
   return optax.adam(learning_rate, b1, b2, eps_root=1e-16)
 
 
-def optimistic_adam(learning_rate, b1, b2):
+def optimistic_adam(
+  learning_rate: Scalar | optax.Schedule, b1: Scalar, b2: Scalar
+) -> optax.GradientTransformation:
   """Returns Adam with an optimistic correction by the gradient before.
 
   Daskalakis et al., "Training GANs with Optimism", 2018, arXiv:1711.00141,
@@ -36,7 +42,9 @@ def optimistic_adam(learning_rate, b1, b2):
   return optax.optimistic_adam_v2(learning_rate, b1=b1, b2=b2, nesterov=False)
 
 
-def rmsprop(learning_rate, b1, b2):
+def rmsprop(
+  learning_rate: Scalar | optax.Schedule, b1: Scalar, b2: Scalar
+) -> optax.GradientTransformation:
   """Returns RMSprop, with `b2` as its decay and `b1` as its momentum.
 
   Tieleman and Hinton, "Lecture 6.5 - rmsprop", 2012. For the ranges, see
@@ -45,12 +53,16 @@ def rmsprop(learning_rate, b1, b2):
   return optax.rmsprop(learning_rate, decay=b2, momentum=b1)
 
 
-def sgd(learning_rate, b1, b2):
+def sgd(
+  learning_rate: Scalar | optax.Schedule, b1: Scalar, b2: Scalar
+) -> optax.GradientTransformation:
   """Returns gradient descent with the momentum `b1`; `b2` has no meaning."""
   return optax.sgd(learning_rate, momentum=b1)
 
 
-def clipped(optimizer, bound):
+def clipped(
+  optimizer: optax.GradientTransformation, bound: Scalar
+) -> optax.GradientTransformation:
   """Returns the optimiser with all parameters clipped after each update.
 
   Arjovsky, Chintala and Bottou, "Wasserstein GAN", 2017, arXiv:1701.07875,
@@ -73,7 +85,9 @@ def clipped(optimizer, bound):
   return optax.GradientTransformation(optimizer.init, update)
 
 
-def lookahead(optimizer, every=5, rate=0.5):
+def lookahead(
+  optimizer: optax.GradientTransformation, every: Scalar = 5, rate: Scalar = 0.5
+) -> optax.GradientTransformation:
   """Returns the optimiser that goes back to slow weights every few updates.
 
   Zhang et al., "Lookahead Optimizer: k steps forward, 1 step back", 2019,

@@ -3,16 +3,20 @@
 A config can choose every public function here by its name.
 """
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 
+Prior = Callable[[jax.Array, int], jax.Array]
 
-def normal(size):
+
+def normal(size: int) -> Prior:
   """Returns the prior `z ~ N(0, I)`: `(key, number) -> [number, size]`."""
   return lambda key, number: jax.random.normal(key, (number, size))
 
 
-def uniform(size):
+def uniform(size: int) -> Prior:
   """Returns the prior `z ~ U(-1, 1)`: `(key, number) -> [number, size]`.
 
   Radford, Metz and Chintala, "Unsupervised Representation Learning with Deep
@@ -23,7 +27,7 @@ def uniform(size):
   )
 
 
-def sphere(size):
+def sphere(size: int) -> Prior:
   """Returns the uniform prior on the sphere of radius `sqrt(size)`.
 
   It is a function `(key, number) -> [number, size]`.

@@ -23,7 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 # folders beside it. A set in a layer is a column, and columns of the same layer
 # do not import one another.
 LAYERS = (
-  ({'players', 'files', 'lookup', 'growth'},),
+  ({'arrays', 'players', 'files', 'lookup', 'growth'},),
   (
     {'losses', 'regularizers', 'priors', 'optimizers', 'pictures'},
     {'networks'},

@@ -8,13 +8,17 @@ import pathlib
 import shutil
 import uuid
 import warnings
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+import jax
 import numpy as np
 import PIL
 
 from ganjax import files
+from ganjax.arrays import Array
 from ganjax.data import decode, sources
+
+ArrayT = TypeVar('ArrayT', jax.Array, np.ndarray)
 
 _RECIPE = 2  # raise it when what is kept of the same source changes
 
@@ -33,19 +37,19 @@ class ImageSet(NamedTuple):
   name: str
 
 
-def scale(images):
+def scale(images: ArrayT) -> ArrayT:
   """Returns uint8 images as float32 in [-1, 1]: 0 -> -1, 255 -> 1."""
   return images.astype('float32') / 127.5 - 1
 
 
-def quantize(images):
+def quantize(images: ArrayT) -> ArrayT:
   """Returns images in [-1, 1] as uint8, what lies outside clipped."""
   xp = images.__array_namespace__()
   values = (images.astype('float32') + 1) * 127.5
   return xp.clip(xp.round(values), 0, 255).astype('uint8')
 
 
-def mirrored(images, coins):
+def mirrored(images: ArrayT, coins: Array) -> ArrayT:
   """Returns the images, [N, H, W, C], left to right where the coin is true.
 
   Args:
@@ -57,14 +61,14 @@ def mirrored(images, coins):
 
 
 def load(
-  name,
-  directory=None,
-  split='train',
-  resolution=32,
-  channels=0,
-  crop='center',
-  cache=None,
-):
+  name: str,
+  directory: str | os.PathLike | None = None,
+  split: str = 'train',
+  resolution: int = 32,
+  channels: int = 0,
+  crop: str = 'center',
+  cache: str | os.PathLike | None = None,
+) -> ImageSet:
   """Returns the ImageSet of that name, decoded and resized once.
 
   The pixels are kept in a folder below `cache` whose name changes with

@@ -8,12 +8,15 @@ three show the same pictures for the same key, from any position on.
 
 import collections
 import concurrent.futures
+import os
 import warnings
+from collections.abc import Generator, Iterator
 
 import jax
 import numpy as np
 
 from ganjax.data import decode, order, sources
+from ganjax.data.images import ImageSet
 
 _indices = jax.jit(order.indices, static_argnums=(2, 3))
 
@@ -26,7 +29,14 @@ def _on_host(key):
     return key
 
 
-def batches(dataset, key, first, number, rows=slice(None), prefetch=2):
+def batches(
+  dataset: ImageSet,
+  key: jax.Array,
+  first: int | jax.Array,
+  number: int,
+  rows: slice = slice(None),
+  prefetch: int = 2,
+) -> Generator[np.ndarray, None, None]:
   """Returns an endless generator of batches, uint8 [len(rows), H, W, C].
 
   Batch k shows positions first + k * number and following. A thread gathers
@@ -71,18 +81,18 @@ def batches(dataset, key, first, number, rows=slice(None), prefetch=2):
 
 
 def stream(
-  name,
-  key,
-  first,
-  number,
-  directory=None,
-  split='train',
-  resolution=32,
-  channels=0,
-  crop='center',
-  rows=slice(None),
-  threads=8,
-):
+  name: str,
+  key: jax.Array,
+  first: int | jax.Array,
+  number: int,
+  directory: str | os.PathLike | None = None,
+  split: str = 'train',
+  resolution: int = 32,
+  channels: int = 0,
+  crop: str = 'center',
+  rows: slice = slice(None),
+  threads: int = 8,
+) -> Iterator[np.ndarray]:
   """Returns an endless iterator of batches that are decoded as they come.
 
   The batches equal those of `batches(load(...), key, first, number, rows)` as

@@ -3,13 +3,18 @@
 The cases on which mode collapse is measured, since the true modes are known.
 """
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 
+from ganjax.arrays import Array, Scalar
 from ganjax.data import order
 
+Sample = Callable[[jax.Array, int], jax.Array]
 
-def ring(modes=8, radius=1.0):
+
+def ring(modes: int = 8, radius: Scalar = 1.0) -> jax.Array:
   """Returns centres evenly spaced on a circle, [modes, 2].
 
   Angles are 2 pi i / modes: a linspace that includes its end would lay the
@@ -20,7 +25,7 @@ def ring(modes=8, radius=1.0):
   return radius * jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=-1)
 
 
-def grid(side=5, spacing=2.0):
+def grid(side: int = 5, spacing: Scalar = 2.0) -> jax.Array:
   """Returns centres of a square grid around the origin, [side^2, 2].
 
   PacGAN (Zinan Lin et al., 2018, arXiv:1712.04086): side 5, spacing 2, so
@@ -30,7 +35,7 @@ def grid(side=5, spacing=2.0):
   return jnp.stack(jnp.meshgrid(line, line, indexing='ij'), -1).reshape(-1, 2)
 
 
-def mixture(centres, std):
+def mixture(centres: Array, std: Scalar) -> Sample:
   """Returns `sample(key, number) -> [number, D]` of equally likely Gaussians.
 
   Args:
@@ -47,7 +52,7 @@ def mixture(centres, std):
   return sample
 
 
-def spiral(noise=0.25, divisor=7.5):
+def spiral(noise: Scalar = 0.25, divisor: Scalar = 7.5) -> Sample:
   """Returns `sample(key, number) -> [number, 2]` of a Swiss roll in the plane.
 
   Points t (cos t, sin t) with t uniform in [1.5 pi, 4.5 pi], plus Gaussian
@@ -70,7 +75,7 @@ def spiral(noise=0.25, divisor=7.5):
   return sample
 
 
-def coil(modes=200, divisor=7.5):
+def coil(modes: int = 200, divisor: Scalar = 7.5) -> jax.Array:
   """Returns points along the middle of `spiral`, equally likely, [modes, 2].
 
   A curve has no modes; the stretches around these points stand for them.
@@ -79,7 +84,9 @@ def coil(modes=200, divisor=7.5):
   return t[:, None] * jnp.stack([jnp.cos(t), jnp.sin(t)], axis=-1) / divisor
 
 
-def pool(sample, size, packing=1):
+def pool(
+  sample: Sample, size: int, packing: int = 1
+) -> tuple[Callable[[jax.Array], jax.Array], Callable[..., jax.Array]]:
   """Returns `tables(key)` and `batch(tables, key, first, number)`: fixed data.
 
   PacGAN (Zinan Lin et al., 2018, arXiv:1712.04086) draws all points once, and

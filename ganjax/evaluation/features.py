@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ganjax.arrays import Array
+
 
 class Features(NamedTuple):
   """A map of images to features, and its name.
@@ -29,7 +31,7 @@ class Features(NamedTuple):
   logits: Callable | None = None
 
 
-def random_features(seed=0) -> Features:
+def random_features(seed: int = 0) -> Features:
   """Features [N, 384] of an untrained network: any size >= 8, any channels.
 
   Three 3x3 convolutions of 64 channels (He et al., Delving deep into
@@ -107,7 +109,9 @@ def _patches(x):
   return x.swapaxes(2, 3).reshape(*x.shape[:2], x.shape[3], 4 * channels)
 
 
-def in_batches(apply, images, size=256):
+def in_batches(
+  apply: Callable[[jax.Array], jax.Array], images: Array, size: int = 256
+) -> np.ndarray:
   """`apply` of all images as a NumPy array [N, ...], `size` at a time, jitted.
 
   Args:

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from ganjax.arrays import Array, Scalar
+
 # Rows whose distances to all others are held together.
 _ROWS = 128
 
@@ -30,7 +32,7 @@ class Support(NamedTuple):
   uniform: jax.Array
 
 
-def birthday(occupancy):
+def birthday(occupancy: Array) -> Support:
   """The `Support` of samples with labels, three scalars, without drawing any.
 
   A batch of s of the N samples, drawn without replacement, holds no duplicate
@@ -60,7 +62,13 @@ def birthday(occupancy):
   return _support(jnp.where(repeats, sizes, jnp.inf).min())
 
 
-def birthday_of_points(points, threshold, key, trials=200, largest=256):
+def birthday_of_points(
+  points: Array,
+  threshold: Scalar,
+  key: jax.Array,
+  trials: int = 200,
+  largest: int = 256,
+) -> Support:
   """The `Support` of points, three scalars: near ones count as duplicates.
 
   In each trial points are drawn one by one, without replacement, until one
@@ -94,7 +102,7 @@ def birthday_of_points(points, threshold, key, trials=200, largest=256):
   return _support(jnp.sort(took)[(trials - 1) // 2])
 
 
-def closest(points, number=20):
+def closest(points: Array, number: int = 20) -> tuple[jax.Array, jax.Array]:
   """Indices [number, 2] and distances [number] of the nearest pairs, in order.
 
   What the paper shows to a person, who judges whether they are duplicates.

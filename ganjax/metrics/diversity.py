@@ -3,15 +3,19 @@
 A set's value means little alone: measure as many real images beside it.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from ganjax.arrays import Array
 
 _WINDOW = 11  # pixels across; standard deviation 1.5
 _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # fine to coarse
 
 
-def pairwise_distance(images):
+def pairwise_distance(images: Array) -> jax.Array:
   """Mean root-mean-square difference of all pairs of the set, a scalar.
 
   The mean over i != j of `|x_i - x_j|_2 / sqrt(d)`: of images in [-1, 1] it
@@ -36,7 +40,7 @@ def pairwise_distance(images):
   return jax.lax.map(to_the_others, rows).sum() / pairs
 
 
-def ms_ssim(images_a, images_b):
+def ms_ssim(images_a: Array, images_b: Array) -> jax.Array:
   """Multi-scale structural similarity of each pair of images, [N] in [0, 1].
 
   Wang, Simoncelli and Bovik, Multi-scale structural similarity for image
@@ -71,7 +75,7 @@ def ms_ssim(images_a, images_b):
   scales = min(len(_WEIGHTS), (side // _WINDOW).bit_length())
   weights = np.asarray(_WEIGHTS[:scales]) / sum(_WEIGHTS[:scales])
 
-  product = 1.0
+  product: Any = 1.0
   for scale, weight in enumerate(weights):
     if scale:
       images_a, images_b = _halve(images_a), _halve(images_b)
@@ -82,7 +86,7 @@ def ms_ssim(images_a, images_b):
   return product.mean(axis=-1)
 
 
-def diversity(images, pairs, key):
+def diversity(images: Array, pairs: int, key: jax.Array) -> jax.Array:
   """Mean MS-SSIM of random pairs of the set, a scalar; high means collapse.
 
   Odena, Olah and Shlens, Conditional image synthesis with auxiliary

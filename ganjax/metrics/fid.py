@@ -8,8 +8,12 @@ cannot be compared with anything.
 
 import numpy as np
 
+from ganjax.arrays import Array
 
-def frechet(mean_a, covariance_a, mean_b, covariance_b) -> float:
+
+def frechet(
+  mean_a: Array, covariance_a: Array, mean_b: Array, covariance_b: Array
+) -> float:
   """Squared Frechet distance of two Gaussians, a float >= 0.
 
   `|m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2))`: Dowson and Landau, The
@@ -52,7 +56,7 @@ def frechet(mean_a, covariance_a, mean_b, covariance_b) -> float:
   return float(max(distance, 0.0))
 
 
-def fid(real, fake) -> float:
+def fid(real: Array, fake: Array) -> float:
   """Frechet distance of the Gaussians fitted to two sets of features.
 
   Heusel et al., 2017, arXiv:1706.08500, sec. 3, with unbiased covariances.
@@ -77,7 +81,9 @@ def fid(real, fake) -> float:
   )
 
 
-def kid(real, fake, subsets=100, size=1000, *, seed) -> tuple[float, float]:
+def kid(
+  real: Array, fake: Array, subsets: int = 100, size: int = 1000, *, seed: int
+) -> tuple[float, float]:
   """Mean and standard deviation over subsets of the squared kernel distance.
 
   The unbiased MMD^2 with the kernel `(x . y / D + 1)^3`: Binkowski et al.,

@@ -6,11 +6,14 @@ divergence with `floor` and a share with `ceiling`: a perfect sampler's are not
 0 and 1.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.scipy.special import gammainc, xlogy
+
+from ganjax.arrays import Array, Scalar
 
 
 class Modes(NamedTuple):
@@ -31,7 +34,9 @@ class Modes(NamedTuple):
   occupancy: jax.Array
 
 
-def nearest(samples, centres, std):
+def nearest(
+  samples: Array, centres: Array, std: Scalar
+) -> tuple[jax.Array, jax.Array]:
   """The mode of each sample and its distance in deviations, [N] and [N].
 
   The mode is the one fewest standard deviations away: with a common `std`, the
@@ -62,8 +67,14 @@ def nearest(samples, centres, std):
 
 
 def tally(
-  labels, good, number, minimum=1, counted=None, smoothing=0.0, target=None
-):
+  labels: Array,
+  good: Array,
+  number: int,
+  minimum: Scalar = 1,
+  counted: Array | None = None,
+  smoothing: Scalar = 0.0,
+  target: Array | None = None,
+) -> Modes:
   """The `Modes` of samples that have been assigned and judged already.
 
   Args:
@@ -98,8 +109,14 @@ def tally(
 
 
 def count(
-  samples, centres, std, within=3.0, closer=jnp.less, reach=None, **rules
-):
+  samples: Array,
+  centres: Array,
+  std: Scalar,
+  within: Scalar = 3.0,
+  closer: Callable = jnp.less,
+  reach: Scalar | None = None,
+  **rules: Any,
+) -> Modes:
   """The `Modes` of samples from a mixture of Gaussians.
 
   Lin et al., "PacGAN: The power of two samples in generative adversarial
@@ -132,7 +149,7 @@ def count(
   )
 
 
-def stacked(logits, confidence=0.0, **rules):
+def stacked(logits: Array, confidence: Scalar = 0.0, **rules: Any) -> Modes:
   """The `Modes` of images with a class in each channel, L^C modes of them.
 
   Stacked MNIST (Metz et al., "Unrolled Generative Adversarial Networks", 2017,
@@ -165,7 +182,7 @@ def stacked(logits, confidence=0.0, **rules):
   return tally(labels, sure >= confidence, number, **rules)
 
 
-def floor(number, samples, divergence=0.0):
+def floor(number: int, samples: Scalar, divergence: float = 0.0) -> Scalar:
   """Expected reverse KL of a perfect sampler, a scalar in nats.
 
   The histogram of N draws lies (K - 1) / 2N from the distribution they come
@@ -183,7 +200,7 @@ def floor(number, samples, divergence=0.0):
   return divergence + (number - 1) / (2 * samples)
 
 
-def ceiling(within=3.0, dimensions=2):
+def ceiling(within: Scalar = 3.0, dimensions: int = 2) -> jax.Array:
   """Share of a Gaussian's draws nearer than `within` deviations, in [0, 1].
 
   In two dimensions 1 - exp(-within^2 / 2). A larger share than this of good

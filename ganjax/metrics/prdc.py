@@ -11,6 +11,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from ganjax.arrays import Array
+
 # Rows whose distances to a whole set are held together.
 _ROWS = 128
 
@@ -29,7 +31,7 @@ class DensityCoverage(NamedTuple):
   coverage: jax.Array
 
 
-def precision_recall(real, fake, k=3):
+def precision_recall(real: Array, fake: Array, k: int = 3) -> PrecisionRecall:
   """The `PrecisionRecall` of two sets of features, two scalars in [0, 1].
 
   Kynkaanniemi et al., "Improved Precision and Recall Metric for Assessing
@@ -53,7 +55,7 @@ def precision_recall(real, fake, k=3):
   )
 
 
-def density_coverage(real, fake, k=5):
+def density_coverage(real: Array, fake: Array, k: int = 5) -> DensityCoverage:
   """The `DensityCoverage` of two sets of features, scalars: >= 0, in [0, 1].
 
   Naeem et al., "Reliable Fidelity and Diversity Metrics for Generative Models",

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import ArrayLike
 
 _TAPS = np.array([1, 4, 6, 4, 1], np.float32) / 16
 _ROWS = 256  # images whose pyramids are held together
@@ -30,7 +31,14 @@ class Distances(NamedTuple):
 
 
 def sliced_wasserstein(
-  real, fake, *, seed, patches=128, size=7, directions=512, smallest=16
+  real: ArrayLike,
+  fake: ArrayLike,
+  *,
+  seed: int,
+  patches: int = 128,
+  size: int = 7,
+  directions: int = 512,
+  smallest: int = 16,
 ) -> Distances:
   """The `Distances` of two sets of images, floats >= 0, times 1000.
 
@@ -88,7 +96,7 @@ def sliced_wasserstein(
   return Distances(levels, float(np.mean(list(levels.values()))))
 
 
-def sliced(a, b, directions) -> float:
+def sliced(a: np.ndarray, b: np.ndarray, directions: np.ndarray) -> float:
   """The mean Wasserstein distance of two sets of points, seen from directions.
 
   Rabin, Peyre, Delon and Bernot, "Wasserstein Barycenter and its Application to
@@ -116,7 +124,7 @@ def sliced(a, b, directions) -> float:
   return float(total / len(directions))
 
 
-def laplacian(images, smallest=16):
+def laplacian(images: ArrayLike, smallest: int = 16) -> list[np.ndarray]:
   """A list of the levels of the images' Laplacian pyramids, the finest first.
 
   Burt and Adelson, "The Laplacian Pyramid as a Compact Image Code", 1983, with

@@ -11,10 +11,11 @@ from typing import Any
 
 import jax.numpy as jnp
 from flax import linen as nn
+from jax.typing import DTypeLike
 
 from ganjax.networks import from_config, linen
 from ganjax.networks.layers import BatchNorm, Conv, ConvTranspose, normal
-from ganjax.players import Pair
+from ganjax.players import Discriminator, Generator, Pair
 
 _WEIGHTS = normal(0.02)
 
@@ -92,13 +93,13 @@ class DCGANDiscriminator(nn.Module):
 
 
 def generator(
-  resolution,
-  channels=3,
-  width=64,
-  groups=1,
-  axis_name=None,
-  dtype=jnp.float32,
-):
+  resolution: int,
+  channels: int = 3,
+  width: int = 64,
+  groups: int = 1,
+  axis_name: str | None = None,
+  dtype: DTypeLike = jnp.float32,
+) -> Generator:
   """Returns the `Generator` of DCGAN.
 
   Args:
@@ -120,14 +121,14 @@ def generator(
 
 
 def discriminator(
-  resolution,
-  channels=3,
-  width=64,
-  groups=1,
-  axis_name=None,
-  dtype=jnp.float32,
-  statistics=None,
-):
+  resolution: int,
+  channels: int = 3,
+  width: int = 64,
+  groups: int = 1,
+  axis_name: str | None = None,
+  dtype: DTypeLike = jnp.float32,
+  statistics: Callable | None = None,
+) -> Discriminator:
   """Returns the `Discriminator` of DCGAN.
 
   For other arguments and errors, see `generator`.

@@ -21,12 +21,12 @@ from ganjax.networks.layers import normal
 GAIN = math.sqrt(2)
 
 
-def equalized(deviation, rate):
+def equalized(deviation: float, rate: float) -> tuple[float, float]:
   """Returns the standard deviation of the weights drawn, and their factor."""
   return 1 / rate, deviation * rate
 
 
-def at_init(deviation, rate):
+def at_init(deviation: float, rate: float) -> tuple[float, float]:
   """Returns the same without equalisation: He's constant is in the draw.
 
   He et al., "Delving Deep into Rectifiers", 2015, arXiv:1502.01852.
@@ -114,12 +114,12 @@ def _bias(module, rate, offset=0.0):
   return (rate * bias).astype(module.dtype)
 
 
-def leaky_relu(inputs):
+def leaky_relu(inputs: jax.Array) -> jax.Array:
   """Returns the inputs, with those below 0 multiplied by .2."""
   return nn.leaky_relu(inputs, 0.2)
 
 
-def pixel_norm(inputs):
+def pixel_norm(inputs: jax.Array) -> jax.Array:
   """Returns inputs `[..., C]` over the root mean square of their channels.
 
   Karras et al., 2018, arXiv:1710.10196, section 4.2; also for latents `[N, Z]`.
@@ -128,7 +128,7 @@ def pixel_norm(inputs):
   return inputs * jax.lax.rsqrt(squares + 1e-8).astype(inputs.dtype)
 
 
-def channels(resolution, base=8192, max_channels=512):
+def channels(resolution: int, base: int = 8192, max_channels: int = 512) -> int:
   """Returns the number of channels of the papers' networks at a resolution.
 
   Args:

@@ -12,7 +12,7 @@ from flax import linen as nn
 from ganjax.networks import convolution
 
 
-def normal(deviation):
+def normal(deviation: float) -> Callable[..., jax.Array]:
   """Returns the initialiser `(key, shape, dtype) -> N(0, deviation^2)`."""
 
   def draw(key, shape, dtype=jnp.float32):

@@ -1,5 +1,7 @@
 """Linen modules as a `Generator` or a `Discriminator`."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -11,7 +13,9 @@ from ganjax.players import Discriminator, Generator
 REMATS = {False: lambda module: module, True: nn.remat}
 
 
-def generator(module, mapping=lambda latents: latents):
+def generator(
+  module: nn.Module, mapping: Callable = lambda latents: latents
+) -> Generator:
   """Returns the `Generator` of a module `(styles, train) -> images`.
 
   Args:
@@ -28,7 +32,7 @@ def generator(module, mapping=lambda latents: latents):
   return Generator(init, mapped, _apply(module))
 
 
-def generator_of_two(mapping, synthesis):
+def generator_of_two(mapping: nn.Module, synthesis: nn.Module) -> Generator:
   """Returns the `Generator` of two modules.
 
   Its parameters and buffers are dicts with the keys 'mapping' and 'synthesis'.
@@ -59,7 +63,9 @@ def generator_of_two(mapping, synthesis):
   return Generator(init, *map(part, modules))
 
 
-def discriminator(module, prepare_real=lambda images: images):
+def discriminator(
+  module: nn.Module, prepare_real: Callable = lambda images: images
+) -> Discriminator:
   """Returns the `Discriminator` of a module `(images, train) -> logits [N]`.
 
   Args:

@@ -5,21 +5,23 @@ Goodfellow et al., "Generative Adversarial Nets", 2014, arXiv:1406.2661.
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jax.typing import DTypeLike
 
 from ganjax.networks import from_config, layers, linen
-from ganjax.players import Pair
+from ganjax.players import Discriminator, Generator, Pair
 
 leaky_relu = functools.partial(nn.leaky_relu, negative_slope=0.2)
 
 _LECUN = nn.initializers.lecun_normal()
 
 
-def maxout(pieces):
+def maxout(pieces: int) -> Callable[[jax.Array], jax.Array]:
   """Returns the activation `[N, pieces * W] -> [N, W]`, a maximum over pieces.
 
   Goodfellow et al., "Maxout Networks", 2013, arXiv:1302.4389, equation 1. The
@@ -81,14 +83,14 @@ class DenseDiscriminator(nn.Module):
 
 
 def generator(
-  shape,
-  widths=(128, 128),
-  activation=nn.relu,
-  output=lambda examples: examples,
-  norm=None,
-  kernel_init=_LECUN,
-  dtype=jnp.float32,
-):
+  shape: Sequence[int],
+  widths: Sequence[int] = (128, 128),
+  activation: Callable = nn.relu,
+  output: Callable = lambda examples: examples,
+  norm: Callable | None = None,
+  kernel_init: Callable = _LECUN,
+  dtype: DTypeLike = jnp.float32,
+) -> Generator:
   """Returns the `Generator` of a multilayer perceptron.
 
   Args:
@@ -109,13 +111,13 @@ def generator(
 
 
 def discriminator(
-  widths=(128, 128),
-  activation=nn.relu,
-  scale=1.0,
-  statistics=None,
-  kernel_init=_LECUN,
-  dtype=jnp.float32,
-):
+  widths: Sequence[int] = (128, 128),
+  activation: Callable = nn.relu,
+  scale: float = 1.0,
+  statistics: Callable | None = None,
+  kernel_init: Callable = _LECUN,
+  dtype: DTypeLike = jnp.float32,
+) -> Discriminator:
   """Returns the `Discriminator` of a multilayer perceptron.
 
   Args:

@@ -13,13 +13,16 @@ the whole batch, and both networks have `gain=equalized.GAIN`.
 
 import functools
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jax.typing import DTypeLike
 
 from ganjax.networks import equalized, layers, linen, pyramids, resample
+from ganjax.players import Discriminator, Generator
 
 
 class Combine(NamedTuple):
@@ -175,12 +178,14 @@ class MSGDiscriminator(nn.Module):
     return logits[:, 0, 0, 0].astype(jnp.float32)
 
 
-def linear_from_rgb(linear, width, rgb):
+def linear_from_rgb(linear: Callable, width: int, rgb: jax.Array) -> jax.Array:
   """Returns the channels that the first block takes, linear in the image."""
   return linear(width)(rgb)
 
 
-def convolve_and_average(conv, inner, outer, images):
+def convolve_and_average(
+  conv: Callable, inner: int, outer: int, images: jax.Array
+) -> jax.Array:
   """Returns the images after two convolutions, averaged over 2x2 pixels."""
   for width in (inner, outer):
     images = equalized.leaky_relu(conv(width)(images))
@@ -188,17 +193,17 @@ def convolve_and_average(conv, inner, outer, images):
 
 
 def generator(
-  resolution,
-  channels=3,
-  base=8192,
-  max_channels=512,
-  connections=None,
-  mapping=equalized.pixel_norm,
-  gain=1.0,
-  scaling=equalized.equalized,
-  remat=lambda module: module,
-  dtype=jnp.float32,
-):
+  resolution: int,
+  channels: int = 3,
+  base: int = 8192,
+  max_channels: int = 512,
+  connections: Iterable[int] | None = None,
+  mapping: Callable = equalized.pixel_norm,
+  gain: float = 1.0,
+  scaling: Callable = equalized.equalized,
+  remat: Callable = lambda module: module,
+  dtype: DTypeLike = jnp.float32,
+) -> Generator:
   """Returns the `Generator` of MSG-ProGAN, whose images are a pyramid.
 
   The first convolution is scaled as in progressive growing, and not normalised.
@@ -233,20 +238,20 @@ def generator(
 
 
 def discriminator(
-  resolution,
-  base=8192,
-  max_channels=512,
-  connections=None,
-  combine=simple,
-  block_statistics=layers.MinibatchStd,
-  map_statistics=layers.MinibatchStd,
-  gain=1.0,
-  scaling=equalized.equalized,
-  remat=lambda module: module,
-  dtype=jnp.float32,
-  from_rgb=linear_from_rgb,
-  shrink=convolve_and_average,
-):
+  resolution: int,
+  base: int = 8192,
+  max_channels: int = 512,
+  connections: Iterable[int] | None = None,
+  combine: Combine = simple,
+  block_statistics: Callable | None = layers.MinibatchStd,
+  map_statistics: Callable | None = layers.MinibatchStd,
+  gain: float = 1.0,
+  scaling: Callable = equalized.equalized,
+  remat: Callable = lambda module: module,
+  dtype: DTypeLike = jnp.float32,
+  from_rgb: Callable = linear_from_rgb,
+  shrink: Callable = convolve_and_average,
+) -> Discriminator:
   """Returns the `Discriminator` of MSG-ProGAN, which takes a pyramid.
 
   Its `prepare_real` makes the pyramid of the reals. For other arguments, see
@@ -289,7 +294,9 @@ def discriminator(
   return linen.discriminator(module, prepare_real)
 
 
-def convolutions(gain, scaling, dtype):
+def convolutions(
+  gain: float, scaling: Callable, dtype: DTypeLike
+) -> tuple[Callable, Callable]:
   """Returns two module factories: convolutions, and 1x1 ones with a gain.
 
   For the arguments, see `generator`.

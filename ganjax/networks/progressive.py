@@ -20,8 +20,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jax.typing import DTypeLike
 
 from ganjax import growth
+from ganjax.arrays import Scalar
 from ganjax.networks import (
   equalized,
   from_config,
@@ -30,7 +32,7 @@ from ganjax.networks import (
   norms,
   resample,
 )
-from ganjax.players import Pair
+from ganjax.players import Discriminator, Generator, Pair
 
 
 class ProgressiveGenerator(nn.Module):
@@ -134,20 +136,20 @@ class ProgressiveDiscriminator(nn.Module):
 
 
 def generator(
-  resolution,
-  channels=3,
-  stage=None,
-  alpha=1.0,
-  base=8192,
-  max_channels=512,
-  activation=equalized.leaky_relu,
-  norm=norms.pixel,
-  mapping=equalized.pixel_norm,
-  output=lambda images: images,
-  scaling=equalized.equalized,
-  remat=lambda module: module,
-  dtype=jnp.float32,
-):
+  resolution: int,
+  channels: int = 3,
+  stage: int | None = None,
+  alpha: Scalar = 1.0,
+  base: int = 8192,
+  max_channels: int = 512,
+  activation: Callable = equalized.leaky_relu,
+  norm: Callable = norms.pixel,
+  mapping: Callable = equalized.pixel_norm,
+  output: Callable = lambda images: images,
+  scaling: Callable = equalized.equalized,
+  remat: Callable = lambda module: module,
+  dtype: DTypeLike = jnp.float32,
+) -> Generator:
   """Returns the `Generator` of a stage of progressive growing.
 
   Args:
@@ -191,19 +193,19 @@ def generator(
 
 
 def discriminator(
-  resolution,
-  stage=None,
-  alpha=1.0,
-  base=8192,
-  max_channels=512,
-  activation=equalized.leaky_relu,
-  norm=norms.none,
-  map_statistics=layers.MinibatchStd,
-  statistics=None,
-  scaling=equalized.equalized,
-  remat=lambda module: module,
-  dtype=jnp.float32,
-):
+  resolution: int,
+  stage: int | None = None,
+  alpha: Scalar = 1.0,
+  base: int = 8192,
+  max_channels: int = 512,
+  activation: Callable = equalized.leaky_relu,
+  norm: Callable = norms.none,
+  map_statistics: Callable | None = layers.MinibatchStd,
+  statistics: Callable | None = None,
+  scaling: Callable = equalized.equalized,
+  remat: Callable = lambda module: module,
+  dtype: DTypeLike = jnp.float32,
+) -> Discriminator:
   """Returns the `Discriminator` of a stage of progressive growing.
 
   Its `prepare_real` reduces reals from the last stage's resolution to that of

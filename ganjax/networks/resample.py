@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 
-def nearest(images):
+def nearest(images: jax.Array) -> jax.Array:
   """Returns images `[..., 2H, 2W, C]`, each pixel repeated four times."""
   *rows, height, width, channels = images.shape
   tiles = jnp.broadcast_to(
@@ -17,7 +17,7 @@ def nearest(images):
   return tiles.reshape(*rows, 2 * height, 2 * width, channels)
 
 
-def bilinear(images):
+def bilinear(images: jax.Array) -> jax.Array:
   """Returns images `[..., 2H, 2W, C]`, by bilinear interpolation.
 
   The centres of the new pixels lie a quarter of a pixel from the old ones.
@@ -27,7 +27,7 @@ def bilinear(images):
   return jax.image.resize(images, shape, 'bilinear')
 
 
-def average(images):
+def average(images: jax.Array) -> jax.Array:
   """Returns images `[..., H/2, W/2, C]`, the means of 2x2 pixels.
 
   Raises:
@@ -43,7 +43,7 @@ def average(images):
   return tiles.mean((-4, -2), dtype=jnp.float32).astype(images.dtype)
 
 
-def blur(images):
+def blur(images: jax.Array) -> jax.Array:
   """Returns images blurred by the binomial kernel 1 2 1, padded by zeros.
 
   Karras, Laine and Aila, "A Style-Based Generator Architecture for Generative
@@ -62,7 +62,7 @@ def blur(images):
   return images
 
 
-def pyramid(images, smallest=4):
+def pyramid(images: jax.Array, smallest: int = 4) -> tuple[jax.Array, ...]:
   """Returns a tuple of the images at each resolution, the smallest first.
 
   Args:

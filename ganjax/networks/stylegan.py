@@ -11,13 +11,15 @@ generator is StyleGAN's, without growing.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jax.typing import DTypeLike
 
+from ganjax.arrays import Scalar
 from ganjax.networks import (
   equalized,
   layers,
@@ -26,6 +28,7 @@ from ganjax.networks import (
   pyramids,
   resample,
 )
+from ganjax.players import Discriminator, Generator
 
 
 class Mapping(nn.Module):
@@ -71,7 +74,7 @@ class Mapping(nn.Module):
     return jnp.broadcast_to(styles, (rows, self.number, self.width))
 
 
-def instance_norm(images):
+def instance_norm(images: jax.Array) -> jax.Array:
   """Returns images of mean 0 and variance 1 over the pixels of each channel.
 
   Ulyanov, Vedaldi and Lempitsky, "Instance Normalization: The Missing
@@ -194,18 +197,18 @@ with an activation.
 
 
 def generator(
-  resolution,
-  channels=3,
-  style=512,
-  depth=8,
-  mixing=0.0,
-  base=8192,
-  max_channels=512,
-  connections=None,
-  scaling=equalized.equalized,
-  remat=lambda module: module,
-  dtype=jnp.float32,
-):
+  resolution: int,
+  channels: int = 3,
+  style: int = 512,
+  depth: int = 8,
+  mixing: Scalar = 0.0,
+  base: int = 8192,
+  max_channels: int = 512,
+  connections: Iterable[int] | None = None,
+  scaling: Callable = equalized.equalized,
+  remat: Callable = lambda module: module,
+  dtype: DTypeLike = jnp.float32,
+) -> Generator:
   """Returns the style-based `Generator`, whose images are a pyramid.
 
   Its styles are `[N, L, style]`, two layers for each resolution. Images are
@@ -243,17 +246,17 @@ def generator(
 
 
 def discriminator(
-  resolution,
-  base=8192,
-  max_channels=512,
-  connections=None,
-  combine=cat_lin,
-  block_statistics=layers.MinibatchStd,
-  map_statistics=layers.MinibatchStd,
-  scaling=equalized.equalized,
-  remat=lambda module: module,
-  dtype=jnp.float32,
-):
+  resolution: int,
+  base: int = 8192,
+  max_channels: int = 512,
+  connections: Iterable[int] | None = None,
+  combine: msg.Combine = cat_lin,
+  block_statistics: Callable | None = layers.MinibatchStd,
+  map_statistics: Callable | None = layers.MinibatchStd,
+  scaling: Callable = equalized.equalized,
+  remat: Callable = lambda module: module,
+  dtype: DTypeLike = jnp.float32,
+) -> Discriminator:
   """Returns the `Discriminator` of MSG-StyleGAN, which takes a pyramid.
 
   It is that of MSG-ProGAN, with images blurred before they are halved. For the

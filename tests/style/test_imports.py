@@ -18,7 +18,15 @@ SHARED = {
   'ganjax.training.compilation',
 }
 # Rooms without knowledge of GANs: files, tables of names, pictures, measures.
-NEUTRAL = ('style', 'weights', 'metrics', 'files', 'lookup', 'pictures')
+NEUTRAL = (
+  'style',
+  'weights',
+  'metrics',
+  'arrays',
+  'files',
+  'lookup',
+  'pictures',
+)
 
 
 def test_style_transfer_loads_no_gan_module():
