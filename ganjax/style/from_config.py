@@ -4,6 +4,7 @@ import functools
 import json
 import pathlib
 
+import jax
 import jax.numpy as jnp
 
 from ganjax import pictures
@@ -11,6 +12,8 @@ from ganjax.lookup import choose
 from ganjax.style import (
   color,
   encoders,
+  feedforward,
+  image_transformation,
   initial,
   objective,
   optimizers,
@@ -205,6 +208,37 @@ def _init(name):
   if name not in _initial and pathlib.Path(name).is_file():
     return initial.picture(pictures.load(name)[None])
   return choose('initial picture', _initial, name)
+
+
+def painter(config):
+  """Returns the `Painter` of a config, its optimiser, and `() -> PainterState`.
+
+  Args:
+    config: with `network`, `learning_rate` and `seed`.
+  """
+  network = image_transformation.johnson(**config.network)
+  optimizer = optimizers.adam(config.learning_rate, b2=0.999)
+  key = jax.random.key(config.seed)
+  return network, optimizer, lambda: feedforward.init(network, optimizer, key)
+
+
+def style_targets(config, encoder, terms, style):
+  """Returns the targets of `feedforward.style_targets` for a config.
+
+  Args:
+    config: with `style.scale`, `data.resolution` and `data.window`.
+    encoder: of `ganjax.style.encoders`.
+    terms: of the function `terms`.
+    style: `[1, h, w, 3]` in [0, 1].
+  """
+  side = round(config.style.scale * config.data.resolution)
+  style = sizes.limited(style, side)
+  aim = jax.jit(
+    lambda params: feedforward.style_targets(
+      encoder, terms, params, style, config.data.window
+    )
+  )
+  return aim(encoder.params)
 
 
 def scales(config):
