@@ -25,7 +25,13 @@ from tqdm import tqdm
 from ganjax import launch, parallel, pictures, steps
 from ganjax.config import workdir
 from ganjax.data import images, loaders
-from ganjax.style import feedforward, from_config, sizes
+from ganjax.style import (
+  feedforward,
+  from_config,
+  image_transformation,
+  optimizers,
+  sizes,
+)
 from ganjax.training import checkpoint, log, signals
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -70,7 +76,7 @@ def _paint():
   """Paints the content; returns the exit code."""
   folder = pathlib.Path(_WORKDIR.value)
   config, _ = workdir.read(folder)
-  painter, _, start = from_config.painter(config)
+  painter, start = _parts(config)
   with contextlib.closing(checkpoint.reader(folder / 'checkpoints')) as reader:
     state = checkpoint.restore(
       reader, checkpoint.abstract(start, parallel.mesh(1))
@@ -118,14 +124,21 @@ def _train():
       'features': encoder.name,
     }
   terms, weights = from_config.terms(config, encoder)
-  targets = from_config.style_targets(
-    config, encoder, terms, pictures.load(_STYLE.value)[None]
+  side = config.data.window
+  style = sizes.limited(
+    pictures.load(_STYLE.value)[None],
+    round(config.style.scale * config.data.resolution),
   )
+  targets = jax.jit(
+    lambda params: feedforward.style_targets(
+      encoder, terms, params, style, side
+    )
+  )(encoder.params)
   folder, _ = workdir.claim(_WORKDIR.value, config)
   workdir.describe(folder, data)
-  painter, optimizer, start = from_config.painter(config)
+  painter, start = _parts(config)
   step = jax.jit(
-    feedforward.stepper(painter, encoder, terms, optimizer, config.data.window),
+    feedforward.stepper(painter, encoder, terms, _optimizer(config), side),
     donate_argnums=0,
   )
 
@@ -223,6 +236,18 @@ def _means(pending, done):
       'the weights and start in a new workdir.'
     )
   return means
+
+
+def _parts(config):
+  """Returns the painter of a config, and `() -> PainterState`."""
+  painter = image_transformation.johnson(**config.network)
+  return painter, lambda: feedforward.init(
+    painter, _optimizer(config), jax.random.key(config.seed)
+  )
+
+
+def _optimizer(config):
+  return optimizers.adam(config.learning_rate, b2=0.999)
 
 
 if __name__ == '__main__':

@@ -132,7 +132,8 @@ def _report(compared):
     f"{_SIZE.value} pixels, {share} of the presets' steps. Mean ± standard "
     'error over pairs.',
     *(
-      f'The {name.replace("_", " ")}: {each.network}, {", ".join(each.layers)}.'
+      f'The {name.replace("held_out_", "held-out ")}: {each.network}, '
+      f'{", ".join(each.layers)}.'
       for name, each in compared.distances.items()
     ),
     provenance.in_words(),
