@@ -1,14 +1,18 @@
-"""Seeing a game: its vector field, and the eigenvalues that turn or damp it.
+"""The dynamics of a game: its vector field, and the eigenvalues at a point.
 
-Near an equilibrium the eigenvalues of the field's Jacobian decide: a negative
-real part draws the players in, a positive one drives them out, an imaginary
-part makes them turn around each other. Mescheder, Nowozin and Geiger, "The
-Numerics of GANs", 2017, arXiv:1705.10461, section 3.
+Near an equilibrium the eigenvalues of the field's Jacobian decide: along one
+with a negative real part the players converge, with a positive one they
+diverge, and an imaginary part makes them rotate. Mescheder, Nowozin and Geiger,
+"The Numerics of GANs", 2017, arXiv:1705.10461, section 3.
 
 A field is a function `(params, *rest) -> velocities`, a tree like params; the
-rest (buffers, batch, key) passes through. Products with a Jacobian are taken
-by reverse mode, of its transpose, whose eigenvalues are the same: the fast
+rest (buffers, batch, key) is passed on. Products with a Jacobian are those of
+its transpose, by reverse mode, which has the same eigenvalues: the fast
 convolutions of `ganjax.networks.convolution` have no forward mode.
+
+The multipliers of an update rule are the eigenvalues of a step's Jacobian at an
+equilibrium; below they are given in closed form, from the eigenvalues `flow` of
+the field and the learning rate `h`.
 """
 
 import functools
@@ -21,70 +25,72 @@ from scipy.sparse.linalg import LinearOperator, eigs
 
 from ganjax.players import PLAYERS, Pair
 
-_MOST = 5000  # a dense Jacobian of 100 to 200 MB, and a minute of eigvals
+# A dense Jacobian of 100 to 200 MB, and a minute of numpy.linalg.eigvals.
+_MAX_PARAMS = 5000
 
 
 def field(game):
-  """The field `(params, buffers, batch, key) -> Pair`, how both players move.
+  """Returns the vector field `(params, buffers, batch, key) -> Pair` of a game.
 
   It is minus the gradient of each player's value in its own parameters, with
-  the same draws for both: plain simultaneous gradient descent follows it.
+  the same random draws for both, which simultaneous gradient descent follows.
 
   Args:
-    game: a `Game`. Keep the field for as long as it is looked at: what is
-      compiled for it is kept with it.
+    game: a `Game`. Functions below compile once for each field, so make it
+      once and use it again.
   """
 
   def velocities(params, buffers, batch, key):
-    def slope(player):
+    def gradient(player):
       def value(own):
         both = params._replace(**{player: own})
         return getattr(game, player)(both, buffers, batch, key)[0]
 
       return jax.grad(value)(getattr(params, player))
 
-    return jax.tree.map(jnp.negative, Pair(*map(slope, PLAYERS)))
+    return jax.tree.map(jnp.negative, Pair(*map(gradient, PLAYERS)))
 
   return velocities
 
 
 def jacobian(field, params, *rest):
-  """The Jacobian `[P, P]` of a field at a point, exactly, P values in params.
+  """Returns the Jacobian `[P, P]` of a field at a point.
 
   Args:
     field: `(params, *rest) -> velocities`.
-    params: a tree of P values; P at most 5000.
-    *rest: whatever else the field takes.
+    params: a tree of P values; P is at most 5000.
+    *rest: the other arguments of the field.
 
   Raises:
-    ValueError: for a larger P.
+    ValueError: if P is larger.
   """
   flat, product = _transposed(field, params, *rest)
-  if flat.size > _MOST:
+  if flat.size > _MAX_PARAMS:
     raise ValueError(
       f'The Jacobian of {flat.size} parameters is too large to be written '
-      f'out; expected at most {_MOST}: ask for its leading eigenvalues.'
+      f'out; expected at most {_MAX_PARAMS}: use `leading` for some of its '
+      'eigenvalues.'
     )
   rows = jnp.eye(flat.size, dtype=flat.dtype)
   return jax.lax.map(product, rows)
 
 
 def eigenvalues(field, params, *rest):
-  """All eigenvalues `[P]` of a field's Jacobian at a point, complex, exactly.
+  """Returns all eigenvalues `[P]` of a field's Jacobian at a point, complex.
 
   Args:
     field: `(params, *rest) -> velocities`; compiled once for each field.
-    params: a tree of P values; P at most 5000.
-    *rest: whatever else the field takes.
+    params: a tree of P values; P is at most 5000.
+    *rest: the other arguments of the field.
 
   Raises:
-    ValueError: for a larger P.
+    ValueError: if P is larger.
   """
   return np.linalg.eigvals(np.asarray(_compiled_jacobian(field, params, *rest)))
 
 
 def leading(field, params, *rest, number=8, which='LM'):
-  """The leading eigenvalues `[number]` of a field's Jacobian, by Arnoldi.
+  """Returns leading eigenvalues `[number]` of a field's Jacobian, by Arnoldi.
 
   Lehoucq, Sorensen and Yang, "ARPACK Users' Guide", 1998: some hundreds of
   products with the Jacobian, which is never written out.
@@ -92,28 +98,28 @@ def leading(field, params, *rest, number=8, which='LM'):
   Args:
     field: `(params, *rest) -> velocities`; compiled once for each field.
     params: a tree of P values.
-    *rest: whatever else the field takes.
+    *rest: the other arguments of the field.
     number: of eigenvalues, at most P - 2.
-    which: they lead by magnitude ('LM'), real part ('LR': what diverges
-      first) or imaginary part ('LI': what turns fastest).
+    which: those with the largest magnitude ('LM'), real part ('LR', which
+      diverge first) or imaginary part ('LI', which rotate fastest).
 
   Raises:
     ValueError: if P is too small for `number`.
-    scipy.sparse.linalg.ArpackNoConvergence: if they do not settle; it holds
+    scipy.sparse.linalg.ArpackNoConvergence: if some do not converge; it holds
       those that did.
   """
   flat, _ = ravel_pytree(params)
   if number > flat.size - 2:
     raise ValueError(
-      f'{number} leading eigenvalues were asked of {flat.size} parameters; '
-      f'expected at most {flat.size - 2}: ask for all `eigenvalues`.'
+      f'{number} leading eigenvalues of {flat.size} parameters are too many; '
+      f'expected at most {flat.size - 2}: use `eigenvalues` for all of them.'
     )
   operator = LinearOperator(
     (flat.size, flat.size),
     matvec=lambda row: np.asarray(_compiled_product(field, row, params, *rest)),
     dtype=flat.dtype,
   )
-  # Any start in general position; the same at each call.
+  # Any vector in general position will do, the same at each call.
   start = np.cos(np.arange(flat.size)).astype(flat.dtype)
   return eigs(
     operator, number, which=which, v0=start, return_eigenvectors=False
@@ -121,15 +127,14 @@ def leading(field, params, *rest, number=8, which='LM'):
 
 
 def grid(field, params, first, second, *rest):
-  """The velocities `[B, A, 2]` of a game of two values, for a picture.
+  """Returns the velocities `[B, A, 2]` of two parameters on a grid of values.
 
   Args:
     field: `(params, *rest) -> velocities`.
-    params: a tree of two values, which says how the field takes them; what
-      they are does not matter.
-    first: `[A]`, values of the first, along the picture's horizontal.
-    second: `[B]`, values of the second, along its vertical.
-    *rest: whatever else the field takes.
+    params: a tree of two values, of which only the structure matters.
+    first: `[A]`, values of the first, horizontal in a picture.
+    second: `[B]`, values of the second, vertical in a picture.
+    *rest: the other arguments of the field.
 
   Raises:
     ValueError: if params hold more or fewer than two values.
@@ -138,7 +143,7 @@ def grid(field, params, first, second, *rest):
   if flat.size != 2:
     raise ValueError(
       f'The field of {flat.size} parameters cannot be drawn in the plane; '
-      'expected a game of 2, such as the Dirac-GAN.'
+      'expected 2 parameters, as of the Dirac-GAN.'
     )
 
   def velocity(one, other):
@@ -152,23 +157,23 @@ def grid(field, params, first, second, *rest):
 
 
 def monodromy(step, state, batch, number=1):
-  """The Jacobian `[P, P]` of `number` steps in all that they carry along.
+  """Returns the Jacobian `[P, P]` of `number` steps at a fixed point.
 
-  Those are the parameters and the floats of the optimisers' memories (momenta,
-  slow weights), P in all. Its eigenvalues multiply a small deviation: all
-  within the unit circle, it dies out.
+  Its P variables are the parameters and the floats of the optimisers' states
+  (momenta, slow weights). Its eigenvalues multiply a small deviation: if all of
+  them lie within the unit circle, the deviation dies out.
 
   Args:
-    step: of an update rule.
-    state: the `TrainState` at a fixed point of the step, whose optimisers have
-      been there for a step: some make a first move of their own kind.
-    batch: for each step.
-    number: of steps, a Python int; as many as an optimiser's cycle has.
+    step: `(state, batch) -> (state, metrics)`, of an update rule.
+    state: the `TrainState` at a fixed point of the step, after a step there:
+      the first update of some optimisers differs from the others.
+    batch: the same for each step.
+    number: of steps, a Python int: the period of the optimiser.
   """
   leaves, structure = jax.tree.flatten((state.params, state.opt_state))
   floats = [jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in leaves]
 
-  def moving(leaves):
+  def variables(leaves):
     return [leaf for leaf, own in zip(leaves, floats, strict=True) if own]
 
   def after(values):
@@ -180,26 +185,26 @@ def monodromy(step, state, batch, number=1):
         for leaf, own in zip(leaves, floats, strict=True)
       ],
     )
-    moved = state.replace(params=params, opt_state=opt_state)
+    stepped = state.replace(params=params, opt_state=opt_state)
     for _ in range(number):
-      moved, _ = step(moved, batch)
-    return moving(jax.tree.leaves((moved.params, moved.opt_state)))
+      stepped, _ = step(stepped, batch)
+    return variables(jax.tree.leaves((stepped.params, stepped.opt_state)))
 
-  return jacobian(after, moving(leaves))
+  return jacobian(after, variables(leaves))
 
 
 def simultaneous(flow, h):
-  """The multipliers of a step in which both move at once, of any flow."""
+  """Returns the multipliers `[P]` of simultaneous gradient descent."""
   return 1 + h * flow
 
 
 def extragradient(flow, h):
-  """The multipliers of a step of extragradient, of any flow."""
+  """Returns the multipliers `[P]` of extragradient."""
   return 1 + h * flow + (h * flow) ** 2
 
 
 def optimistic(flow, h):
-  """The multipliers, two for each of the flow's, of optimistic descent at once.
+  """Returns the multipliers `[2 P]` of simultaneous optimistic descent.
 
   Daskalakis et al., "Training GANs with Optimism", 2018, arXiv:1711.00141: the
   roots of z^2 - (1 + 2 h mu) z + h mu.
@@ -209,34 +214,35 @@ def optimistic(flow, h):
   return np.concatenate([middle + root, middle - root])
 
 
-def momentum(flow, h, keep):
-  """The multipliers, two for each of the flow's, of heavy balls at once.
+def momentum(flow, h, beta):
+  """Returns the multipliers `[2 P]` of simultaneous descent with momentum.
 
   Gidel et al., "Negative Momentum for Improved Game Dynamics", 2019,
-  arXiv:1807.04740: the roots of z^2 - (1 + keep + h mu) z + keep.
+  arXiv:1807.04740: the roots of z^2 - (1 + beta + h mu) z + beta.
   """
-  middle = (1 + keep + h * flow) / 2
-  root = np.emath.sqrt(middle**2 - keep)
+  middle = (1 + beta + h * flow) / 2
+  root = np.emath.sqrt(middle**2 - beta)
   return np.concatenate([middle + root, middle - root])
 
 
-def alternating_momentum(slope, h, keep):
-  """The multipliers `[4]` of heavy balls in turns, by a flow of +-i slope.
+def alternating_momentum(rotation, h, beta):
+  """Returns the multipliers `[4]` of alternating descent with momentum.
 
   Gidel et al., "Negative Momentum for Improved Game Dynamics", 2019,
-  arXiv:1807.04740: the roots of (z - 1)^2 (z - keep)^2 + (h slope)^2 z^3.
+  arXiv:1807.04740: the roots of (z - 1)^2 (z - beta)^2 + (h rotation)^2 z^3,
+  where the eigenvalues of the field are +-i rotation.
   """
-  polynomial = np.poly([1, 1, keep, keep])
-  polynomial[1] += (h * slope) ** 2
+  polynomial = np.poly([1, 1, beta, beta])
+  polynomial[1] += (h * rotation) ** 2
   return np.roots(polynomial)
 
 
 def lookahead(flow, h, every, rate):
-  """The multipliers of `every` steps, at once, that end in a look ahead.
+  """Returns the multipliers `[2 P]` of `every` steps of simultaneous lookahead.
 
   Chavdarova et al., "Taming GANs with Lookahead-Minmax", 2021,
-  arXiv:2006.14567, algorithm 1. The slow weights add as many zeros: what they
-  were is forgotten.
+  arXiv:2006.14567, algorithm 1, with the step size `rate` of the slow weights.
+  The slow weights are overwritten, which adds P zeros.
   """
   return np.concatenate(
     [1 - rate + rate * (1 + h * flow) ** every, np.zeros(len(flow))]
@@ -244,7 +250,7 @@ def lookahead(flow, h, every, rate):
 
 
 def _transposed(field, params, *rest):
-  """A point as `[P]`, and `[P] -> [P]`, the product with J transposed there."""
+  """Returns params as `[P]`, and `[P] -> [P]`, the product with J^T there."""
   flat, unravel = ravel_pytree(params)
   _, pull = jax.vjp(
     lambda flat: ravel_pytree(field(unravel(flat), *rest))[0], flat
@@ -252,7 +258,7 @@ def _transposed(field, params, *rest):
   return flat, lambda row: pull(row)[0]
 
 
-# Loops on the host around what the caller passed: compiled once for a field.
+# For loops on the host over a field of the caller's: compiled once for each.
 _compiled_jacobian = jax.jit(jacobian, static_argnums=0)
 
 

@@ -1,9 +1,9 @@
 """A game is two scalar functions of both players' parameters.
 
 `gan` builds the two from networks, a loss, a prior and regularisers; the update
-rules of `ganjax.steps` descend them and know nothing of what they are made of.
+rules of `ganjax.steps` minimise them and know nothing of what they are made of.
 A function `step -> Game` is a schedule: whatever changes while training runs
-(an annealed penalty, a fade) is said there and nowhere else.
+(an annealed penalty, a fade) is in the schedule and nowhere else.
 """
 
 from collections.abc import Callable
@@ -14,28 +14,28 @@ import jax.numpy as jnp
 
 from ganjax.players import PLAYERS, Pair
 
-# Initialising looks at shapes only; packs and groups of 2, 3 and 4 divide it.
+# Initialisation needs shapes only; packs and groups of 2, 3 and 4 divide it.
 _EXAMPLES = 12
 
 
 class Game(NamedTuple):
-  """Two players' objectives, and how the game begins and is shown.
+  """The objectives of two players, their initialisation, and their samples.
 
   Attributes:
     init: `key -> (params, buffers)`, each a `Pair`.
     generator: `(params, buffers, batch, key, fake=None) -> value, (buffers,
-      metrics)`: what the generator descends in its own parameters. Batch is
-      images `[N, ...]` or a tree of them; metrics are scalars by name. Only the
-      player's own buffers are changed. The fakes are the given `Fake`, or drawn
-      from the key.
-    discriminator: likewise.
+      metrics)`: a scalar that the generator minimises in its own parameters.
+      The batch is images `[N, ...]` or a tree of them; metrics are scalars by
+      name. Only the player's own buffers are changed. The fakes are the given
+      `Fake`, or drawn from the key.
+    discriminator: the same of the discriminator.
     prior: `(key, number) -> latents [number, Z]`.
-    sample: `(params, buffers, latents, key=None, train=False) -> images`:
-      params of a generator (raw, or their moving average), buffers the `Pair`,
-      and a key for networks that draw noise. `train` is a Python bool: batch
-      statistics of these very latents, or running ones.
-    fake: `(params, buffers, latents, key) -> Fake`, both `Pair`s, in training
-      mode: for turns that share their fakes. None where none can.
+    sample: `(params, buffers, latents, key=None, train=False) -> images`, where
+      params are a generator's (raw, or their moving average), buffers are the
+      `Pair`, and the key is for networks that draw noise. `train` is a Python
+      bool: statistics of this batch, or running ones.
+    fake: `(params, buffers, latents, key) -> Fake`, of two `Pair`s, in training
+      mode: for updates that share their fakes. None where they cannot.
     mapping: the first half of `sample`, with its arguments: latents -> styles.
     synthesis: the second half, likewise: styles -> images.
   """
@@ -51,13 +51,13 @@ class Game(NamedTuple):
 
 
 class Fake(NamedTuple):
-  """What the generator made of latents.
+  """Fakes, with what they were made from.
 
   Attributes:
     latents: `[N, Z]`.
-    styles: the same after the mapping.
+    styles: the latents after the mapping.
     images: `[N, ...]`, or a tree of them.
-    buffers: of the generator's network, after it.
+    buffers: those of the generator's network afterwards.
   """
 
   latents: jax.Array
@@ -67,20 +67,21 @@ class Fake(NamedTuple):
 
 
 class Turn(NamedTuple):
-  """What a regulariser may look at when a player moves.
+  """What a regulariser can use in an update of a player.
 
   Attributes:
-    real: the reals as the discriminator is shown them.
-    fake: the generator's images, a function of its parameters.
-    real_logits: `[M]`, those of the reals in the loss; M is N but for packs.
-    fake_logits: `[M]`, those of the fakes.
-    latents: `[N, Z]`, where the fakes come from.
-    styles: the same after the mapping.
-    critic: images -> logits `[M]`, parameters bound.
+    real: the reals, prepared for the discriminator: images `[N, ...]`, or a
+      tree of them.
+    fake: the generator's images, likewise, as a function of its parameters.
+    real_logits: `[M]`, the logits of the reals; M is N, except with packs.
+    fake_logits: `[M]`, the logits of the fakes.
+    latents: `[N, Z]`, from which the fakes are made.
+    styles: the latents after the mapping.
+    critic: images -> logits `[M]`, with the parameters bound.
     features: images -> the critic's last activations `[M, D]`, likewise.
-    generate: latents -> images, parameters bound.
-    synthesis: styles -> images, parameters bound.
-    key: for the regulariser's own draws.
+    generate: latents -> images, with the parameters bound.
+    synthesis: styles -> images, likewise.
+    key: for the random draws of the regulariser.
   """
 
   real: Any
@@ -97,10 +98,11 @@ class Turn(NamedTuple):
 
 
 class Regularizer(NamedTuple):
-  """A term added to a player's value, with what it remembers between turns.
+  """A term added to a player's value, with a memory from update to update.
 
   Attributes:
-    apply: `(turn, memory) -> (values [N], memory)`.
+    apply: `(turn, memory) -> (values [N], memory)`; the mean of the values is
+      added.
     init: `() -> memory`, any tree of arrays.
   """
 
@@ -109,51 +111,53 @@ class Regularizer(NamedTuple):
 
 
 def stateless(values):
-  """The `Regularizer` of `turn -> values [N]`, which remembers nothing."""
+  """Returns the `Regularizer` of `turn -> values [N]`, without a memory."""
   return Regularizer(lambda turn, memory: (values(turn), memory), lambda: ())
 
 
 def lazily(regularizer, every):
-  """The `Regularizer` of each `every`-th turn only, `every` times as strong.
+  """Returns the `Regularizer` applied at each `every`-th update, times `every`.
 
   Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", 2020,
-  arXiv:1912.04958, section 3.1. Under `vmap` both branches run, so nothing is
-  saved there; R1 and R2 beside the relativistic loss fail when lazy.
+  arXiv:1912.04958, section 3.1. Under `vmap` both branches are computed, so
+  that it saves nothing; and training with the relativistic loss fails when R1
+  and R2 are lazy.
 
   Args:
     regularizer: any `Regularizer`.
-    every: turns from one application to the next, at least 1.
+    every: updates of the player from one application to the next, at least 1.
   """
 
   def apply(turn, memory):
-    turns, inner = memory
+    count, inner = memory
 
-    def busy(inner):
+    def applied(inner):
       values, inner = regularizer.apply(turn, inner)
       return every * values, inner
 
-    def idle(inner):
-      values, _ = jax.eval_shape(busy, inner)
+    def left_out(inner):
+      values, _ = jax.eval_shape(applied, inner)
       return jnp.zeros(values.shape, values.dtype), inner
 
-    values, inner = jax.lax.cond(turns % every == 0, busy, idle, inner)
-    return values, (turns + 1, inner)
+    values, inner = jax.lax.cond(count % every == 0, applied, left_out, inner)
+    return values, (count + 1, inner)
 
   return Regularizer(apply, lambda: (jnp.int32(0), regularizer.init()))
 
 
 def gan(generator, discriminator, loss, prior, regularizers=None):
-  """The `Game` of two networks, unconditional, over images or trees of images.
+  """Returns the unconditional `Game` of two networks, over images or trees.
 
-  Both players see their networks in training mode. A turn stores only the
-  player's own buffers, so the generator's turn leaves the discriminator's
-  running statistics alone (PyTorch's DCGAN example moves them twice a step).
+  Both objectives run the networks in training mode. An update stores only the
+  player's own buffers, so that the generator's update leaves the running
+  statistics of the discriminator alone (in PyTorch's DCGAN example they change
+  with both).
 
   Args:
     generator: a `Generator`.
     discriminator: a `Discriminator`.
     loss: a `Pair` of functions of logits, `(real [N], fake [N]) -> [N]`.
-    prior: `(key, number) -> latents`.
+    prior: `(key, number) -> latents [number, Z]`.
     regularizers: a `Pair` of dicts from a name to a `Regularizer`.
   """
   regularizers = regularizers or Pair({}, {})
@@ -210,16 +214,16 @@ def gan(generator, discriminator, loss, prior, regularizers=None):
           keys['generated'],
         )
       real = discriminator.prepare_real(batch)
-      real_logits, judged = discriminator.apply(
+      real_logits, critic_buffers = discriminator.apply(
         params.discriminator, networks.discriminator, real, keys['real'], True
       )
-      fake_logits, judged = discriminator.apply(
-        params.discriminator, judged, fake.images, keys['fake'], True
+      fake_logits, critic_buffers = discriminator.apply(
+        params.discriminator, critic_buffers, fake.images, keys['fake'], True
       )
 
-      def judge(function):
+      def bound(function):
         return lambda images: function(
-          params.discriminator, judged, images, keys['fake'], True
+          params.discriminator, critic_buffers, images, keys['fake'], True
         )
 
       mapping_key, synthesis_key = jax.random.split(keys['generated'])
@@ -236,8 +240,8 @@ def gan(generator, discriminator, loss, prior, regularizers=None):
         fake_logits=fake_logits,
         latents=fake.latents,
         styles=fake.styles,
-        critic=lambda images: judge(discriminator.apply)(images)[0],
-        features=judge(discriminator.features),
+        critic=lambda images: bound(discriminator.apply)(images)[0],
+        features=bound(discriminator.features),
         generate=lambda latents: synthesis(
           generator.mapping(
             params.generator, fake.buffers, latents, mapping_key, True
@@ -255,15 +259,15 @@ def gan(generator, discriminator, loss, prior, regularizers=None):
           'accuracy/real': (real_logits > 0).mean(),
           'accuracy/fake': (fake_logits < 0).mean(),
         }
-      memory, remembered = {}, getattr(buffers, player)['memory']
+      memory, before = {}, getattr(buffers, player)['memory']
       for name, term in terms.items():
         values, memory[name] = term.apply(
-          turn._replace(key=keys[name]), remembered[name]
+          turn._replace(key=keys[name]), before[name]
         )
         metrics[f'regularizer/{name}'] = values.mean()
         total += values.mean()
       own = {
-        'network': getattr(Pair(fake.buffers, judged), player),
+        'network': getattr(Pair(fake.buffers, critic_buffers), player),
         'memory': memory,
       }
       return total, (buffers._replace(**{player: own}), metrics)
@@ -291,30 +295,29 @@ def gan(generator, discriminator, loss, prior, regularizers=None):
   )
 
 
-def truncated(game, psi, latents):
-  """The `Game` whose samples have styles that are drawn towards their mean.
+def truncated(game, psi, mean_latents):
+  """Returns the `Game` whose samples have truncated styles.
 
   Karras, Laine and Aila, "A Style-Based Generator Architecture for Generative
-  Adversarial Networks", 2019, arXiv:1812.04948, appendix B: fewer kinds of
-  images, each of them better. For networks without a mapping, styles are the
-  latents.
+  Adversarial Networks", 2019, arXiv:1812.04948, appendix B: styles are moved
+  towards their mean, which trades variety for quality. In networks without a
+  mapping, styles are the latents.
 
   Args:
-    game: any `Game` with a mapping.
-    psi: share of the distance to the mean that is left: 0 is the mean, 1 leaves
-      styles as they are; an array `[L, 1]` has one for each layer. May be
-      traced.
-    latents: `[M, Z]`, of the prior, whose styles have the mean. The original's
-      is a moving average of training.
+    game: a `Game` with a mapping.
+    psi: factor of the distance to the mean: 0 is the mean, 1 leaves styles as
+      they are; an array `[L, 1]` has one for each layer. May be traced.
+    mean_latents: `[M, Z]`, drawn from the prior, whose styles give the mean.
+      The original takes a moving average during training.
   """
 
-  def mapping(params, buffers, own, key=None, train=False):
-    styles = game.mapping(params, buffers, own, key, train)
-    mean = game.mapping(params, buffers, latents).mean(0)
+  def mapping(params, buffers, latents, key=None, train=False):
+    styles = game.mapping(params, buffers, latents, key, train)
+    mean = game.mapping(params, buffers, mean_latents).mean(0)
     return (1 - psi) * mean + psi * styles
 
-  def sample(params, buffers, own, key=None, train=False):
-    styles = mapping(params, buffers, own, key, train)
+  def sample(params, buffers, latents, key=None, train=False):
+    styles = mapping(params, buffers, latents, key, train)
     return game.synthesis(params, buffers, styles, key, train)
 
   return game._replace(mapping=mapping, sample=sample)

@@ -1,8 +1,8 @@
-"""Adversarial losses: a `Pair` of functions of logits, per example.
+"""Adversarial losses: `Pair`s of functions of logits, for each example.
 
 Each player's function takes the logits of reals and of fakes, both `[N]`, and
-returns `[N]`; the mean is taken once, in the game. Logits are the
-discriminator's output before any sigmoid.
+returns `[N]`; the game takes the mean. Logits are the discriminator's output
+before any sigmoid. A config can choose every `Pair` here by its name.
 """
 
 import jax.numpy as jnp
@@ -16,10 +16,10 @@ def _cross_entropy(real, fake):
 
 
 minimax = Pair(lambda real, fake: -softplus(fake), _cross_entropy)
-"""The zero-sum game: both players move the same value, in opposite directions.
+"""The zero-sum game: one player minimises what the other maximises.
 
 Goodfellow et al., "Generative Adversarial Nets", 2014, arXiv:1406.2661,
-equation 1. Its generator saturates while the discriminator wins.
+equation 1. The generator's gradient vanishes while the discriminator wins.
 """
 
 non_saturating = Pair(lambda real, fake: softplus(-fake), _cross_entropy)
@@ -33,7 +33,7 @@ least_squares = Pair(
   lambda real, fake: (fake - 1) ** 2 / 2,
   lambda real, fake: ((real - 1) ** 2 + fake**2) / 2,
 )
-"""Squares instead of cross-entropy, on logits, with the targets 0, 1 and 1.
+"""Squared distances of logits from targets: D's are 0 and 1, and G's is 1.
 
 Mao et al., "Least Squares Generative Adversarial Networks", 2017,
 arXiv:1611.04076, equation 9.
@@ -43,14 +43,14 @@ hinge = Pair(
   lambda real, fake: -fake,
   lambda real, fake: relu(1 - real) + relu(1 + fake),
 )
-"""The margin loss of spectrally normalised and self-attention GANs.
+"""The hinge loss of spectrally normalised and self-attention GANs.
 
 Miyato et al., "Spectral Normalization for Generative Adversarial Networks",
 2018, arXiv:1802.05957, equations 16 and 17.
 """
 
 wasserstein = Pair(lambda real, fake: -fake, lambda real, fake: fake - real)
-"""The earth mover's distance, if something bounds the critic's slope.
+"""The earth mover's distance, if something bounds the critic's gradient.
 
 Arjovsky, Chintala and Bottou, "Wasserstein GAN", 2017, arXiv:1701.07875,
 algorithm 1.
@@ -60,7 +60,7 @@ relativistic = Pair(
   lambda real, fake: softplus(real - fake),
   lambda real, fake: softplus(fake - real),
 )
-"""The logits of each real are compared with those of the fake at its index.
+"""Compares the logit of each real with that of the fake at the same index.
 
 Jolicoeur-Martineau, "The relativistic discriminator: a key element missing
 from standard GAN", 2018, arXiv:1807.00734, equations 11 and 12.
@@ -75,11 +75,11 @@ relativistic_average = Pair(
   lambda real, fake: _against_average(fake, real),
   _against_average,
 )
-"""The logits of each example are compared with the mean of the other kind's.
+"""Compares the logit of each example with the mean over the other class.
 
 Jolicoeur-Martineau, "The relativistic discriminator: a key element missing
-from standard GAN", 2018, arXiv:1807.00734, equations 13 and 14. The mean is
-that of the batch which the function is given.
+from standard GAN", 2018, arXiv:1807.00734, equations 13 and 14. The classes are
+real and fake, and the mean is that of the batch that the function is given.
 """
 
 
@@ -91,14 +91,14 @@ relativistic_average_hinge = Pair(
   lambda real, fake: _hinge_against_average(fake, real),
   _hinge_against_average,
 )
-"""The margin loss of the same comparison, for both players.
+"""The hinge loss of the same comparison, for both players.
 
 Jolicoeur-Martineau, "The relativistic discriminator: a key element missing
-from standard GAN", 2018, arXiv:1807.00734, appendix; MSG-GAN's code has it.
+from standard GAN", 2018, arXiv:1807.00734, appendix; MSG-GAN's code uses it.
 """
 
 features_only = Pair(lambda real, fake: jnp.zeros_like(fake), _cross_entropy)
-"""The generator is left to its regularisers, as feature matching has it.
+"""A generator trained by its regularisers alone, for feature matching.
 
 Salimans et al., "Improved Techniques for Training GANs", 2016,
 arXiv:1606.03498, section 3.1.
@@ -106,20 +106,16 @@ arXiv:1606.03498, section 3.1.
 
 
 def top_k(loss, share):
-  """The loss whose generator learns from its most convincing fakes only.
+  """Returns the loss whose generator learns from its best fakes only.
 
   Sinha et al., "Top-k Training of GANs: Improving GAN Performance by Throwing
   Away Bad Samples", 2020, arXiv:2002.06224. The k fakes with the largest logits
   have the weight N / k and the others 0, so that the mean over the batch is the
-  mean over the k. To anneal it, let a schedule
-  `step -> Game` compute `share`.
+  mean over the k. To anneal it, let a schedule `step -> Game` compute `share`.
 
   Args:
-    loss: any `Pair`.
+    loss: any `Pair`, whose discriminator's part is left as it is.
     share: k / N, in (0, 1]; may be traced. k is rounded, and at least 1.
-
-  Returns:
-    A `Pair`; the discriminator's part is unchanged.
   """
 
   def generator(real, fake):
@@ -132,20 +128,18 @@ def top_k(loss, share):
 
 
 def label_smoothing(loss, amount):
-  """The loss with a share `amount` of the reals labelled as fakes: one-sided.
+  """Returns the loss with one-sided label smoothing.
 
   Salimans et al., "Improved Techniques for Training GANs", 2016,
-  arXiv:1606.03498, section 3.4. With D's loss a(real) + b(fake), the reals
-  contribute (1 - amount) a + amount b, up to a constant. The losses that
-  compare reals with fakes (the relativistic ones) have no such sum, and no
-  one-sided smoothing.
+  arXiv:1606.03498, section 3.4: a share `amount` of each real's label is that
+  of a fake. With D's loss a(real) + b(fake), the reals contribute
+  (1 - amount) a + amount b, up to a constant. The relativistic losses, which
+  compare reals with fakes, are no such sum and cannot be smoothed so.
 
   Args:
-    loss: a `Pair` whose discriminator's part is a sum over reals and fakes.
+    loss: a `Pair` whose discriminator's part is a sum over reals and fakes; its
+      generator's part is left as it is.
     amount: in [0, 1); may be traced. 0 leaves every gradient as it is.
-
-  Returns:
-    A `Pair`; the generator's part is unchanged.
   """
 
   def discriminator(real, fake):

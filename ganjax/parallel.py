@@ -1,4 +1,4 @@
-"""A step over many devices: as one program, or as one for each device."""
+"""A training step over many devices: one program, or one for each device."""
 
 import jax
 import numpy as np
@@ -6,7 +6,10 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 
 def mesh(data=-1):
-  """The mesh with one axis, 'data', over `data` devices; -1 takes all.
+  """Returns the mesh with one axis, 'data', over the first devices.
+
+  Args:
+    data: how many devices; -1 takes all.
 
   Raises:
     ValueError: if there are not so many devices.
@@ -27,17 +30,17 @@ def mesh(data=-1):
 
 
 def whole(mesh):
-  """The sharding in which each device holds everything."""
+  """Returns the sharding in which each device holds the whole array."""
   return NamedSharding(mesh, PartitionSpec())
 
 
 def rows(mesh):
-  """The sharding in which each device holds its share of the first axis."""
+  """Returns the sharding in which each device holds part of the first axis."""
   return NamedSharding(mesh, PartitionSpec('data'))
 
 
 def replicate(mesh, tree):
-  """The tree with each of its arrays on every device, of every process."""
+  """Returns the tree with all arrays on every device of every process."""
 
   def put(leaf):
     leaf = np.asarray(leaf)
@@ -47,10 +50,10 @@ def replicate(mesh, tree):
 
 
 def spread(step, mesh):
-  """The step with the rows of its batch spread over the mesh; not jitted.
+  """Returns the step, not jitted, with the rows of its batch over the mesh.
 
-  What is computed is what one device would compute: batch statistics are
-  those of the whole batch, and random draws do not depend on the devices.
+  It computes what one device would compute: batch statistics are those of the
+  whole batch, and random draws do not depend on the devices.
   """
 
   def spread_step(state, batch):
@@ -60,13 +63,13 @@ def spread(step, mesh):
 
 
 def over_mesh(step, mesh):
-  """The step, jitted over a mesh: `(state, batch) -> (state, metrics)`.
+  """Returns the step, jitted over a mesh: `(state, batch) -> (state, metrics)`.
 
-  The state is on every device, and its buffers are donated.
+  The state is on every device, and its arrays are donated.
 
   Args:
-    step: of an update rule.
-    mesh: with an axis 'data', whose size divides the rows of the batch.
+    step: `(state, batch) -> (state, metrics)`, of an update rule.
+    mesh: a mesh with an axis 'data', whose size divides the rows of the batch.
   """
   return jax.jit(
     step,
@@ -77,16 +80,16 @@ def over_mesh(step, mesh):
 
 
 def over_pmap(step, devices=None):
-  """The step as one program a device, by `jax.pmap` over the axis 'data'.
+  """Returns the step as one program for each device, by `jax.pmap`.
 
   Args:
-    step: of an update rule made with `axis_name='data'`; networks with batch
-      statistics need the name too, or each device uses its own.
-    devices: all of them where None.
+    step: of an update rule with `axis_name='data'`; networks with batch
+      statistics need the name too, else each device has its own statistics.
+    devices: a list of devices; None takes all.
 
   Returns:
-    `(state, batch) -> (state, metrics)`; the batch's rows are divided among
-    the devices.
+    A function `(state, batch) -> (state, metrics)`, which divides the rows of
+    the batch among the devices.
   """
   devices = devices or jax.devices()
   mapped = jax.pmap(

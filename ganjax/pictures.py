@@ -1,4 +1,4 @@
-"""Pictures: of files and to files, grids of samples, ways between latents."""
+"""Pictures: read from files and written to them, grids, and interpolations."""
 
 import math
 
@@ -9,16 +9,16 @@ from PIL import Image, ImageOps
 
 
 def finest(images):
-  """The images `[N, H, W, C]` of the highest resolution in a tree of them."""
+  """Returns the images `[N, H, W, C]` of the highest resolution in a tree."""
   return max(jax.tree.leaves(images), key=lambda leaf: leaf.shape[1])
 
 
 def enlarged(images, side):
-  """The images `[N, side, side, C]`, each pixel repeated.
+  """Returns images `[N, side, side, C]`, enlarged by repeating pixels.
 
   Args:
-    images: `[N, R, R, C]`, where R divides side.
-    side: in pixels.
+    images: `[N, R, R, C]`, where R divides `side`.
+    side: of the result, in pixels.
   """
   for axis in (1, 2):
     images = images.repeat(side // images.shape[axis], axis)
@@ -26,13 +26,12 @@ def enlarged(images, side):
 
 
 def grid(images, columns=None, gap=2):
-  """One image `[rows, columns, C]` of pixels, uint8, of many, row by row.
+  """Returns a picture `[height, width, C]`, uint8, of images in a grid.
 
   Args:
-    images: `[N, H, W, C]` in [-1, 1]; what lies outside is cut off.
-    columns: of the grid; about as many as rows where None.
-    gap: pixels of black around each image; what is missing in the last row is
-      black too.
+    images: `[N, H, W, C]` in [-1, 1], which are clipped, and laid row by row.
+    columns: of the grid; None makes it about as high as wide.
+    gap: pixels of black around each image; places without an image are black.
   """
   images = np.asarray(images)
   number, height, width, channels = images.shape
@@ -48,12 +47,12 @@ def grid(images, columns=None, gap=2):
 
 
 def save(path, picture, zoom=1):
-  """Writes a picture `[H, W, C]` uint8 to a file, each pixel `zoom` wide.
+  """Writes a picture `[H, W, C]`, uint8, to a file.
 
   Args:
-    path: whose ending chooses the format.
+    path: of the file, whose ending chooses the format.
     picture: of 1 (grey), 2 (grey and opacity), 3 (RGB) or 4 (RGBA) channels.
-    zoom: a whole number.
+    zoom: side of each pixel in the file, in pixels, a whole number.
   """
   picture = np.kron(picture, np.ones((zoom, zoom, 1), np.uint8))
   grey = picture.shape[-1] == 1
@@ -61,16 +60,16 @@ def save(path, picture, zoom=1):
 
 
 def load(path):
-  """The picture of a file, upright, `[H, W, 3]` float32 in [0, 1].
+  """Returns the picture of a file, upright, `[H, W, 3]` float32 in [0, 1].
 
-  Grey becomes three channels alike; what is transparent is shown on white.
+  Grey pictures get three equal channels; transparent ones are laid on white.
 
   Args:
-    path: of anything that Pillow reads.
+    path: of a file in any format that Pillow reads.
 
   Raises:
     FileNotFoundError: if there is no such file.
-    ValueError: if it is no picture.
+    ValueError: if the file cannot be read as a picture.
   """
   try:
     with Image.open(path) as image:
@@ -85,7 +84,7 @@ def load(path):
   except (OSError, SyntaxError) as error:
     raise ValueError(
       f'{path} is no picture that can be read ({error}); give a PNG, a JPEG or '
-      'another common kind.'
+      'another common format.'
     ) from error
 
 
@@ -99,12 +98,12 @@ def pixels(picture):
 
 
 def animate(path, frames, seconds=4.0):
-  """Writes a GIF of pictures `[h, w, 3]` uint8, all as large as the last.
+  """Writes an animated GIF, all frames resized to the size of the last.
 
   Args:
     path: of the file.
-    frames: a list of pictures, whose sizes may differ.
-    seconds: that they take together.
+    frames: a list of pictures `[h, w, 3]`, uint8.
+    seconds: that the frames take together; the last one stays for 2 more.
   """
   height, width, _ = frames[-1].shape
   images = [Image.fromarray(frame).resize((width, height)) for frame in frames]
@@ -120,16 +119,16 @@ def animate(path, frames, seconds=4.0):
 
 
 def interpolate(start, end, steps):
-  """Latents `[steps, N, Z]` from `start` to `end`, along great circles.
+  """Returns latents `[steps, N, Z]` from `start` to `end`, on great circles.
 
   White, "Sampling Generative Networks", 2016, arXiv:1609.04468: a straight line
-  between two Gaussian vectors would pass through lengths that the prior never
+  between two Gaussian vectors passes through norms that the prior almost never
   draws. Both ends are included.
 
   Args:
     start: latents `[N, Z]`.
     end: latents `[N, Z]`.
-    steps: at least 2.
+    steps: how many latents there are on each path, at least 2.
   """
   cosine = jnp.sum(start * end, -1) / (
     jnp.linalg.norm(start, axis=-1) * jnp.linalg.norm(end, axis=-1)

@@ -16,15 +16,15 @@ class Pair(NamedTuple):
 class Generator(NamedTuple):
   """A generator as pure functions: latents `z` -> styles `w` -> images.
 
-  `params` are what gradient descent moves; `buffers` are what the network
-  carries along (batch statistics, spectral vectors), an empty dict if nothing.
-  `train` is a Python bool: batch statistics or running ones.
+  `params` are what the optimiser updates; `buffers` are what the network itself
+  carries along (batch statistics, singular vectors), an empty dict if nothing.
+  `train` is a Python bool, which chooses batch statistics or running ones.
 
   Attributes:
-    init: `(key, latents) -> (params, buffers)`; latents `[N, Z]` give the
-      shapes only.
+    init: `(key, latents) -> (params, buffers)`; only the shape of latents
+      `[N, Z]` matters.
     mapping: `(params, buffers, latents, key, train) -> (styles, buffers)`; the
-      identity unless the architecture has a mapping network.
+      identity in architectures without a mapping network.
     synthesis: `(params, buffers, styles, key, train) -> (images, buffers)`;
       images `[N, H, W, C]` in [-1, 1], or any tree of them (a pyramid).
   """
@@ -36,7 +36,7 @@ class Generator(NamedTuple):
 
 def _no_features(params, buffers, images, key, train):
   raise ValueError(
-    'This discriminator shows no features, which feature matching compares; '
+    'This discriminator has no features, which feature matching compares; '
     'give its record the field `features`.'
   )
 
@@ -45,12 +45,13 @@ class Discriminator(NamedTuple):
   """A discriminator as pure functions: images -> logits, before any sigmoid.
 
   Attributes:
-    init: `(key, images) -> (params, buffers)`; images as the generator makes
-      them give the shapes only, so it fits whatever generator it meets.
-    apply: `(params, buffers, images, key, train) -> (logits [M], buffers)`,
-      with M = N, unless a logit is that of a pack of N / M consecutive images.
-    prepare_real: `images -> images`, how a real image is shown to it: resized,
-      faded, or as a pyramid. The generator's images are shown as they are.
+    init: `(key, images) -> (params, buffers)`; only the shapes of images, which
+      are the generator's, matter.
+    apply: `(params, buffers, images, key, train) -> (logits [M], buffers)`. M
+      is N, the number of images, or a divisor of it where each logit is that of
+      a pack of N / M consecutive images.
+    prepare_real: `images -> images`: turns reals into what `apply` takes, by
+      resizing or fading them, or as a pyramid. Fakes need no preparation.
     features: `(params, buffers, images, key, train) -> [M, D]`, the activations
       before the last layer.
   """

@@ -1,10 +1,15 @@
-"""Regularisers: penalties on the gradient of a critic, per example.
+"""Regularisers: penalties of critics and terms of generators, per example.
 
 A critic is a discriminator with its parameters bound: images -> logits `[N]`.
-Images are an array `[N, ...]` or any tree of such arrays (a pyramid); weights
-are left to the caller, so that each function is its paper's formula. A critic
-of packs gives `[M]` logits, where M divides N, and has `[M]` values: its
-example is a pack of N / M consecutive images.
+Images are an array `[N, ...]` or any tree of such arrays (a pyramid). Weights
+are left to the caller, so that each function is its paper's formula. The critic
+of packs gives `[M]` logits, where M divides N, and so there are `[M]` values:
+an example is then a pack of N / M consecutive images.
+
+A config can choose every public function here by its name. Its arguments that
+are fields of `ganjax.game.Turn` come from the turn, and the config gives the
+others; one with the argument `memory` also returns its next memory, and begins
+with that of the function `<name>_memory`.
 """
 
 import jax
@@ -12,22 +17,22 @@ import jax.numpy as jnp
 
 
 def _squares(critic, images):
-  """The squared norm of the gradient at each leaf of images: `[M]` each."""
+  """Returns the squared norm of the gradient for each leaf of images, `[M]`."""
 
   def total(images):
     logits = critic(images)
     return logits.sum(), logits
 
-  slopes, logits = jax.grad(total, has_aux=True)(images)
+  gradients, logits = jax.grad(total, has_aux=True)(images)
   return jax.tree.map(
-    lambda slope: jnp.sum(slope.reshape(len(logits), -1) ** 2, 1), slopes
+    lambda leaf: jnp.sum(leaf.reshape(len(logits), -1) ** 2, 1), gradients
   )
 
 
 def _distances(critic, images, target):
-  """The squared distance of gradient norms from target, `[M]`, over leaves."""
+  """Returns (norm of the gradient - target)^2, `[M]`, the mean over leaves."""
   penalties = [
-    # The norm has no derivative at 0, where a dead critic would make it NaN.
+    # The norm has no derivative at 0: a constant critic would give NaN.
     (jnp.sqrt(square + 1e-12) - target) ** 2
     for square in jax.tree.leaves(_squares(critic, images))
   ]
@@ -35,7 +40,7 @@ def _distances(critic, images, target):
 
 
 def _uniform(key, critic, images):
-  """Draws from U[0, 1), one for each logit, at all of its images: `[N]`."""
+  """Returns draws from U[0, 1), one for all images of a logit: `[N]`."""
   (logits,) = jax.eval_shape(critic, images).shape
   rows = len(jax.tree.leaves(images)[0])
   return jnp.repeat(jax.random.uniform(key, (logits,)), rows // logits)
@@ -46,7 +51,7 @@ def _per_example(draws, like):
 
 
 def r1(critic, real):
-  """Squared gradient of the critic at the reals, `[N]`, without gamma / 2.
+  """Returns R1, the squared gradient norm at the reals, without gamma / 2.
 
   Mescheder, Geiger and Nowozin, "Which Training Methods for GANs do actually
   Converge?", 2018, arXiv:1801.04406, equation 9.
@@ -62,7 +67,7 @@ def r1(critic, real):
 
 
 def r2(critic, fake):
-  """Squared gradient of the critic at the fakes, `[N]`, without gamma / 2.
+  """Returns R2, the squared gradient norm at the fakes, without gamma / 2.
 
   Mescheder, Geiger and Nowozin, "Which Training Methods for GANs do actually
   Converge?", 2018, arXiv:1801.04406, equation 10.
@@ -78,19 +83,20 @@ def r2(critic, fake):
 
 
 def wgan_gp(critic, real, fake, key, target=1.0):
-  """Squared distance of the gradient's norm from `target`, `[N]`, in between.
+  """Returns WGAN-GP's penalty on the gradient norm between reals and fakes.
 
   Gulrajani et al., "Improved Training of Wasserstein GANs", 2017,
-  arXiv:1704.00028, equation 3, without lambda. Over a pyramid: one epsilon an
-  example at all scales, and the mean of the scales' penalties (Karnewar and
-  Wang, "MSG-GAN", 2020, arXiv:1903.06048).
+  arXiv:1704.00028, equation 3, without lambda: the squared distance of the norm
+  from `target`, at random points between reals and fakes. A pyramid has one
+  epsilon for all scales of an example, and the mean of the scales' penalties
+  (Karnewar and Wang, "MSG-GAN", 2020, arXiv:1903.06048).
 
   Args:
     critic: images -> logits `[N]`, differentiable twice.
     real: images `[N, ...]`, or a tree of them.
     fake: images of the same shapes; they are held constant.
     key: for the epsilons.
-    target: the norm that is asked for; may be traced.
+    target: the wanted norm, in logits per unit of the images; may be traced.
 
   Returns:
     `[N]`.
@@ -106,19 +112,20 @@ def wgan_gp(critic, real, fake, key, target=1.0):
 
 
 def dragan(critic, real, key, spread=0.5, target=1.0):
-  """Squared distance of the gradient's norm from `target` around the reals.
+  """Returns DRAGAN's penalty on the gradient norm around the reals.
 
   Kodali et al., "On Convergence and Stability of GANs", 2017,
-  arXiv:1705.07215, algorithm 1, without lambda, and with the noise of its
-  authors' code: each real moves by a share, drawn for the example, of
-  `spread` standard deviations of the batch times U[0, 1) for the pixel.
+  arXiv:1705.07215, algorithm 1, without lambda: the squared distance of the
+  norm from `target`, at reals plus the noise of its authors' code. That is
+  `spread` standard deviations of the batch, times U[0, 1) drawn for each
+  example, times U[0, 1) drawn for each pixel.
 
   Args:
     critic: images -> logits `[N]`, differentiable twice.
     real: images `[N, ...]`, or a tree of them.
     key: for the noise.
     spread: of the noise, in standard deviations of the reals; may be traced.
-    target: the norm that is asked for; may be traced.
+    target: the wanted norm, in logits per unit of the images; may be traced.
 
   Returns:
     `[N]`, averaged over the leaves of the tree.
@@ -138,23 +145,23 @@ def dragan(critic, real, key, spread=0.5, target=1.0):
 
 
 def drift(real_logits):
-  """Squared logits of the reals, `[M]`, which keep a critic near 0.
+  """Returns the squared logits of the reals, `[M]`, which keep them near 0.
 
   Karras et al., "Progressive Growing of GANs for Improved Quality, Stability,
   and Variation", 2018, arXiv:1710.10196, appendix A.1, without epsilon (.001).
 
   Args:
-    real_logits: of the reals, `[M]`.
+    real_logits: the logits of the reals, `[M]`.
   """
   return real_logits**2
 
 
 def jensen_shannon(critic, real, fake):
-  """Squared gradients at reals and fakes, the less the surer D is, `[M]`.
+  """Returns the Jensen-Shannon regulariser: R1 and R2, weighted by D, `[M]`.
 
   Roth et al., "Stabilizing Training of Generative Adversarial Networks through
   Regularization", 2017, arXiv:1705.09367, without gamma / 2: (1 - D)^2 times R1
-  and D^2 times R2, where D is the logit's sigmoid.
+  plus D^2 times R2, where D is the sigmoid of the logit.
 
   Args:
     critic: images -> logits `[M]`, differentiable twice.
@@ -171,7 +178,7 @@ def jensen_shannon(critic, real, fake):
 
 
 def feature_matching(features, real, fake):
-  """Squared distance of the features' means at reals and fakes, for each `[M]`.
+  """Returns the squared distance of mean features of reals and fakes, `[M]`.
 
   Salimans et al., "Improved Techniques for Training GANs", 2016,
   arXiv:1606.03498, section 3.1 (its code has absolute values instead). It is a
@@ -184,27 +191,27 @@ def feature_matching(features, real, fake):
     fake: images of the same shapes.
 
   Returns:
-    `[M]` times the same number, which is one of the batch as a whole.
+    `[M]`, all the same number, since the batch has one distance.
   """
   reals, fakes = features(real), features(fake)
   return jnp.full(len(fakes), ((reals.mean(0) - fakes.mean(0)) ** 2).sum())
 
 
 def mode_seeking(fake, latents):
-  """Distance of latents by that of their images, for each of the `[N]`.
+  """Returns the distance of latents over that of their images, `[N]`.
 
   Mao et al., "Mode Seeking Generative Adversarial Networks for Diverse Image
-  Synthesis", 2019, arXiv:1903.05628, as its code turns it into a term to be
-  minimised: 1 / (ratio + 1e-5), where the ratio is that of the mean absolute
-  differences. Each example is compared with its neighbour in the batch, so no
-  further pass of the generator is needed.
+  Synthesis", 2019, arXiv:1903.05628, in the form that its code minimises:
+  1 / (ratio + 1e-5), where the ratio is that of mean absolute differences. Each
+  example is compared with its neighbour in the batch, so that the generator
+  runs only once.
 
   Args:
     fake: images `[N, ...]` of the latents, or a tree of them; N is at least 2.
     latents: `[N, Z]`.
 
   Returns:
-    `[N]` times the same number, averaged over the leaves of the tree.
+    `[N]`, all the same number, averaged over the leaves of the tree.
   """
 
   def distance(rows):
@@ -218,35 +225,36 @@ def mode_seeking(fake, latents):
 
 
 def lecam_memory():
-  """What `lecam` remembers before its first turn: a count and two means."""
+  """Returns the initial memory of `lecam`: a count and two means of logits."""
   return jnp.int32(0), jnp.float32(0), jnp.float32(0)
 
 
 def lecam(real_logits, fake_logits, memory, decay=0.99):
-  """Squared logits beyond the other kind's usual ones, `[M]`, and the memory.
+  """Returns LeCam's penalty on logits far from average ones, `[M]`, and memory.
 
   Tseng et al., "Regularizing Generative Adversarial Networks under Limited
   Data", 2021, arXiv:2104.03310, without lambda, and one-sided as in its code:
-  relu(r - usual fake)^2 + relu(usual real - f)^2. The usual logits are moving
-  averages of the batches' means, this batch included.
+  relu(real - average fake)^2 + relu(average real - fake)^2. The averages are
+  moving averages of the batches' mean logits, this batch included.
 
   Args:
-    real_logits: of the reals, `[M]`.
-    fake_logits: of the fakes, `[M]`.
-    memory: as returned before, or `lecam_memory()`.
-    decay: of the moving averages, which start out as plain ones; may be traced.
+    real_logits: the logits of the reals, `[M]`.
+    fake_logits: the logits of the fakes, `[M]`.
+    memory: of the update before, or `lecam_memory()`.
+    decay: of the moving averages, in [0, 1], which are plain means at first;
+      may be traced.
 
   Returns:
-    `[M]`, in squared logits, and the memory for the next turn.
+    `[M]`, in squared logits, and the memory for the next update.
   """
-  turns, *usual = memory
-  keep = jnp.minimum(decay, turns / (turns + 1))
-  usual_real, usual_fake = (
-    keep * old + (1 - keep) * jax.lax.stop_gradient(logits).mean()
-    for old, logits in zip(usual, (real_logits, fake_logits), strict=True)
+  count, *averages = memory
+  decay = jnp.minimum(decay, count / (count + 1))
+  average_real, average_fake = (
+    decay * old + (1 - decay) * jax.lax.stop_gradient(logits).mean()
+    for old, logits in zip(averages, (real_logits, fake_logits), strict=True)
   )
   values = (
-    jax.nn.relu(real_logits - usual_fake) ** 2
-    + jax.nn.relu(usual_real - fake_logits) ** 2
+    jax.nn.relu(real_logits - average_fake) ** 2
+    + jax.nn.relu(average_real - fake_logits) ** 2
   )
-  return values, (turns + 1, usual_real, usual_fake)
+  return values, (count + 1, average_real, average_fake)

@@ -1,4 +1,7 @@
-"""Remedies: transforms of networks and games, each its own paper's idea."""
+"""Remedies of unstable training: transforms of networks and of games.
+
+Each function is the idea of one paper.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -7,13 +10,13 @@ from ganjax.players import PLAYERS, Discriminator, Pair
 
 
 def spectral(network):
-  """The network with each kernel divided by its largest singular value.
+  """Returns the network with each kernel divided by its spectral norm.
 
   Miyato et al., "Spectral Normalization for Generative Adversarial Networks",
   2018, arXiv:1802.05957, algorithm 1: one step of power iteration whenever
-  the network runs in training mode; the singular vectors are held constant,
-  the value they give is not. Kernels are the leaves so named, their last axis
-  against all others.
+  the network runs in training mode. The gradient passes through the singular
+  value, and not through the singular vectors. Kernels are the leaves with the
+  key 'kernel', as matrices of their last axis against all others.
 
   Args:
     network: a `Generator` or a `Discriminator`.
@@ -72,15 +75,16 @@ def spectral(network):
 
 
 def pack(discriminator, m):
-  """The `Discriminator` of packs: images `[N, ...]` -> logits `[N / m]`.
+  """Returns the `Discriminator` of packs: `[N, ...]` -> logits `[N / m]`.
 
   Lin, Khetan, Fanti and Oh, "PacGAN: The power of two samples in generative
   adversarial networks", 2018, arXiv:1712.04086. A pack is m consecutive images,
   all real or all fake, concatenated on their last axis; nothing else changes.
-  The paper's batches count packs, and ours count images.
+  Batch sizes count packs in the paper, and images here.
 
   Args:
-    discriminator: a `Discriminator`, whose first layer comes to fit the packs.
+    discriminator: a `Discriminator`, whose first layer takes the channels of
+      the packs that it is initialised with.
     m: images in a pack, at least 1, a Python int; it must divide the batch.
 
   Raises:
@@ -98,24 +102,24 @@ def pack(discriminator, m):
     return packs.reshape(*packs.shape[:-2], -1)
 
   def init(key, images):
-    # They give the shapes only, so each may fill a pack of its own.
+    # Only shapes matter here, so that a pack may repeat one image.
     copies = jax.tree.map(lambda leaf: jnp.repeat(leaf, m, 0), images)
     return discriminator.init(key, jax.tree.map(packed, copies))
 
-  def shown(function):
+  def of_packs(function):
     return lambda params, buffers, images, key, train: function(
       params, buffers, jax.tree.map(packed, images), key, train
     )
 
   return discriminator._replace(
     init=init,
-    apply=shown(discriminator.apply),
-    features=shown(discriminator.features),
+    apply=of_packs(discriminator.apply),
+    features=of_packs(discriminator.features),
   )
 
 
 def instance_noise(discriminator, std):
-  """The `Discriminator` that sees Gaussian noise on all images, in training.
+  """Returns the `Discriminator` with Gaussian noise on its training images.
 
   Arjovsky and Bottou, "Towards Principled Methods for Training Generative
   Adversarial Networks", 2017, arXiv:1701.04862, section 3; Sonderby et al.,
@@ -124,7 +128,7 @@ def instance_noise(discriminator, std):
 
   Args:
     discriminator: a `Discriminator`.
-    std: of the noise, in units of the images; may be traced.
+    std: standard deviation of the noise, in units of the images; may be traced.
   """
 
   def noisy(function):
@@ -150,12 +154,12 @@ def instance_noise(discriminator, std):
 
 
 def consensus(game, weight):
-  """The `Game` whose players also seek a place where both gradients are small.
+  """Returns the `Game` with consensus optimisation.
 
   Mescheder, Nowozin and Geiger, "The Numerics of GANs", 2017,
   arXiv:1705.10461: to each player's value it adds weight / 2 |v|^2, where v is
-  both players' gradients in the game that it is given, of the same batch and
-  key.
+  the vector of both players' gradients in the given game, with the same batch
+  and key.
 
   Args:
     game: a `Game`, whose values are differentiable twice.
@@ -164,40 +168,42 @@ def consensus(game, weight):
 
   def objective(player):
     def value(params, buffers, batch, key):
-      def slopes(mover):
-        def own(mine):
-          there = params._replace(**{mover: mine})
-          return getattr(game, mover)(there, buffers, batch, key)
+      def value_and_gradient(name):
+        def value_of_own(own):
+          both = params._replace(**{name: own})
+          return getattr(game, name)(both, buffers, batch, key)
 
-        return jax.value_and_grad(own, has_aux=True)(getattr(params, mover))
+        return jax.value_and_grad(value_of_own, has_aux=True)(
+          getattr(params, name)
+        )
 
-      turns = Pair(*map(slopes, PLAYERS))
-      (total, (after, metrics)), _ = getattr(turns, player)
-      term = weight / 2 * _square([slope for _, slope in turns])
+      results = Pair(*map(value_and_gradient, PLAYERS))
+      (total, (after, metrics)), _ = getattr(results, player)
+      term = weight / 2 * _square([gradient for _, gradient in results])
       return total + term, (after, metrics | {'regularizer/consensus': term})
 
     return value
 
-  # Its gradients go through the fakes, so no turn can be given them.
+  # These gradients pass through the fakes, which updates thus cannot share.
   return game._replace(
     fake=None, **{player: objective(player) for player in PLAYERS}
   )
 
 
 def historical_averaging(game, weight):
-  """The `Game` whose players also stay near the average of their own past.
+  """Returns the `Game` with historical averaging of parameters.
 
   Salimans et al., "Improved Techniques for Training GANs", 2016,
-  arXiv:1606.03498, section 3.3: to each player's value it adds weight times
-  the squared distance of its parameters from their mean over its turns so far,
-  this one included, which is held constant.
+  arXiv:1606.03498, section 3.3: to each player's value it adds weight times the
+  squared distance of its parameters from their mean over all its updates, this
+  one included; no gradient passes through the mean.
 
   Args:
     game: a `Game`.
     weight: of the squared distance; may be traced.
 
   Returns:
-    A `Game`, whose buffers also hold each player's count of turns and mean.
+    A `Game`, whose buffers also hold each player's mean and count of updates.
   """
 
   def inner(buffers):
@@ -209,7 +215,7 @@ def historical_averaging(game, weight):
       *(
         {
           'game': buffer,
-          'turns': jnp.int32(0),
+          'count': jnp.int32(0),
           'mean': jax.tree.map(jnp.zeros_like, own),
         }
         for own, buffer in zip(params, buffers, strict=True)
@@ -222,20 +228,20 @@ def historical_averaging(game, weight):
         params, inner(buffers), batch, key, *fake
       )
       own, past = getattr(params, player), getattr(buffers, player)
-      turns = past['turns'] + 1
+      count = past['count'] + 1
       mean = jax.tree.map(
-        lambda old, new: old + (jax.lax.stop_gradient(new) - old) / turns,
+        lambda old, new: old + (jax.lax.stop_gradient(new) - old) / count,
         past['mean'],
         own,
       )
       term = weight * _square(jax.tree.map(jnp.subtract, own, mean))
-      remembered = {
+      memory = {
         'game': getattr(after, player),
-        'turns': turns,
+        'count': count,
         'mean': mean,
       }
       return total + term, (
-        buffers._replace(**{player: remembered}),
+        buffers._replace(**{player: memory}),
         metrics | {'regularizer/historical_averaging': term},
       )
 
@@ -260,7 +266,7 @@ def _square(tree):
 
 
 def _largest(matrix, right):
-  """The largest singular value, and its right vector after one power step."""
+  """Returns the largest singular value after a power step, and its vector."""
   left = _unit(jax.lax.stop_gradient(matrix) @ right)
   right = _unit(jax.lax.stop_gradient(matrix).T @ left)
   return left @ matrix @ right, right

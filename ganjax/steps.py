@@ -1,9 +1,10 @@
-"""Update rules: from a game and two optimisers to `step(state, batch)`.
+"""Update rules: functions that make a training step of a game.
 
 Each rule takes a `Game`, or a schedule `step -> Game`, and a `Pair` of optax
 transformations, and returns `step(state, batch) -> (state, metrics)`, a pure
-function to be jitted, scanned, mapped or sharded by the caller. Randomness is
-`fold_in(state.key, state.step)`: the same state makes the same step.
+function that the caller compiles, scans, maps or shards. All its randomness
+comes from `fold_in(state.key, state.step)`: the same state and batch make the
+same step.
 """
 
 from typing import Any
@@ -16,20 +17,20 @@ import optax
 from ganjax import updates
 from ganjax.players import Pair
 
-# Folded into the run's key; no step is ever numbered so.
-_DATA, _VIEW = 2**32 - 1, 2**32 - 2
+# Folded into the key of the run; no step has these numbers.
+_DATA, _SAMPLE = 2**32 - 1, 2**32 - 2
 
 
 @flax.struct.dataclass
 class TrainState:
-  """All that a training run is, between two steps.
+  """The whole state of a training run between two steps.
 
   Attributes:
-    step: int32, updates of the generator so far.
-    key: the run's key; it never changes.
+    step: int32, the number of steps so far.
+    key: the key of the run; it never changes.
     params: a `Pair` of parameters.
     opt_state: a `Pair` of optax states.
-    buffers: a `Pair` of what the game carries.
+    buffers: a `Pair` of what networks and regularisers carry along.
     ema_params: the moving average of the generator's parameters.
   """
 
@@ -42,12 +43,18 @@ class TrainState:
 
 
 def schedule(game):
-  """The game as a function `step -> Game`, which it may be already."""
+  """Returns a game as a function `step -> Game`, which it may be already."""
   return game if callable(game) else lambda step: game
 
 
 def init(game, optimizers, key):
-  """The `TrainState` before the first step; unless jitted, it is slow."""
+  """Returns the `TrainState` before the first step; it is slow unless jitted.
+
+  Args:
+    game: a `Game`, or `step -> Game`.
+    optimizers: a `Pair` of optax transformations.
+    key: of the run.
+  """
   init_key, key = jax.random.split(key)
   step = jnp.int32(0)
   params, buffers = schedule(game)(step).init(init_key)
@@ -63,29 +70,32 @@ def init(game, optimizers, key):
 
 
 def restart(optimizers, state):
-  """The state with both optimisers at their beginning, as growth asks for.
+  """Returns the state with both optimisers in their initial states.
 
-  Parameters that sat idle under Adam would make a first move of
-  (1 - b1) / sqrt(1 - b2) learning rates.
+  Growth needs it: parameters whose gradients were 0 under Adam so far would
+  have a first update of (1 - b1) / sqrt(1 - b2) learning rates.
   """
   return state.replace(opt_state=_initial(optimizers, state.params))
 
 
 def data_key(state):
-  """The run's key for the order or the draws of its data."""
+  """Returns the key for the order of a run's data, or for drawing them."""
   return jax.random.fold_in(state.key, _DATA)
 
 
 def sample(game):
-  """The function `(state, number) -> images` of the same latents at every step.
+  """Returns `(state, number) -> images` of the same latents at every step.
 
-  Images are the moving average's, in evaluation mode.
+  The images are those of the generator's moving average, in evaluation mode.
+
+  Args:
+    game: a `Game`, or `step -> Game`.
   """
   at = schedule(game)
 
   def images(state, number):
     now = at(state.step)
-    key = jax.random.fold_in(state.key, _VIEW)
+    key = jax.random.fold_in(state.key, _SAMPLE)
     latents = now.prior(key, number)
     return now.sample(state.ema_params, state.buffers, latents, key)
 
@@ -93,10 +103,10 @@ def sample(game):
 
 
 def run(step, state, batches, number):
-  """The state after `number` steps and their stacked metrics: a training.
+  """Returns the state after `number` steps, and their stacked metrics.
 
   Args:
-    step: of an update rule.
+    step: `(state, batch) -> (state, metrics)`, of an update rule.
     state: the `TrainState` to start from.
     batches: `(key, step) -> batch`, the data as a pure function.
     number: of steps, a Python int.
@@ -119,7 +129,7 @@ def alternating(
   unroll=0,
   axis_name=None,
 ):
-  """The rule of two phases: the discriminator moves, then the generator.
+  """Returns the step that updates the discriminator, then the generator.
 
   Goodfellow et al., "Generative Adversarial Nets", 2014, arXiv:1406.2661,
   algorithm 1.
@@ -127,21 +137,23 @@ def alternating(
   Args:
     game: a `Game`, or `step -> Game`.
     optimizers: a `Pair` of optax transformations.
-    critic_steps: moves of the discriminator for one of the generator (the
-      paper's k, WGAN's n_critic). Every leaf of the batch is
-      `[critic_steps * N, ...]`, and each move sees its own N.
-    generator_steps: moves of the generator in a step, all on the last N.
-    ema_decay: of the generator's moving average, which starts out faster.
-    skip_below: the discriminator stands still while its adversarial loss is
-      under this; None lets it always move. May be traced.
-    unroll: moves of the discriminator, on the batch at hand and with its own
-      optimizer, that the generator foresees: its gradient goes through them
-      (Metz et al., "Unrolled Generative Adversarial Networks", 2017,
-      arXiv:1611.02163, equation 7). The discriminator itself makes none of
-      them. Adam needs an `eps_root` above 0 to be differentiated.
-    axis_name: of the devices under `jax.pmap`: gradients, buffers and metrics
-      are averaged over it, and each device draws its own randomness. Batch
-      statistics need the name as well.
+    critic_steps: updates of the discriminator in a step (the paper's k, WGAN's
+      n_critic), at least 1. Every leaf of the batch is
+      `[critic_steps * N, ...]`, and each update takes N rows of its own.
+    generator_steps: updates of the generator in a step, at least 1, all with
+      the last N rows.
+    ema_decay: of the generator's moving average, in [0, 1]; the first steps
+      have a smaller one.
+    skip_below: the discriminator is not updated while its adversarial loss is
+      below this; None always updates it. May be traced.
+    unroll: updates of the discriminator, with the same batch and its own
+      optimizer, through which the generator's gradient passes (Metz et al.,
+      "Unrolled Generative Adversarial Networks", 2017, arXiv:1611.02163,
+      equation 7). The discriminator itself does not keep them. Adam needs an
+      `eps_root` above 0 to be differentiated.
+    axis_name: the name of the devices' axis under `jax.pmap`: gradients,
+      buffers and metrics are averaged over it, and each device draws its own
+      randomness. Batch statistics need the name as well.
 
   Raises:
     ValueError: when traced with a batch that `critic_steps` does not divide.
@@ -154,15 +166,15 @@ def alternating(
       _step_key(state, axis_name), critic_steps + generator_steps
     )
     critic_keys, generator_keys = keys[:critic_steps], keys[critic_steps:]
-    for turn, critic_key in enumerate(critic_keys):
-      share = _share(batch, turn, critic_steps)
+    for number, critic_key in enumerate(critic_keys):
+      share = _share(batch, number, critic_steps)
       before = state
       drawn = updates.draw(game, optimizers, share, critic_key, axis_name)
       state, critic_metrics = updates.update(drawn, 'discriminator', state)
       if skip_below is not None:
-        moves = critic_metrics['loss/discriminator'] >= skip_below
-        state = _where(moves, state, before)
-        critic_metrics['skipped'] = 1.0 - moves
+        updated = critic_metrics['loss/discriminator'] >= skip_below
+        state = _where(updated, state, before)
+        critic_metrics['skipped'] = 1.0 - updated
     for key in generator_keys:
       drawn = updates.draw(game, optimizers, share, key, axis_name)
       state, metrics = updates.update(
@@ -174,7 +186,7 @@ def alternating(
 
 
 def simultaneous(game, optimizers, ema_decay=0.999, unroll=0, axis_name=None):
-  """The rule in which both players move at once, with the same latents.
+  """Returns the step that updates both players at once, with the same latents.
 
   Args:
     game: a `Game`, or `step -> Game`.
@@ -197,11 +209,12 @@ def simultaneous(game, optimizers, ema_decay=0.999, unroll=0, axis_name=None):
 
 
 def extragradient(game, optimizers, ema_decay=0.999, axis_name=None):
-  """The rule that looks ahead, and steps from here with the gradients there.
+  """Returns the step of extragradient, which extrapolates first.
 
   Gidel et al., "A Variational Inequality Perspective on Generative Adversarial
-  Networks", 2019, arXiv:1802.10551, algorithms 1 and 4: with Adam, its moments
-  move at both gradients.
+  Networks", 2019, arXiv:1802.10551, algorithms 1 and 4: both players are
+  updated at once, and then again from where they were, with the gradients at
+  the point that they had reached. With Adam, both gradients enter its moments.
 
   Args:
     game: a `Game`, or `step -> Game`.
@@ -214,8 +227,8 @@ def extragradient(game, optimizers, ema_decay=0.999, axis_name=None):
   def step(state, batch):
     key = _step_key(state, axis_name)
     drawn = updates.draw(at(state.step), optimizers, batch, key, axis_name)
-    ahead, _ = updates.update_both(drawn, state, state.params)
-    state, metrics = updates.update_both(drawn, ahead, state.params)
+    extrapolated, _ = updates.update_both(drawn, state, state.params)
+    state, metrics = updates.update_both(drawn, extrapolated, state.params)
     return _finish(state, ema_decay), metrics
 
   return step
@@ -234,20 +247,21 @@ def _step_key(state, axis_name):
   key = jax.random.fold_in(state.key, state.step)
   if axis_name is None:
     return key
-  # Without this every device would draw the same latents.
+  # Without it, every device would draw the same latents.
   return jax.random.fold_in(key, jax.lax.axis_index(axis_name))
 
 
-def _share(batch, turn, turns):
-  """Rows `turn, turn + turns, ...`: a stride keeps a sharded batch in place."""
+def _share(batch, number, critic_steps):
+  """Returns each `critic_steps`-th row of the batch, from row `number` on."""
 
+  # Strided, so that a sharded batch stays in place.
   def part(leaf):
-    if leaf.shape[0] % turns:
+    if leaf.shape[0] % critic_steps:
       raise ValueError(
-        f'A batch of {leaf.shape[0]} rows cannot be divided among {turns} '
-        'critic_steps; each of them needs as many rows as the others.'
+        f'A batch of {leaf.shape[0]} rows cannot be divided among '
+        f'{critic_steps} critic_steps; give it a multiple of {critic_steps}.'
       )
-    return leaf.reshape(-1, turns, *leaf.shape[1:])[:, turn]
+    return leaf.reshape(-1, critic_steps, *leaf.shape[1:])[:, number]
 
   return jax.tree.map(part, batch)
 
@@ -264,7 +278,7 @@ def _where(condition, yes, no):
 
 
 def _finish(state, ema_decay):
-  # Early on, an average as long as the run would keep the random start.
+  # A long average would keep the random initial values in it for too long.
   decay = jnp.minimum(ema_decay, (1.0 + state.step) / (10.0 + state.step))
   return state.replace(
     step=state.step + 1,

@@ -1,7 +1,6 @@
-"""Turns: how a player moves, which the update rules of `steps` are made of.
+"""One update of a player, or of both: what the update rules of `steps` share.
 
-A `Draw` is what moves share: the game as it stands, the batch, the random
-draws. States are `steps.TrainState`s.
+The states are `steps.TrainState`s.
 """
 
 from collections.abc import Callable
@@ -14,19 +13,20 @@ import optax
 from ganjax.game import Game
 from ganjax.players import PLAYERS, Pair
 
-_FAKES = 2**32 - 3  # folded into the draw's key, for its latents
+_FAKES = 2**32 - 3  # folded into the key of a draw, for its latents
 
 
 class Draw(NamedTuple):
-  """What moves share that are made at once, or in foresight of one another.
+  """The batch and the random draws that one or several updates share.
 
   Attributes:
     game: a `Game`.
     optimizers: a `Pair` of optax transformations.
     batch: images `[N, ...]`, or a tree of them.
-    key: for all that is drawn.
-    axis_name: of the devices under `jax.pmap`, or None.
-    fakes: `(params, buffers) -> (Fake,)`, or `()` of a game that shares none.
+    key: for everything that an update draws.
+    axis_name: the name of the devices' axis under `jax.pmap`, or None.
+    fakes: `(params, buffers) -> (Fake,)`, of the same latents at each call; or
+      `()`, for a game that cannot share its fakes.
   """
 
   game: Game
@@ -38,10 +38,10 @@ class Draw(NamedTuple):
 
 
 def draw(game, optimizers, batch, key, axis_name):
-  """The `Draw` whose latents are drawn now, and only once.
+  """Returns a `Draw`, whose latents are drawn here, and only once.
 
-  Draws are loops to XLA, which does not find out that two of them are equal,
-  and then computes all that follows from them twice.
+  Random draws are loops to XLA, which does not find out that two of them are
+  equal, and then computes twice all that follows from them.
   """
 
   def fakes(params, buffers):
@@ -54,68 +54,78 @@ def draw(game, optimizers, batch, key, axis_name):
   return Draw(game, optimizers, batch, key, axis_name, fakes)
 
 
-def as_it_is(state, shared):
-  """The state as it is: what a player without foresight sees."""
+def unchanged(state, fakes):
+  """Returns the state itself: the player's value is taken at it."""
   return state
 
 
-def unrolled(drawn, moves):
-  """The function `(state, shared) -> state` after moves of the discriminator.
+def unrolled(drawn, number):
+  """Returns the function `(state, fakes) -> state` of unrolled GANs.
 
-  All of them see the fakes that the generator has made, which are thus
-  differentiated once.
-  """
-
-  def foreseen(state, shared):
-    same = drawn._replace(fakes=lambda params, buffers: shared)
-    for _ in range(moves):
-      state, _ = update(same, 'discriminator', state)
-    return state
-
-  return foreseen
-
-
-def update(drawn, player, state, foreseen=as_it_is):
-  """The state after a player's move, and its metrics.
+  Metz et al., "Unrolled Generative Adversarial Networks", 2017,
+  arXiv:1611.02163, equation 7: it makes updates of the discriminator. All of
+  them take the same fakes of the generator, through which the gradient thus
+  passes once.
 
   Args:
     drawn: a `Draw`.
-    player: its name.
-    state: a `TrainState`.
-    foreseen: `(state, shared) -> state`, that in which the player judges its
-      move; its gradient goes through.
+    number: of updates, a Python int; 0 leaves the state unchanged.
   """
-  gradient, own_buffers, metrics = _gradient(drawn, player, state, foreseen)
-  state = _descend(drawn, player, gradient, own_buffers, state, state.params)
+
+  def unroll(state, fakes):
+    with_fakes = drawn._replace(fakes=lambda params, buffers: fakes)
+    for _ in range(number):
+      state, _ = update(with_fakes, 'discriminator', state)
+    return state
+
+  return unroll
+
+
+def update(drawn, player, state, unroll=unchanged):
+  """Returns the state after an update of one player, and its metrics.
+
+  Args:
+    drawn: a `Draw`.
+    player: 'generator' or 'discriminator'.
+    state: a `TrainState`.
+    unroll: `(state, fakes) -> state`, at which the player's value is taken; the
+      gradient passes through it.
+  """
+  gradient, own_buffers, metrics = _gradient(drawn, player, state, unroll)
+  state = _apply(drawn, player, gradient, own_buffers, state, state.params)
   return state, metrics
 
 
-def update_both(drawn, state, origin, foreseen=as_it_is):
-  """The state after both moved away from `origin`, by the gradients at `state`.
+def update_both(drawn, state, origin, unroll=unchanged):
+  """Returns the state after an update of both players at once, and metrics.
+
+  The gradients are taken at `state`, and the updates applied to `origin`.
 
   Args:
     drawn: a `Draw`.
     state: a `TrainState`.
     origin: a `Pair` of parameters.
-    foreseen: as in `move`, by the generator.
+    unroll: as in `update`, for the generator's value.
   """
-  moved, metrics = state, {}
-  for player, ahead in zip(PLAYERS, (foreseen, as_it_is), strict=True):
-    gradient, own_buffers, own_metrics = _gradient(drawn, player, state, ahead)
-    moved = _descend(drawn, player, gradient, own_buffers, moved, origin)
+  after, metrics = state, {}
+  for player, own_unroll in zip(PLAYERS, (unroll, unchanged), strict=True):
+    gradient, own_buffers, own_metrics = _gradient(
+      drawn, player, state, own_unroll
+    )
+    after = _apply(drawn, player, gradient, own_buffers, after, origin)
     metrics |= own_metrics
-  return moved, metrics
+  return after, metrics
 
 
-def _gradient(drawn, player, state, foreseen):
-  """One player's gradient, and its buffers and metrics after the turn."""
+def _gradient(drawn, player, state, unroll):
+  """Returns a player's gradient, its buffers after the update, and metrics."""
 
   def value(own):
     params = state.params._replace(**{player: own})
-    shared = drawn.fakes(params, state.buffers)
-    then = foreseen(state.replace(params=params), shared)
+    fakes = drawn.fakes(params, state.buffers)
+    at = unroll(state.replace(params=params), fakes)
     return getattr(drawn.game, player)(
-      then.params, then.buffers, drawn.batch, drawn.key, *shared
+      at.params, at.buffers, drawn.batch, drawn.key, *fakes
     )
 
   gradient, (buffers, metrics) = jax.grad(value, has_aux=True)(
@@ -128,8 +138,8 @@ def _gradient(drawn, player, state, foreseen):
   return gradient, own, metrics
 
 
-def _descend(drawn, player, gradient, own_buffers, state, origin):
-  """The state in which the player has moved away from its `origin`."""
+def _apply(drawn, player, gradient, own_buffers, state, origin):
+  """Returns the state with the player's update applied to its `origin`."""
   params = getattr(origin, player)
   updates, opt_state = getattr(drawn.optimizers, player).update(
     gradient, getattr(state.opt_state, player), params
@@ -143,6 +153,7 @@ def _descend(drawn, player, gradient, own_buffers, state, origin):
 
 
 def _mean(tree, axis_name):
+  """Returns the tree with its floats averaged over the devices of an axis."""
   if axis_name is None:
     return tree
   return jax.tree.map(

@@ -168,7 +168,7 @@ def test_a_regulariser_sees_the_logits_and_the_features_of_its_turn():
 
 
 def test_a_discriminator_without_features_says_so_when_it_is_asked():
-  with pytest.raises(ValueError, match='shows no features, which feature'):
+  with pytest.raises(ValueError, match='has no features, which feature'):
     PYRAMID[1].features({}, {}, None, None, True)
 
 

@@ -466,4 +466,4 @@ def test_remedies_stack_on_a_game_with_every_kind_of_buffer():
   value, buffers, images = play(0.5, KEY)
   assert np.isfinite(value)
   assert images.shape == (3, 2)
-  assert [buffer['turns'] for buffer in buffers] == [1, 1]
+  assert [buffer['count'] for buffer in buffers] == [1, 1]
