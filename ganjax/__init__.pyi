@@ -24,6 +24,7 @@ from .game import truncated as truncated
 from .metrics import birthday as birthday
 from .metrics import diversity as diversity
 from .metrics import fid as fid
+from .metrics import kid as kid
 from .metrics import modes as modes
 from .metrics import prdc as prdc
 from .metrics import swd as swd

@@ -12,11 +12,11 @@ import numpy as np
 import optax
 import pytest
 
-from ganjax import dirac, dynamics, losses, remedies, steps
+from ganjax import dirac, dirac_cases, dynamics, losses, remedies, steps
 from ganjax.players import Pair
 
 KEY = jax.random.key(0)
-CASES = {case.name: case for case in dirac.cases()}
+CASES = {case.name: case for case in dirac_cases.cases()}
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def sgd(h):
 
 
 def case_of(game, rule, optimizers, **rest):
-  return dirac.Case('', game, None, None, rule, optimizers, **rest)
+  return dirac_cases.Case('', game, None, None, rule, optimizers, **rest)
 
 
 def assert_spectrum(matrix, expected, atol=1e-10):
@@ -46,7 +46,9 @@ def radius(matrix):
 def trajectory(game, rule, optimizers, number):
   """The positions `[number, 2]` of a game, and its squared radii."""
   case = case_of(game, rule, optimizers)
-  positions = jax.jit(lambda key: dirac.trajectory(case, key, number))(KEY)
+  positions = jax.jit(lambda key: dirac_cases.trajectory(case, key, number))(
+    KEY
+  )
   return np.asarray(positions), np.sum(np.square(positions), axis=1)
 
 
@@ -55,15 +57,15 @@ def test_each_case_moves_as_the_theory_says(name):
   case = CASES[name]
   matrix, positions = jax.jit(
     lambda key: (
-      dirac.linearized(case, key),
-      dirac.trajectory(case, key, 500),
+      dirac_cases.linearized(case, key),
+      dirac_cases.trajectory(case, key, 500),
     )
   )(KEY)
   if case.multipliers is not None:
     assert_spectrum(np.array(matrix), case.multipliers, case.tolerance)
   theta, *_, psi = positions[0]
   assert theta == psi == 1
-  assert dirac.verdict(positions) == case.verdict
+  assert dirac_cases.verdict(positions) == case.verdict
 
 
 # Each loss, and f'(0); the weights of R1 and R2, which are traced.
@@ -83,15 +85,15 @@ def players(slope, damping):
   return np.array([[0, -slope], [0, 0]]), np.array([[0, 0], [slope, -damping]])
 
 
-def in_turns(critic_steps, h, theta, psi):
-  """The matrix of a step: psi moves `critic_steps` times, then theta does."""
+def alternating(critic_steps, h, theta, psi):
+  """The matrix of a step: `critic_steps` updates of psi, then one of theta."""
   critic = np.linalg.matrix_power(np.eye(2) + h * psi, critic_steps)
   return (np.eye(2) + h * theta) @ critic
 
 
 # Each rule: its rows, its matrix, and its multipliers in closed form.
 RULES = {
-  'at once': (
+  'simultaneous': (
     steps.simultaneous,
     1,
     lambda h, theta, psi: np.eye(2) + h * (theta + psi),
@@ -105,16 +107,16 @@ RULES = {
     ),
     lambda h, slope, b: dynamics.extragradient(dirac.flow(slope, 0, b), h),
   ),
-  'in turns': (
+  'alternating': (
     steps.alternating,
     1,
-    functools.partial(in_turns, 1),
+    functools.partial(alternating, 1),
     lambda h, slope, b: dirac.alternating(slope, h, discriminator=b),
   ),
   '3 critic steps': (
     functools.partial(steps.alternating, critic_steps=3),
     3,
-    functools.partial(in_turns, 3),
+    functools.partial(alternating, 3),
     lambda h, slope, b: dirac.alternating(slope, h, 3, discriminator=b),
   ),
 }
@@ -129,7 +131,7 @@ def test_each_loss_penalty_and_order_is_its_matrix(loss, order):
   def linearized(weights):
     terms = {'r1': dirac.r1(weights[0]), 'r2': dirac.r2(weights[1])}
     game = dirac.game(getattr(losses, loss), terms)
-    return dirac.linearized(case_of(game, rule, sgd(h), rows=rows), KEY)
+    return dirac_cases.linearized(case_of(game, rule, sgd(h), rows=rows), KEY)
 
   measured = jax.jit(jax.vmap(linearized))(PENALTIES)
   for damping, found in zip(PENALTIES.sum(axis=1), measured, strict=True):
@@ -232,7 +234,7 @@ BOUNDS = {
     dirac.game(HALF, {'r1': dirac.r1(0.1)}),
     4 * 0.1,
   ),
-  'in turns': (steps.alternating, sgd, dirac.game(HALF), 4),
+  'alternating': (steps.alternating, sgd, dirac.game(HALF), 4),
   'extragradient': (
     steps.extragradient,
     sgd,
@@ -253,11 +255,11 @@ def test_learning_rates_have_a_bound(name):
   rule, optimizers, game, bound = BOUNDS[name]
 
   def linearized(h):
-    return dirac.linearized(case_of(game, rule, optimizers(h)), KEY)
+    return dirac_cases.linearized(case_of(game, rule, optimizers(h)), KEY)
 
   rates = bound * np.array([0.975, 1.025])
   below, above = radius(jax.jit(jax.vmap(linearized))(rates))
-  # Without damping, descent in turns stays on the circle all the way.
+  # Without damping, alternating descent stays on the circle all the way.
   assert below < 1 + 1e-12
   assert above > 1 + 1e-4
 
@@ -282,7 +284,7 @@ def test_negative_momentum_in_turns_alone_converges():
     def of(keep):
       optimizer = optax.sgd(h, momentum=keep)
       case = case_of(dirac.game(HALF), rule, Pair(optimizer, optimizer))
-      return dirac.linearized(case, KEY)
+      return dirac_cases.linearized(case, KEY)
 
     return np.array(jax.jit(jax.vmap(of))(keep))
 
@@ -318,7 +320,10 @@ def test_unrolling_differentiates_through_the_unrolled_steps(rule):
   game = dirac.game(losses.minimax)
   case = case_of(game, functools.partial(rule, unroll=number), sgd(h))
   positions, matrix = jax.jit(
-    lambda key: (dirac.trajectory(case, key, 1), dirac.linearized(case, key))
+    lambda key: (
+      dirac_cases.trajectory(case, key, 1),
+      dirac_cases.linearized(case, key),
+    )
   )(KEY)
   expected = theta - h * generator(theta, facing), moved
   np.testing.assert_allclose(positions[1], expected, rtol=1e-12)
@@ -338,7 +343,7 @@ def test_a_linear_game_unrolled_has_the_dampings_of_the_paper():
   number, h = 5, 0.3
   rule = functools.partial(steps.simultaneous, unroll=number)
   case = case_of(dirac.game(losses.wasserstein), rule, sgd(h))
-  matrix = np.array(jax.jit(lambda key: dirac.linearized(case, key))(KEY))
+  matrix = np.array(jax.jit(lambda key: dirac_cases.linearized(case, key))(KEY))
   root = np.emath.sqrt((number * h) ** 2 - 1)
   flow = np.array([root, -root]) - number * h
   assert_spectrum(matrix, dynamics.simultaneous(flow, h))
@@ -407,7 +412,7 @@ def test_minimax_at_once_spirals_out_by_the_recursion():
     dirac.game(losses.minimax), steps.simultaneous, sgd(h), 500
   )
   np.testing.assert_allclose(
-    square[1:], dirac.outward(*positions[:-1].T, h), rtol=1e-12
+    square[1:], dirac.minimax_radius(*positions[:-1].T, h), rtol=1e-12
   )
   np.testing.assert_allclose(np.sqrt(square[-1]), 3.09695, rtol=2e-6)
 
@@ -428,13 +433,13 @@ def test_wasserstein_in_turns_stays_on_an_ellipse():
     dirac.game(losses.wasserstein), steps.alternating, sgd(h), 500
   )
   np.testing.assert_allclose(
-    dirac.conserved(*positions.T, h), 2 + h, rtol=1e-12
+    dirac.wasserstein_invariant(*positions.T, h), 2 + h, rtol=1e-12
   )
 
 
 @pytest.mark.parametrize('rule', [steps.simultaneous, steps.alternating])
 def test_a_clipped_critic_stays_bounded_and_never_converges(rule):
-  case = CASES['Wasserstein, clipped at 1, at once']
+  case = CASES['Wasserstein, clipped at 1, simultaneous']
   positions, square = trajectory(case.game, rule, case.optimizers, 4000)
   assert np.abs(positions[:, 1]).max() <= 1
   assert square.max() < 3
@@ -445,7 +450,10 @@ def test_a_clipped_critic_stays_bounded_and_never_converges(rule):
   ('rule', 'expected'),
   [
     (steps.simultaneous, lambda h, number: 2 * h),
-    (steps.alternating, lambda h, number: dirac.inward(2, number * h)),
+    (
+      steps.alternating,
+      lambda h, number: dirac.non_saturating_radius(2, number * h),
+    ),
   ],
 )
 def test_non_saturating_ends_on_a_cycle_at_once_and_converges_in_turns(
@@ -477,4 +485,4 @@ def test_a_verdict_is_that_of_the_end():
     (1 + 0 * time, 'cycles'),
     (1 + 5 * np.exp(-time), 'cycles'),
   ):
-    assert dirac.verdict(radii * circle) == expected
+    assert dirac_cases.verdict(radii * circle) == expected

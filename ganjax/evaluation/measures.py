@@ -122,7 +122,7 @@ def fid(reals, fakes, seed):
 )
 def kid(reals, fakes, seed):
   """Kernel inception distance, and its standard deviation over subsets."""
-  mean, std = metrics.fid.kid(reals.features(), fakes.features(), seed=seed)
+  mean, std = metrics.kid.kid(reals.features(), fakes.features(), seed=seed)
   return {'kid': mean, 'kid_std': std}, _counts(reals.images, fakes.images)
 
 

@@ -357,7 +357,9 @@ def case(expected, *flags, code=1):
     case("Unknown command line flag 'workdi'", '--workdi=a', code=2),
     case("There is no use for 'stray'", 'stray', code=2),
     case("no loss 'hing'; did you mean 'hinge'?", '--config.loss=hing'),
-    case("no rule 'both'; choose from alter", '--config.update_rule=both'),
+    case(
+      "no update rule 'both'; choose from alter", '--config.update_rule=both'
+    ),
     case(
       "no data set 'digit': did you mean digits", '--config.data.name=digit'
     ),

@@ -8,7 +8,7 @@ import scipy.linalg
 import scipy.ndimage
 
 from ganjax.evaluation import features
-from ganjax.metrics import diversity, fid
+from ganjax.metrics import diversity, fid, kid
 
 
 def _covariance(random, size, rank=None):
@@ -97,7 +97,7 @@ def test_kid_agrees_with_a_double_loop():
     if i != j
   )
   across = sum(kernel(a, b) for a in x for b in y)
-  mean, deviation = fid.kid(x, y, subsets=3, size=1000, seed=0)
+  mean, deviation = kid.kid(x, y, subsets=3, size=1000, seed=0)
   np.testing.assert_allclose(mean, within / 42 - 2 * across / 49, rtol=1e-12)
   # Each subset is all of both sets.
   np.testing.assert_allclose(deviation, 0, atol=1e-12)
@@ -106,7 +106,7 @@ def test_kid_agrees_with_a_double_loop():
 def test_kid_is_unbiased():
   random = np.random.default_rng(5)
   values = [
-    fid.kid(*random.normal(size=(2, 20, 4)), subsets=1, size=20, seed=0)[0]
+    kid.kid(*random.normal(size=(2, 20, 4)), subsets=1, size=20, seed=0)[0]
     for _ in range(400)
   ]
   standard_error = np.std(values) / np.sqrt(len(values))
@@ -119,9 +119,9 @@ def test_kid_is_unbiased():
 def test_kid_takes_the_smaller_set_for_its_subsets_and_repeats():
   random = np.random.default_rng(6)
   x, y = random.normal(size=(30, 4)), random.normal(3, 1, size=(20, 4))
-  first = fid.kid(x, y, subsets=5, size=25, seed=1)
-  assert first == fid.kid(x, y, subsets=5, size=20, seed=1)
-  assert first != fid.kid(x, y, subsets=5, size=20, seed=2)
+  first = kid.kid(x, y, subsets=5, size=25, seed=1)
+  assert first == kid.kid(x, y, subsets=5, size=20, seed=1)
+  assert first != kid.kid(x, y, subsets=5, size=20, seed=2)
   assert first[0] > 1
 
 
@@ -138,7 +138,7 @@ def test_features_that_do_not_fit_are_refused(real, fake, message):
   with pytest.raises(ValueError, match=message):
     fid.fid(real, fake)
   with pytest.raises(ValueError, match=message):
-    fid.kid(real, fake, seed=0)
+    kid.kid(real, fake, seed=0)
 
 
 def test_means_and_covariances_that_do_not_fit_are_refused():
@@ -282,8 +282,8 @@ def test_random_features_order_sets_by_their_difference():
   apply = features.random_features().apply
   real, same, other = (features.in_batches(apply, set_) for set_ in sets)
   assert fid.fid(real, other) > 3 * fid.fid(real, same)
-  near, _ = fid.kid(real, same, subsets=10, size=200, seed=0)
-  far, deviation = fid.kid(real, other, subsets=10, size=200, seed=0)
+  near, _ = kid.kid(real, same, subsets=10, size=200, seed=0)
+  far, deviation = kid.kid(real, other, subsets=10, size=200, seed=0)
   assert far - near > 5 * deviation
 
 
