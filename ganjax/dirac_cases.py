@@ -271,6 +271,48 @@ def verdict(positions):
   return 'diverges' if late > 1.1 * before else 'cycles'
 
 
+class Comparison(NamedTuple):
+  """A case as it was measured, beside theory.
+
+  Attributes:
+    verdict: that of the trajectory.
+    measured: the spectral radius of the measured Jacobian; this and the next
+      two are None where theory has no multipliers.
+    theory: the spectral radius by theory.
+    difference: the largest difference between the coefficients of the two
+      characteristic polynomials.
+    agrees: whether the verdicts are equal and the difference is tolerated.
+  """
+
+  verdict: str
+  measured: float | None
+  theory: float | None
+  difference: float | None
+  agrees: bool
+
+
+def compare(case, matrix, positions):
+  """Returns the `Comparison` of a case.
+
+  Args:
+    case: a `Case`.
+    matrix: `[P, P]`, of `linearized`.
+    positions: `[number, P]`, of `trajectory`.
+  """
+  found = verdict(positions)
+  agrees = found == case.verdict
+  if case.multipliers is None:
+    return Comparison(found, None, None, None, agrees)
+  difference = np.abs(np.poly(matrix) - np.poly(case.multipliers)).max()
+  return Comparison(
+    found,
+    measured=np.abs(np.linalg.eigvals(matrix)).max(),
+    theory=np.abs(case.multipliers).max(),
+    difference=difference,
+    agrees=agrees and bool(difference <= case.tolerance),
+  )
+
+
 def _begin(case, key):
   step = case.rule(case.game, case.optimizers)
   return (

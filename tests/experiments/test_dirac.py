@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 from PIL import Image
 
 from experiments import dirac
-from ganjax import dirac as theory
+from ganjax import dirac_cases
 
 
 def settings(**changes):
@@ -24,19 +24,19 @@ def rows(folder):
 def test_the_report_measures_what_the_theory_says(tmp_path, capsys):
   folder = tmp_path / 'run'
   assert dirac.report(folder, settings(match='R1')) == 0
-  once, turns = rows(folder)
-  assert once['label'] == 'minimax, R1 .3, at once'
-  assert turns['label'] == 'relativistic, R1 and R2 .3, in turns'
+  simultaneous, alternating = rows(folder)
+  assert simultaneous['label'] == 'minimax, R1 .3, simultaneous'
+  assert alternating['label'] == 'relativistic, R1 and R2 .3, alternating'
   # The multipliers are a conjugate pair: the determinant is their square.
   h, slope = 0.2, 0.5
   for row, square in (
-    (once, 1 - 0.3 * h + (slope * h) ** 2),
-    (turns, 1 - 0.6 * h),
+    (simultaneous, 1 - 0.3 * h + (slope * h) ** 2),
+    (alternating, 1 - 0.6 * h),
   ):
     [measured], [expected] = row['values']['measured'], row['values']['theory']
     np.testing.assert_allclose([measured, expected], square**0.5, rtol=1e-12)
     assert row['values']['difference'][0] < 1e-12
-    # From (1, 1), and a turn more or less, a spiral of that rate.
+    # From (1, 1), and a rotation more or less, a spiral of that rate.
     [radius] = row['values']['radius']
     assert abs(np.log(radius / np.sqrt(2)) - 250 * np.log(square)) < 1
     assert row['words'] == {
@@ -48,7 +48,7 @@ def test_the_report_measures_what_the_theory_says(tmp_path, capsys):
     first, _ = csv.DictReader(file)
   assert (first['verdict'], first['agrees']) == ('converges', 'yes')
   out = capsys.readouterr().out
-  assert 'minimax, R1 .3, at once' in out
+  assert 'minimax, R1 .3, simultaneous' in out
   assert f'2 of 2 cases agree with the theory. In {folder}: table.json' in out
   for name in ('trajectories', 'fields', 'eigenvalues'):
     assert name in out
@@ -72,9 +72,9 @@ def test_a_kink_has_a_trajectory_and_no_eigenvalues(tmp_path):
   [{'multipliers': [1 + 0.1j, 1 - 0.1j]}, {'verdict': 'converges'}],
 )
 def test_a_wrong_theory_is_told(tmp_path, capsys, monkeypatch, wrong):
-  case = theory.cases()[1]
-  assert case.name == 'minimax, in turns'
-  monkeypatch.setattr(theory, 'cases', lambda h: (case._replace(**wrong),))
+  case = dirac_cases.cases()[1]
+  assert case.name == 'minimax, alternating'
+  monkeypatch.setattr(dirac_cases, 'cases', lambda h: (case._replace(**wrong),))
   dirac.report(tmp_path, settings())
   [row] = rows(tmp_path)
   assert row['words']['agrees'] == 'no'
@@ -82,11 +82,13 @@ def test_a_wrong_theory_is_told(tmp_path, capsys, monkeypatch, wrong):
 
 
 def test_names_without_a_case_are_refused(tmp_path):
-  with pytest.raises(ValueError, match="'R3' in its name; .* minimax, at once"):
+  with pytest.raises(
+    ValueError, match="'R3' in its name; .* minimax, simultaneous"
+  ):
     dirac.report(tmp_path, settings(match='R3'))
 
 
 def test_trajectories_too_short_for_a_verdict_are_refused(tmp_path):
-  with pytest.raises(ValueError, match='499 steps .* is 99.8, but has'):
+  with pytest.raises(ValueError, match='499 steps .* is 99.8; give'):
     dirac.report(tmp_path, settings(steps=499))
   assert not list(tmp_path.iterdir())
