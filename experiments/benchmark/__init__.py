@@ -1,1 +1,1 @@
-"""Benchmarks beside PyTorch."""
+"""Benchmarks of training steps and style transfer, beside PyTorch."""

@@ -14,7 +14,7 @@ def program():
   """Returns the name of the running program: `train` of `experiments.train`.
 
   A package runs as its file `__main__.py`, whose folder has the name; another
-  program of a package has both names, as `benchmark.population`.
+  program of a package has both names, as `benchmark.ring_worker`.
   """
   # An interactive Python has no file.
   path = pathlib.Path(sys.argv[0] or 'python').with_suffix('')

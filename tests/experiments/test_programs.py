@@ -271,7 +271,7 @@ def test_benchmark_times_a_population_in_a_process_of_its_own(
   assert len(row['seconds']['ganjax']) == 2
   pace = 1 / np.mean(row['seconds']['ganjax'])
   assert f'2 runs made {pace:.0f} steps a second in all' in out
-  assert row['ways']['ganjax'] in out
+  assert row['execution']['ganjax'] in out
 
 
 def test_benchmark_says_when_a_process_of_its_own_ends(
