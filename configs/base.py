@@ -1,56 +1,57 @@
-"""What the configs of adversarial trainings share."""
+"""What the configs of adversarial training share."""
 
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
 
 def statistics():
-  """What a discriminator sees of the whole batch: a section of it."""
+  """Returns the section of a discriminator's statistics of the batch."""
   return dict(
-    name='none',  # stddev, discrimination
-    group=0,  # images that share a deviation; 0: the whole batch
-    kernels=100,  # of minibatch discrimination
-    size=5,  # of each
+    name='none',  # or stddev, discrimination
+    group=0,  # images that share a standard deviation; 0: the whole batch
+    kernels=100,  # number of kernels of minibatch discrimination
+    size=5,  # dimensions of each kernel
   )
 
 
 def get_config():
-  """A config without networks, not yet locked."""
+  """Returns a config without networks, not yet locked."""
   config = ConfigDict()
-  config.seed = 0
-  config.images = 60_000  # seen by the discriminator in all
-  config.batch_size = 64  # of one move of the discriminator
+  config.seed = 0  # of the whole run
+  config.images = 60_000  # images that the discriminator sees in the whole run
+  config.batch_size = 64  # images in one update of the discriminator
   config.data = dict(
-    name='digits',  # folder, or a data set prepared by TFDS
-    dir='',  # where the pictures, or TFDS' data sets, lie
-    split='train',
-    resolution=32,
-    channels=0,  # 1, 3, 4, or 0 for what is stored
-    crop='center',  # top (for portraits), stretch, pad
-    mirror=False,  # half of the images, left to right
-    loader='auto',  # device, host, stream (decodes as it goes)
+    name='digits',  # or folder, or a data set prepared by TFDS
+    dir='',  # folder of the pictures, or of TFDS' data sets
+    split='train',  # as TFDS names it
+    resolution=32,  # pixels
+    channels=0,  # 1, 3 or 4; 0: as stored
+    crop='center',  # or top (for portraits), stretch, pad
+    mirror=False,  # flips half of the images left to right
+    loader='auto',  # or device, host, stream (which decodes as it goes)
   )
-  config.dtype = 'float32'  # of the computation; bfloat16 on accelerators
-  # Remedies, each off: of the discriminator,
+  config.dtype = 'float32'  # of the computation; or bfloat16, on accelerators
+  # Remedies of networks. All remedies are off here.
   config.spectral = dict(generator=False, discriminator=False)
-  config.pack = 1  # images that it judges together (PacGAN)
-  # std falls to 0, on a line, over so many steps; 0 steps: it stays.
+  config.pack = 1  # images in a pack of the discriminator (PacGAN)
+  # The noise falls linearly to 0 over this many steps; 0: it stays.
   config.instance_noise = dict(std=0.0, steps=0)
-  # of the game,
-  config.consensus = 0.0  # weight of half the squared gradients of both
-  config.historical_averaging = 0.0  # of the squared way from one's average
-  # and of the generator: the share of the fakes that it learns from, which
-  # falls from 1 to this, on a line, over so many steps.
+  # Remedies of the game.
+  config.consensus = 0.0  # weight of half the squared norm of both gradients
+  config.historical_averaging = 0.0  # weight of the squared distance
+  # Share of the fakes that the generator learns from; it falls linearly from 1
+  # to this over this many steps.
   config.top_k = dict(share=1.0, steps=0)
-  config.prior = dict(name='normal', size=100)
-  config.loss = 'non_saturating'
-  config.label_smoothing = 0.0
+  config.prior = dict(name='normal', size=100)  # or uniform, sphere
+  config.loss = 'non_saturating'  # any Pair of ganjax.losses
+  config.label_smoothing = 0.0  # one-sided, in [0, 1)
   # Weights are factors of the bare terms: gamma / 2 for R1 and R2, lambda for
-  # the others. A penalty of weight 0 is left out.
+  # the others. A term of weight 0 is left out; `every` is the interval of lazy
+  # regularisation, in updates.
   config.regularizers = dict(
     generator=dict(
       mode_seeking=dict(weight=0.0, every=1),
-      feature_matching=dict(weight=0.0, every=1),  # with loss features_only
+      feature_matching=dict(weight=0.0, every=1),  # with loss='features_only'
     ),
     discriminator=dict(
       r1=dict(weight=0.0, every=1),
@@ -62,28 +63,31 @@ def get_config():
       drift=dict(weight=0.0, every=1),
     ),
   )
+  # Other optimisers are optimistic_adam, rmsprop and sgd. b1 is the decay of
+  # the mean of the gradient, or the momentum, and b2 that of its square.
   adam = dict(name='adam', learning_rate=2e-4, b1=0.5, b2=0.999)
   config.optimizers = dict(generator=dict(adam), discriminator=dict(adam))
-  # optimistic_adam, rmsprop, sgd are others; these come on top of any.
   config.clip = 0.0  # bound of the discriminator's parameters (WGAN); 0: none
-  config.lookahead = dict(every=0, rate=0.5)  # steps; 0: none
-  config.update_rule = 'alternating'  # simultaneous, extragradient
-  config.critic_steps = 1  # moves of the discriminator for one of the generator
-  config.generator_steps = 1  # and of the generator for all of those
-  config.unroll = 0  # moves of the discriminator that the generator foresees
-  config.skip_below = placeholder(float)  # D rests while its loss is under this
-  config.ema_decay = 0.999
-  config.steps_together = 0  # in one dispatch; 0 chooses by backend and network
-  config.mesh = dict(data=-1)  # devices that share a batch; -1 takes all
-  # All three in images seen.
+  # Updates of the generator between two synchronisations, 0 for no lookahead,
+  # and the step size of the slow weights.
+  config.lookahead = dict(every=0, rate=0.5)
+  config.update_rule = 'alternating'  # or simultaneous, extragradient
+  config.critic_steps = 1  # updates of the discriminator in a step
+  config.generator_steps = 1  # updates of the generator in a step
+  config.unroll = 0  # unrolled updates of the discriminator (unrolled GAN)
+  config.skip_below = placeholder(float)  # loss below which D is not updated
+  config.ema_decay = 0.999  # of the generator's moving average, at each step
+  config.steps_together = 0  # steps in one dispatch; 0: chosen automatically
+  config.mesh = dict(data=-1)  # devices that share a batch; -1: all
+  # Intervals in images seen.
   config.log = dict(every=2_000)
   config.samples = dict(every=6_000)
-  config.checkpoint = dict(every=15_000, keep=3)
+  config.checkpoint = dict(every=15_000, keep=3)  # keep: the newest so many
   return config
 
 
 def preset(name, *presets):
-  """The function of that name among the presets of a config file.
+  """Returns the function with a name among the presets of a config file.
 
   Raises:
     ValueError: if there is none.

@@ -11,11 +11,12 @@ from configs import base
 
 
 def get_config():
-  """The config, locked."""
+  """Returns the config, locked."""
   config = base.get_config()
   config.images = 80_000
-  config.batch_size = 32  # the paper's is 128; few images want many steps
+  config.batch_size = 32  # 128 in the paper; few images need many steps
   config.network = 'dcgan'
+  # Channels at half the resolution, and ghost batches of batch normalisation.
   config.generator = dict(width=32, groups=1)
   config.discriminator = dict(
     width=32,
@@ -26,7 +27,7 @@ def get_config():
 
 
 def sweep(add):
-  """The ablation of the losses, with and without R1."""
+  """Adds the ablation of the losses, with and without R1."""
   for loss in ('minimax', 'non_saturating', 'least_squares', 'hinge'):
     for weight in (0.0, 5.0):
       add({'loss': loss, 'regularizers.discriminator.r1.weight': weight})

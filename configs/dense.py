@@ -10,12 +10,15 @@ from configs import base
 
 
 def get_config():
-  """The config, locked."""
+  """Returns the config, locked."""
   config = base.get_config()
   config.images = 600_000
   config.data.resolution = 28
   config.network = 'mlp'
-  config.generator = dict(widths=(256, 512, 1024), norm='batch')
+  config.generator = dict(
+    widths=(256, 512, 1024),  # of the hidden layers
+    norm='batch',  # or none
+  )
   config.discriminator = dict(
     widths=(512, 256),
     statistics=base.statistics(),
@@ -24,7 +27,7 @@ def get_config():
 
 
 def sweep(add):
-  """The balance of the players: two rates, and a discriminator that rests."""
+  """Adds learning rates of the discriminator, and thresholds to skip it."""
   for rate in (5e-5, 2e-4, 8e-4):
     add({'optimizers.discriminator.learning_rate': rate})
   for threshold in (0.3, 0.6, 0.9):

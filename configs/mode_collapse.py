@@ -1,25 +1,25 @@
-r"""The protocols of mode collapse, named and frozen.
+r"""Protocols of mode collapse: experiments, each with many remedies.
 
   python -m experiments.mode_collapse --workdir runs/NAME \
     --config configs/mode_collapse.py:NAME
 
-Each name is a function of `configs.protocols`, with its paper, what that leaves
-open, and where each number is from; where the sources are silent the line says
-so. A remedy is what it changes in the protocol, in one line.
+Each name is a function of `configs.protocols`, whose docstring says which paper
+it is from, what the paper leaves open, and where each number comes from. A
+remedy is a dict of the fields that it changes.
 
-A run is one seed of one remedy. From the time of a step, a plain one takes on
-one core, where others compute as well (x86-64, 2 cores): `ring` 5 seconds,
-`unrolled_ring` 2 minutes, `pacgan_ring` 2 hours, `wgan_gp_toys` 6 hours. In
-`unrolled_ring`, 10 unrolled moves take 4 times as long, and minibatch
-discrimination 7 times. Those of Stacked MNIST, but `stacked_mnist`, want an
-accelerator. `--length=0.25` runs a quarter.
+A training run is one seed of one remedy. Computed from the time of a step, one
+without a remedy takes this long on one of two busy x86-64 cores: `ring` 5
+seconds, `unrolled_ring` 2 minutes, `pacgan_ring` 2 hours, `wgan_gp_toys` 6
+hours. In `unrolled_ring`, 10 unrolled updates take 4 times as long, and
+minibatch discrimination 7 times. The protocols of Stacked MNIST need an
+accelerator, except `stacked_mnist`. `--length=0.25` runs a quarter.
 """
 
-from configs.protocols import bench, stacked, toys
+from configs.protocols import comparison, stacked_mnist, toy
 
 
 def get_config(name='ring'):
-  """The config of a protocol, locked."""
+  """Returns the config of a protocol, locked."""
   if name not in PROTOCOLS:
     raise ValueError(
       f'There is no protocol {name!r}; choose from {", ".join(PROTOCOLS)}.'
@@ -32,21 +32,21 @@ def get_config(name='ring'):
 PROTOCOLS = {
   protocol.__name__: protocol
   for protocol in (
-    bench.ring,
-    bench.grid,
-    bench.spiral,
-    stacked.stacked_mnist,
-    toys.dirac,
-    toys.pacgan_ring,
-    toys.pacgan_grid,
-    toys.unrolled_ring,
-    toys.unrolled_ring_demo,
-    toys.wgan_gp_toys,
-    toys.wgan_gp_grid,
-    toys.wgan_gp_spiral,
-    stacked.stacked_mnist_unrolled_quarter,
-    stacked.stacked_mnist_unrolled_half,
-    stacked.stacked_mnist_pacgan,
-    stacked.stacked_mnist_r3gan,
+    comparison.ring,
+    comparison.grid,
+    comparison.spiral,
+    stacked_mnist.stacked_mnist,
+    toy.dirac,
+    toy.pacgan_ring,
+    toy.pacgan_grid,
+    toy.unrolled_ring,
+    toy.unrolled_ring_demo,
+    toy.wgan_gp_toys,
+    toy.wgan_gp_grid,
+    toy.wgan_gp_spiral,
+    stacked_mnist.stacked_mnist_unrolled_quarter,
+    stacked_mnist.stacked_mnist_unrolled_half,
+    stacked_mnist.stacked_mnist_pacgan,
+    stacked_mnist.stacked_mnist_r3gan,
   )
 }

@@ -10,41 +10,42 @@ are MSG-ProGAN as the paper has it, `:bmsg128` as its authors' code has it
 
   --config configs/msg.py:flowers128 --config.data.dir=PATH
 
-The paper does not say with which decay RMSprop averages, nor which batches
-MSG-ProGAN saw; here they are .99 and 16.
+The paper gives neither the decay of RMSprop's average nor the batch size of
+MSG-ProGAN; here they are .99 and 16.
 """
 
-from configs import _sizes, base
+from configs import _high_resolution as high_resolution
+from configs import base
 
 
 def get_config(name='digits'):
-  """The config of that name, locked."""
+  """Returns the config of a preset, locked."""
   config = base.get_config()
   config.network = 'msg'
-  config.connections = 'all'  # none, coarse, middle, fine
+  config.connections = 'all'  # or none, coarse, middle, fine
   config.batch_size = 16
   config.loss = 'wasserstein'
-  # One epsilon for an example at all scales, the mean of their penalties.
+  # One epsilon for all scales of an example, and the mean of their penalties.
   config.regularizers.discriminator.wgan_gp.weight = 10.0
   config.regularizers.discriminator.drift.weight = 1e-3
   _optimizers(config, name='rmsprop', b1=0.0, b2=0.99, learning_rate=3e-3)
   config.prior = dict(name='sphere', size=512)
   config.generator = dict(
-    base=8192,  # channels times half the resolution,
-    max_channels=512,  # and channels at any
+    base=8192,  # channels times half the resolution
+    max_channels=512,  # at any resolution
     gain=1.0,  # of the layers that make images
-    scaling='equalized',  # at_init: He's constant is in the draw only
-    remat=False,  # blocks are computed again instead of being kept
+    scaling='equalized',  # or init: He's constant in the initialisation only
+    remat=False,  # computes blocks again in the backward pass, to save memory
   )
   config.discriminator = dict(
     base=8192,
     max_channels=512,
     gain=1.0,
-    combine='simple',  # lin_cat, cat_lin
+    combine='simple',  # or lin_cat, cat_lin: how blocks take images
     scaling='equalized',
     remat=False,
     statistics=base.statistics() | dict(name='stddev', group=4),
-    everywhere=True,  # statistics in each block, or in the last
+    everywhere=True,  # statistics in each block, or else in the last alone
   )
   presets = (
     digits,
@@ -67,42 +68,42 @@ def _optimizers(config, **section):
 
 
 def digits(config):
-  """Small, narrow and soon done."""
-  _sizes.small(config, 16)
+  """Sets digits at 16 pixels with narrow networks, for a first try."""
+  high_resolution.small(config, 16)
   config.images = 60_000
 
 
 def flowers32(config):
-  """Flowers at 32 pixels, to be compared with the other way to them."""
-  _sizes.flowers(config)
+  """Sets flowers at 32 pixels, for the comparison with progressive growing."""
+  high_resolution.flowers(config)
 
 
 def cifar10(config):
-  """CIFAR-10: an IS of 8.63 at the rate .003, from 7.92 to 8.33 at others."""
+  """Sets CIFAR-10: an IS of 8.63 at the rate .003, 7.92 to 8.33 at others."""
   config.images = 20_000_000
   config.data.update(name='cifar10', resolution=32)
-  _sizes.seldom(config)
+  high_resolution.long_run(config)
 
 
 def flowers128(config):
-  """Flowers; at 256 pixels the paper has an FID of 28.27 at 1.7 M images."""
+  """Sets flowers: at 256 pixels, an FID of 28.27 in the paper, 1.7 M images."""
   config.images = 1_700_000
   config.data.update(name='tf_flowers', resolution=128, mirror=True)
-  _sizes.seldom(config)
+  high_resolution.long_run(config)
 
 
 def paper1024(config):
-  """FFHQ, in a folder: an FID of 8.36 at 6 M images, on four V100."""
+  """Sets FFHQ, in a folder: an FID of 8.36 at 6 M images, on four V100."""
   config.images = 6_000_000
   config.data.update(
     name='folder', resolution=1024, mirror=True, loader='stream'
   )
   config.checkpoint.keep = 2
-  _sizes.seldom(config)
+  high_resolution.long_run(config)
 
 
 def bmsg128(config):
-  """The authors' code: relativistic average hinge, Adam, wider gains."""
+  """Sets the authors' code: relativistic average hinge, Adam, larger gains."""
   flowers128(config)
   config.batch_size = 20
   config.loss = 'relativistic_average_hinge'
@@ -115,49 +116,49 @@ def bmsg128(config):
   config.discriminator.everywhere = False
 
 
-def _styles(config, scales):
-  """MSG-StyleGAN: non-saturating with R1, whose gamma is 10."""
+def _stylegan(config, scales):
+  """Sets MSG-StyleGAN: the non-saturating loss with R1, whose gamma is 10."""
   config.network = 'stylegan'
   config.loss = 'non_saturating'
   config.regularizers.discriminator.wgan_gp.weight = 0.0
   config.regularizers.discriminator.drift.weight = 0.0
-  # Half of gamma; the paper's is a mean over scales, of which ours is the sum.
+  # Half of gamma, over the scales: the paper's R1 is their mean, ours a sum.
   config.regularizers.discriminator.r1.weight = 5.0 / scales
   _optimizers(config, name='adam', b1=0.0, b2=0.99, learning_rate=3e-3)
   config.prior.name = 'normal'
   config.discriminator.combine = 'cat_lin'
   del config.generator.gain, config.discriminator.gain
   config.generator.update(
-    style=512,  # numbers in one
+    style=512,  # size of a style
     depth=8,  # layers of the mapping
     mixing=0.0,  # share of the examples with styles of two latents
   )
-  # Half of what is averaged is older than 10,000 images.
+  # The half-life of the average is 10,000 images.
   config.ema_decay = 0.5 ** (config.batch_size / 10_000)
 
 
 def style_digits(config):
-  """As `digits`, with styles."""
+  """Sets `digits` with MSG-StyleGAN."""
   digits(config)
-  _styles(config, scales=3)
+  _stylegan(config, scales=3)
   config.generator.update(style=32, depth=4)
 
 
 def style128(config):
-  """Flowers; at 256 pixels the paper has an FID of 19.60 at 1.6 M images."""
+  """Sets flowers: at 256 pixels, an FID of 19.60 in the paper, 1.6 M images."""
   flowers128(config)
-  _styles(config, scales=6)
+  _stylegan(config, scales=6)
 
 
 def style1024(config):
-  """FFHQ, in a folder: an FID of 5.80 at 9.6 M images, on four V100."""
+  """Sets FFHQ, in a folder: an FID of 5.80 at 9.6 M images, on four V100."""
   paper1024(config)
   config.images = 9_600_000
-  _styles(config, scales=9)
+  _stylegan(config, scales=9)
 
 
 def sweep(add):
-  """Which connections matter, and how much the learning rate does."""
+  """Adds the ablations of the connections and of the learning rate."""
   for connections in ('none', 'coarse', 'middle', 'fine', 'all'):
     add({'connections': connections})
   for rate in (1e-3, 5e-3, 1e-2):

@@ -9,16 +9,17 @@ the papers' own settings, spelled out, for accelerators:
 
   --config configs/progressive.py:cifar10 --config.data.dir=PATH
 
-Deviations from the authors' code: the learning rate has no ramp at the start,
-each step of a player draws its own latents, and the moving average of the
-generator starts out faster.
+Deviations from the authors' code: the learning rate does not rise at the start,
+each update of a player draws its own latents, and the moving average of the
+generator has a smaller decay at first.
 """
 
-from configs import _sizes, base
+from configs import _high_resolution as high_resolution
+from configs import base
 
 
 def get_config(name='digits'):
-  """The config of that name, locked."""
+  """Returns the config of a preset, locked."""
   config = base.get_config()
   config.network = 'progressive'
   config.batch_size = 16
@@ -28,29 +29,30 @@ def get_config(name='digits'):
   _adam(config, 1e-3)
   config.prior = dict(name='normal', size=512)
   config.generator = dict(
-    base=8192,  # channels times half the resolution,
-    max_channels=512,  # and channels at any
-    norm='pixel',  # batch, none
-    activation='leaky_relu',  # relu
-    output='linear',  # tanh
-    scaling='equalized',  # at_init: He's constant is in the draw only
-    remat=False,  # blocks are computed again instead of being kept
+    base=8192,  # channels times half the resolution
+    max_channels=512,  # at any resolution
+    norm='pixel',  # or batch, layer, none
+    activation='leaky_relu',  # or relu
+    output='linear',  # or tanh
+    scaling='equalized',  # or init: He's constant in the initialisation only
+    remat=False,  # computes blocks again in the backward pass, to save memory
   )
   config.discriminator = dict(
     base=8192,
     max_channels=512,
-    norm='none',  # layer, batch
+    norm='none',  # or layer, batch, pixel
     activation='leaky_relu',
     scaling='equalized',
     remat=False,
     statistics=base.statistics() | dict(name='stddev', group=4),
   )
   config.growth = dict(
-    first=4,  # pixels of the first stage; 0: those of the last, no growth
-    fade=600_000,  # images in which a stage fades in
-    hold=600_000,  # images for which it is held
-    # For 4 pixels, 8, 16 and so on, the last for all that follow.
-    batch_size=(),  # none: that of the config
+    first=4,  # pixels of the first stage; 0: those of the data, no growth
+    fade=600_000,  # images seen while a stage fades in
+    hold=600_000,  # images seen while a stage is held
+    # One value each for 4, 8, 16 pixels and so on; the last one is for all
+    # later stages too.
+    batch_size=(),  # empty: that of the config
     rate=(1.0,),  # factor of both learning rates
   )
   presets = digits, flowers32, cifar10, table1, flowers128, paper1024
@@ -64,58 +66,58 @@ def _adam(config, rate):
 
 
 def digits(config):
-  """Small, narrow and soon done."""
-  _sizes.small(config, 16)
+  """Sets digits at 16 pixels with narrow networks, for a first try."""
+  high_resolution.small(config, 16)
   config.images = 90_000
   config.growth.update(fade=15_000, hold=15_000)
 
 
 def flowers32(config):
-  """Flowers at 32 pixels, to be compared with the other way to them."""
-  _sizes.flowers(config)
+  """Sets flowers at 32 pixels, for the comparison with MSG-GAN."""
+  high_resolution.flowers(config)
   config.growth.update(fade=10_000, hold=10_000)
 
 
 def cifar10(config):
-  """CIFAR-10 as in the authors' Theano code, for an IS of 8.80 at best.
+  """Sets CIFAR-10 as in the authors' Theano code, whose best IS is 8.80.
 
-  Its penalty asks for gradients of norm 750: ((|g| - 750) / 750)^2, times 10.
-  It moves both players in one step; here they take turns.
+  Its penalty has a target of 750: 10 ((|g| - 750) / 750)^2. Its players are
+  updated simultaneously, and here alternately.
   """
   config.images = 20_000_000
   config.data.update(name='cifar10', resolution=32)
   config.growth.update(fade=400_000, hold=400_000)
-  _sizes.widths(config, 4096, 128, latents=128)
+  high_resolution.widths(config, 4096, 128, latents=128)
   penalty = config.regularizers.discriminator.wgan_gp
   penalty.update(weight=10.0 / 750**2, target=750.0)
-  _sizes.seldom(config)
+  high_resolution.long_run(config)
 
 
 def table1(config):
-  """The paper's ablation at 128 pixels, of which this is row (g).
+  """Sets row (g) of the paper's ablation at 128 pixels.
 
-  Made for CelebA and LSUN bedrooms. `sweep` has its rows from (a) on.
+  It is for CelebA and LSUN bedrooms. `sweep` adds the rows from (a) to (h).
   """
   config.images = 10_000_000
   config.data.update(name='folder', resolution=128, mirror=True)
   config.growth.update(fade=800_000, hold=800_000)
-  _sizes.widths(config, 2048, 512, latents=512)
-  _sizes.seldom(config)
+  high_resolution.widths(config, 2048, 512, latents=512)
+  high_resolution.long_run(config)
 
 
 def flowers128(config):
-  """Flowers at 128 pixels, as for one GPU in the authors' TensorFlow code."""
+  """Sets flowers at 128 pixels, as the authors' TensorFlow code on one GPU."""
   config.images = 12_000_000
   config.data.update(name='tf_flowers', resolution=128, mirror=True)
   config.growth.batch_size = (128, 128, 128, 64, 32, 16)
-  _sizes.seldom(config)
+  high_resolution.long_run(config)
 
 
 def paper1024(config):
-  """CelebA-HQ at 1024 pixels on one GPU, from a folder of pictures.
+  """Sets CelebA-HQ at 1024 pixels on one GPU, from a folder of pictures.
 
-  Batches are those of the authors' TensorFlow code for one GPU, where the
-  learning rate is raised to .0015 at 1024 pixels only.
+  Batch sizes are those of the authors' TensorFlow code for one GPU, which
+  raises the learning rate to .0015 at 1024 pixels only.
   """
   config.images = 12_000_000
   config.data.update(name='folder', resolution=1024, mirror=True)
@@ -123,13 +125,13 @@ def paper1024(config):
   config.growth.batch_size = (128, 128, 128, 64, 32, 16, 8, 4, 4)
   config.growth.rate = (1.0,) * 8 + (1.5,)
   config.checkpoint.keep = 2
-  _sizes.seldom(config)
+  high_resolution.long_run(config)
 
 
 def sweep(add):
-  """The paper's table 1, from Gulrajani et al.'s baseline (a) to (h)."""
+  """Adds the paper's table 1, from Gulrajani et al.'s baseline (a) to (h)."""
   row = {
-    # (a): WGAN-GP at once at the full resolution.
+    # (a): WGAN-GP at the full resolution from the beginning.
     'growth.first': 0,
     'batch_size': 64,
     'critic_steps': 5,

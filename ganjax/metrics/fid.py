@@ -9,6 +9,7 @@ import numpy as np
 
 from ganjax.arrays import Array
 
+
 def frechet(
   mean_a: Array, covariance_a: Array, mean_b: Array, covariance_b: Array
 ) -> float:

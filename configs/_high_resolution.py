@@ -1,14 +1,14 @@
-"""What the configs of high resolution share: widths and intervals."""
+"""Settings that the configs of progressive growing and MSG-GAN share."""
 
 
 def widths(config, base, max_channels, latents):
-  """Gives both players their channels, and the prior its latents.
+  """Sets the channels of both networks and the size of the latents.
 
   Args:
-    config: the config.
+    config: the config, which is changed.
     base: channels times half the resolution.
-    max_channels: channels at any resolution.
-    latents: numbers in one.
+    max_channels: the largest number of channels, at any resolution.
+    latents: size of a latent.
   """
   for player in config.generator, config.discriminator:
     player.update(base=base, max_channels=max_channels)
@@ -16,31 +16,32 @@ def widths(config, base, max_channels, latents):
 
 
 def small(config, resolution):
-  """Makes both players narrow: 32 channels at the resolution of the data.
+  """Sets narrow networks: 32 channels at the resolution of the data.
 
   Args:
-    config: the config.
-    resolution: of the data; if it is overridden, the channels follow.
+    config: the config, which is changed.
+    resolution: of the data, in pixels; where a flag overrides it, the channels
+      follow.
   """
   config.data.resolution = resolution
   for player in config.generator, config.discriminator:
-    # A reference for each, so that one can be overridden without the other.
+    # A reference for each, so that a flag can override one of them alone.
     player.update(base=16 * config.data.get_ref('resolution'), max_channels=64)
   config.prior.size = 64
 
 
 def flowers(config):
-  """Makes it a comparison on flowers at 32 pixels: what two cores can do."""
+  """Sets a comparison on flowers at 32 pixels, within reach of two cores."""
   small(config, 32)
   config.images = 100_000
-  # The rest is held out, to see what an evaluation says of unseen flowers.
+  # The rest is held out, to compare the samples with unseen flowers.
   config.data.update(name='tf_flowers', split='train[:80%]', mirror=True)
   config.samples.every = 10_000
   config.checkpoint.update(every=10_000, keep=20)
 
 
-def seldom(config):
-  """Evaluations at a long training seldom."""
+def long_run(config):
+  """Sets the intervals of logs, samples and checkpoints for a long training."""
   config.log.every = 10_000
   config.samples.every = 100_000
   config.checkpoint.every = 500_000

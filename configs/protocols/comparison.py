@@ -1,15 +1,15 @@
-"""Benches of our own, of no paper: all remedies on points in the plane."""
+"""Comparisons of all remedies on points in the plane, of no paper."""
 
-from configs.protocols import shared
+from configs.protocols import base
 
 
 def ring():
-  """8 Gaussians on a ring, all remedies: a laboratory's bench, of no paper.
+  """Returns the comparison of all remedies on 8 Gaussians on a ring.
 
-  Players of equal strength, so that much helps and little is lost: ten minutes
-  or two on two cores tell the remedies apart.
+  The networks are of equal strength, so that many remedies help; the whole
+  comparison takes some minutes on two cores.
   """
-  config = shared.protocol()
+  config = base.protocol()
   config.steps = 5_000
   config.batch_size = 128
   config.seeds = 8
@@ -18,8 +18,8 @@ def ring():
   config.generator = dict(widths=(128, 128))
   config.prior = dict(name='normal', size=16)
   config.measure.evaluations = 50
-  shared.adam(config, 1e-3, 1e-3, b1=0.5)
-  shared.remedies(
+  base.adam(config, 1e-3, 1e-3, b1=0.5)
+  base.remedies(
     config,
     gan={},
     minimax={'loss': 'minimax'},
@@ -30,10 +30,10 @@ def ring():
     unrolled5={'unroll': 5},
     unrolled10={'unroll': 10},
     discrimination={
-      f'{shared.STATISTICS}.name': 'discrimination',
-      f'{shared.STATISTICS}.kernels': 16,
+      f'{base.STATISTICS}.name': 'discrimination',
+      f'{base.STATISTICS}.kernels': 16,
     },
-    stddev={f'{shared.STATISTICS}.name': 'stddev'},
+    stddev={f'{base.STATISTICS}.name': 'stddev'},
     feature_matching={
       'loss': 'features_only',
       'regularizers.generator.feature_matching.weight': 1.0,
@@ -43,9 +43,9 @@ def ring():
     smoothing={'label_smoothing': 0.1},
     instance_noise={'instance_noise.std': 0.3, 'instance_noise.steps': 4_000},
     top_k={'top_k.share': 0.5, 'top_k.steps': 2_500},
-    r1={shared.R1: 0.5},
-    r2={shared.R2: 0.5},
-    rpgan_r1_r2={'loss': 'relativistic', shared.R1: 0.5, shared.R2: 0.5},
+    r1={base.R1: 0.5},
+    r2={base.R2: 0.5},
+    rpgan_r1_r2={'loss': 'relativistic', base.R1: 0.5, base.R2: 0.5},
     wgan_clip={
       'loss': 'wasserstein',
       'clip': 0.1,
@@ -57,10 +57,10 @@ def ring():
       'optimizers.generator.b2': 0.9,
       'optimizers.discriminator.b2': 0.9,
     },
-    wgan_gp={'loss': 'wasserstein', f'{shared.PENALTY}.wgan_gp.weight': 0.1},
-    dragan={f'{shared.PENALTY}.dragan.weight': 1.0},
+    wgan_gp={'loss': 'wasserstein', f'{base.PENALTY}.wgan_gp.weight': 0.1},
+    dragan={f'{base.PENALTY}.dragan.weight': 1.0},
     spectral={'spectral.discriminator': True},
-    lecam={f'{shared.PENALTY}.lecam.weight': 0.3},
+    lecam={f'{base.PENALTY}.lecam.weight': 0.3},
     two_rates={'optimizers.generator.learning_rate': 2.5e-4},
     critic_steps={'critic_steps': 4},
     skipping={'skip_below': 0.9},
@@ -77,7 +77,7 @@ def ring():
 
 
 def grid():
-  """25 Gaussians on a grid, otherwise `ring`."""
+  """Returns `ring` with 25 Gaussians on a grid."""
   config = ring()
   config.steps = 10_000
   config.data = dict(name='grid', side=5, spacing=0.5, std=0.02, pool=0)
@@ -85,7 +85,7 @@ def grid():
 
 
 def spiral():
-  """A Swiss roll, otherwise as `ring`; 200 stretches of it stand for modes."""
+  """Returns `ring` with a Swiss roll, whose modes are 200 parts of it."""
   config = ring()
   config.data = dict(name='spiral', modes=200, noise=0.25, divisor=7.5, pool=0)
   return config
