@@ -1,4 +1,5 @@
 from . import dirac as dirac
+from . import dirac_cases as dirac_cases
 from . import dynamics as dynamics
 from . import growth as growth
 from . import losses as losses
@@ -34,6 +35,7 @@ from .networks import layers as layers
 from .networks import linen as linen
 from .networks import mlp as mlp
 from .networks import msg as msg
+from .networks import norms as norms
 from .networks import progressive as progressive
 from .networks import resample as resample
 from .networks import stylegan as stylegan
