@@ -292,10 +292,7 @@ def _finished(comparison, entry, content, style):
   file = path(comparison, entry, content, style, '.json')
   if not file.exists():
     return False
-  definition = _definition(comparison, entry, content, style)
-  if json.loads(file.read_text())['definition'] != definition:
-    raise ValueError(
-      f'{file} was made with other pictures, steps, weights or layers. Give '
-      'another --output, or the same flags as before.'
-    )
+  there = json.loads(file.read_text())['definition']
+  now = _definition(comparison, entry, content, style)
+  files.check_same(file, there, now, 'comparison')
   return True

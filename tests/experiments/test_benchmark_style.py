@@ -9,7 +9,7 @@ from experiments.benchmark import style_losses, style_sides
 from ganjax import pictures
 
 WEIGHTS = (
-  pathlib.Path(__file__).resolve().parents[2]
+  pathlib.Path(__file__).resolve().parents[3]
   / 'shared'
   / 'weights'
   / 'compressed_SqueezeNet.net'

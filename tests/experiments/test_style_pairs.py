@@ -71,7 +71,8 @@ def test_pairs_are_painted_once_and_stand_beside_both_baselines(
 
   code, _, err = compare('--length=.02')
   assert code == 1
-  assert 'was made with other pictures' in err
+  assert 'holds another comparison' in err
+  assert 'config.steps.first: 2 there, 4 now' in err
 
 
 @pytest.mark.parametrize(
