@@ -13,11 +13,11 @@ _SIZES = (256, 512)  # of the longer side, in pixels
 _STEPS = {256: 4, 512: 1}  # in a round
 
 
-def rows(measured, files, torch_too):
+def rows(measure, files, torch_too):
   """Yields the row of each comparison, and words on it.
 
   Args:
-    measured: of `experiments.benchmark`.
+    measure: `rounds.measure` with the number of rounds bound.
     files: the paths (weights, content, style).
     torch_too: whether PyTorch is there.
 
@@ -36,7 +36,7 @@ def rows(measured, files, torch_too):
     given = style_sides.scene(files, size)
     built = {name: style_sides.SIDES[name](given) for name in names}
     agreement = style_losses.agreement(built)
-    row, words = measured(
+    row, words = measure(
       f'{NAME} at {size}',
       1,
       {
