@@ -1,8 +1,6 @@
 """The optimisation of pictures, on an encoder of two small layers."""
 
 import functools
-from collections.abc import Callable
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,82 +8,11 @@ import numpy as np
 import optax
 import pytest
 
-from ganjax.style import (
-  initial,
-  objective,
-  optimizers,
-  sizes,
-  statistics,
-  tiling,
-  transfer,
-  variation,
-)
+from ganjax.style import initial, objective, optimizers, transfer
+from tests.style.toy import AIMS, CONTENT, ENCODER, STYLES, TERMS, WEIGHTS
 
-RANDOM = np.random.default_rng(0)
 KEY = jax.random.key(0)
-
-
-class Encoder(NamedTuple):
-  """The fields of `ganjax.style.encoders.Encoder` that are looked at."""
-
-  name: str
-  params: Any
-  apply: Callable
-  layers: tuple
-  smallest: int = 4
-
-
-def toy():
-  """Two convolutions with a mean of 2x2 pixels in between."""
-  shapes = (3, 3, 3, 4), (3, 3, 4, 5)
-  params = [
-    RANDOM.normal(size=shape).astype(np.float32) / 5 for shape in shapes
-  ]
-
-  def apply(params, pictures, layers):
-    found, x = {}, pictures - 0.5
-    for layer, kernel in zip(('one', 'two'), params, strict=True):
-      if found:
-        x = jax.lax.reduce_window(
-          x,
-          np.zeros((), x.dtype),
-          jax.lax.add,
-          (1, 2, 2, 1),
-          (1, 2, 2, 1),
-          'VALID',
-        )
-      x = jax.lax.conv_general_dilated(
-        x.astype(kernel.dtype),
-        kernel,
-        (1, 1),
-        'SAME',
-        dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
-      )
-      x = found[layer] = jax.nn.softplus(x)
-    return {layer: found[layer] for layer in layers}
-
-  return Encoder('toy', params, apply, ('one', 'two'))
-
-
-ENCODER = toy()
-TERMS = (
-  objective.content_term(('two',)),
-  objective.style_term({'one': 0.7, 'two': 0.3}),
-  objective.variation_term(),
-)
-WEIGHTS = {'content': 0.1, 'style': 1.0, 'variation': 0.05}
 METHOD = transfer.Method(TERMS, WEIGHTS)
-
-
-def draw(*shape):
-  return RANDOM.uniform(size=shape).astype(np.float32)
-
-
-CONTENT = draw(2, 8, 12, 3)
-STYLES = (
-  objective.Exemplar(draw(1, 10, 9, 3) ** 2),
-  objective.Exemplar(draw(1, 8, 8, 3) / 2, 3.0),
-)
 
 
 @functools.cache
@@ -96,9 +23,6 @@ def program(optimizer, number=1):
 
 ADAM = optimizers.adam(0.05, bounds=optimizers.UNIT)
 LBFGS = optimizers.lbfgs(memory=5, bounds=optimizers.UNIT)
-AIMS = jax.jit(functools.partial(objective.targets, ENCODER, TERMS))(
-  ENCODER.params, CONTENT, STYLES
-)
 
 
 def run(optimizer, numbers, content=CONTENT, aims=AIMS, decay=0.9):
@@ -109,80 +33,6 @@ def run(optimizer, numbers, content=CONTENT, aims=AIMS, decay=0.9):
     )
     seen.append(values)
   return state, seen
-
-
-# The objective.
-
-
-def test_losses_are_their_definitions():
-  found = objective.losses(ENCODER, TERMS, ENCODER.params, CONTENT[::-1], AIMS)
-  own, wanted = (
-    ENCODER.apply(ENCODER.params, pictures, ENCODER.layers)
-    for pictures in (CONTENT[::-1], CONTENT)
-  )
-  np.testing.assert_allclose(
-    found['content'],
-    statistics.relative_error(own['two'], wanted['two']),
-    rtol=1e-5,
-  )
-  grams = [
-    {
-      layer: np.asarray(statistics.gram(features))
-      for layer, features in ENCODER.apply(
-        ENCODER.params, exemplar.picture, ENCODER.layers
-      ).items()
-    }
-    for exemplar in STYLES
-  ]
-  expected = 0
-  for layer, share in {'one': 0.7, 'two': 0.3}.items():
-    mixed = grams[0][layer] / 4 + grams[1][layer] * 3 / 4
-    difference = np.asarray(statistics.gram(own[layer])) - mixed
-    expected += share * (difference**2).sum((1, 2)) / (mixed**2).sum()
-  np.testing.assert_allclose(found['style'], expected, rtol=1e-4)
-  np.testing.assert_allclose(
-    found['variation'], variation.nine_point(CONTENT[::-1]), rtol=1e-6
-  )
-
-
-def test_each_half_is_like_its_own_style():
-  ones = np.ones((1, 8, 12), np.float32)
-  left = ones * (np.arange(12) < 6)
-  terms = (objective.style_term((objective.PIXELS,)),)
-  styles = [
-    exemplar._replace(mask=mask)
-    for exemplar, mask in zip(STYLES, (left, 1 - left), strict=True)
-  ]
-
-  def values(pictures, styles):
-    aims = objective.targets(ENCODER, terms, (), CONTENT, styles)
-    return objective.losses(ENCODER, terms, (), pictures, aims)['style']
-
-  alone = [
-    values(half, [exemplar])
-    for half, exemplar in zip(
-      (CONTENT[:, :, :6], CONTENT[:, :, 6:]), STYLES, strict=True
-    )
-  ]
-  np.testing.assert_allclose(
-    values(CONTENT, styles), alone[0] / 4 + alone[1] * 3 / 4, rtol=1e-5
-  )
-  np.testing.assert_allclose(
-    values(CONTENT, [STYLES[0]._replace(mask=ones)]),
-    values(CONTENT, STYLES[:1]),
-    rtol=1e-5,
-  )
-
-
-def test_what_is_missing_is_told():
-  terms = (objective.style_term(('three',)),)
-  with pytest.raises(ValueError, match="toy has no layer 'three'; choose from"):
-    objective.targets(ENCODER, terms, ENCODER.params, CONTENT, STYLES)
-  with pytest.raises(ValueError, match='has no picture to resemble'):
-    objective.targets(ENCODER, TERMS, ENCODER.params, CONTENT, ())
-
-
-# Steps.
 
 
 def test_adam_is_optax_step_by_step():
@@ -256,61 +106,6 @@ def test_no_evaluation_is_inside_a_loop_or_a_condition():
       assert 'conv_general_dilated' not in str(equation)
 
 
-# Tiles and half precision.
-
-
-@pytest.mark.parametrize('shape', [(32, 48), (37, 21), (10, 50)])
-def test_tiles_have_the_features_and_gradients_of_the_whole(shape):
-  pictures = draw(2, *shape, 3)
-  cut = tiling.tiled(ENCODER, core=16, halo=4)
-
-  @functools.partial(jax.jit, static_argnums=0)
-  def found(apply):
-    def total(pictures):
-      features = apply(ENCODER.params, pictures, ENCODER.layers)
-      grams = [statistics.gram(values) for values in features.values()]
-      return sum(jnp.sin(gram).sum() for gram in grams), features
-
-    return jax.grad(total, has_aux=True)(pictures)
-
-  for a, b in zip(
-    jax.tree.leaves(found(cut.apply)),
-    jax.tree.leaves(found(ENCODER.apply)),
-    strict=True,
-  ):
-    np.testing.assert_allclose(a, b, atol=1e-5)
-
-
-def test_tiles_lie_on_the_grid():
-  cut = tiling.tiled(ENCODER, core=15, halo=4)
-  with pytest.raises(ValueError, match='multiples of 2, the grid'):
-    cut.apply(ENCODER.params, CONTENT, ENCODER.layers)
-
-
-def test_bfloat16_has_nearly_the_same_losses():
-  narrow = tiling.cast(ENCODER)
-  assert narrow.name == 'toy, bfloat16'
-  exact, rough = (
-    objective.losses(ENCODER, TERMS, params, CONTENT[::-1], AIMS)
-    for params in (ENCODER.params, narrow.params)
-  )
-  for name, value in exact.items():
-    assert rough[name].dtype == jnp.float32
-    np.testing.assert_allclose(rough[name], value, rtol=0.05)
-
-
-# Scales.
-
-
-def test_sides_grow_by_the_root_of_two():
-  assert sizes.sides(512) == (128, 181, 256, 362, 512)
-  assert sizes.sides(100, 128) == (100,)
-  assert sizes.sides(64, 16, 2) == (16, 32, 64)
-  assert sizes.shape(857, 1280, 512) == (343, 512)
-  with pytest.raises(ValueError, match='ratio of 1'):
-    sizes.sides(512, 128, 1)
-
-
 def test_what_is_resized_keeps_its_meaning():
   size = (11, 17)
   state, _ = run(ADAM, [5])
@@ -361,32 +156,6 @@ def test_reports_and_the_pure_function_agree():
   np.testing.assert_allclose(found[-1].pictures, pictures, atol=1e-4)
   # The caller's pictures were not donated.
   assert np.isfinite(jnp.asarray(CONTENT)).all()
-
-
-def test_starts_are_what_they_say():
-  for start in initial.noise, initial.style_stats:
-    pictures = start(KEY, CONTENT, STYLES)
-    assert pictures.shape == CONTENT.shape
-    assert jnp.all((pictures >= 0) & (pictures <= 1))
-  large = jnp.zeros((1, 200, 200, 3))
-  flat = (objective.Exemplar(jnp.full((1, 4, 4, 3), 0.4)),)
-  np.testing.assert_allclose(
-    initial.style_stats(KEY, large, flat), 0.4, atol=1e-3
-  )
-  soft = tuple(
-    objective.Exemplar(0.4 + 0.1 * e.picture, e.weight) for e in STYLES
-  )
-  pixels = [np.asarray(e.picture).reshape(-1, 3) for e in soft]
-  mean = pixels[0].mean(0) / 4 + pixels[1].mean(0) * 3 / 4
-  found = initial.style_stats(KEY, large, soft)
-  np.testing.assert_allclose(found.mean((0, 1, 2)), mean, atol=1e-3)
-  found = initial.colors(KEY, CONTENT, soft[:1])
-  np.testing.assert_allclose(
-    found.mean((1, 2)), pixels[0].mean(0)[None].repeat(2, 0), atol=1e-3
-  )
-  start = initial.picture(CONTENT[:1])
-  np.testing.assert_array_equal(start(KEY, CONTENT, STYLES)[1], CONTENT[0])
-  assert start(KEY, large, STYLES).shape == large.shape
 
 
 def test_a_picture_that_is_too_small_or_diverges_is_told():
