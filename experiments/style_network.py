@@ -11,18 +11,18 @@ was stopped. A painting is written to --output, at any size. Presets are
 """
 
 import contextlib
-import json
+import functools
 import math
 import pathlib
 import time
 
 import jax
-import numpy as np
+import jax.numpy as jnp
 from absl import flags
 from ml_collections import config_flags
 from tqdm import tqdm
 
-from ganjax import launch, parallel, pictures, steps
+from ganjax import launch, parallel, pictures
 from ganjax.config import workdir
 from ganjax.data import images, loaders
 from ganjax.style import (
@@ -32,7 +32,7 @@ from ganjax.style import (
   optimizers,
   sizes,
 )
-from ganjax.training import checkpoint, log, signals
+from ganjax.training import checkpoint, dispatch, loop
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', 'configs/style_network.py', 'The config of the training.'
@@ -134,33 +134,16 @@ def _train():
       encoder, terms, params, style, side
     )
   )(encoder.params)
-  folder, _ = workdir.claim(_WORKDIR.value, config)
+  folder, values = workdir.claim(_WORKDIR.value, config)
   workdir.describe(folder, data)
   painter, start = _parts(config)
-  step = jax.jit(
-    feedforward.stepper(painter, encoder, terms, _optimizer(config), side),
-    donate_argnums=0,
-  )
-
-  def learn(state, pixels):
-    return step(state, pixels, encoder.params, targets, weights)
-
-  manager = checkpoint.manager(folder / 'checkpoints', config.checkpoint.keep)
-  state = checkpoint.restore(
-    manager, checkpoint.abstract(start, parallel.mesh(1))
-  )
-  state = jax.jit(start)() if state is None else state
-  try:
-    state = _fit(config, state, learn, painter, data, folder, manager)
-  finally:
-    checkpoint.close(manager)
-  done = int(state.step) * config.batch_size
-  if done < config.images:
-    tqdm.write(
-      f'Stopped by a signal after {done} of {config.images} images. The same '
-      'command goes on from there.'
-    )
+  step = feedforward.stepper(painter, encoder, terms, _optimizer(config), side)
+  arguments = encoder.params, targets, weights
+  run = _run(config, data, painter, step, arguments)
+  state, finished = loop.fit(run, start, folder, values)
+  if not finished:
     return launch.LEFT
+  done = int(state.step) * config.batch_size
   tqdm.write(
     f'Done after {done} images. Written in {folder}: samples/ (contents, and '
     'below them the results), checkpoints/, config.json, metrics.jsonl and '
@@ -169,73 +152,37 @@ def _train():
   return 0
 
 
-def _fit(config, state, learn, painter, data, folder, manager):
-  """The state at the end, or where a signal asked to leave."""
-  rows, first = config.batch_size, int(state.step)
-  last = math.ceil(config.images / rows)
-  paint, examples = jax.jit(painter.apply), feedforward.scale(data.images[:4])
-  (folder / 'samples').mkdir(exist_ok=True)
-  bar = tqdm(
-    total=last * rows,
-    initial=first * rows,
-    unit='img',
-    dynamic_ncols=True,
-    disable=None,
+def _run(config, data, painter, step, arguments):
+  """Returns the `loop.Run` of a training, whose steps take the arguments."""
+  examples = feedforward.scale(data.images[:4])
+
+  def sample(state, number):
+    """Contents, and below them what the painter makes of them, in [-1, 1]."""
+    contents = examples[: number // 2]
+    painted = painter.apply(state.params, contents)
+    return 2 * jnp.concatenate([contents, painted]) - 1
+
+  phase = dispatch.Phase(
+    step,
+    sample,
+    rows=config.batch_size,
+    steps=math.ceil(config.images / config.batch_size),
+    preprocess=lambda pixels, key, first: pixels,
+    arguments=arguments,
   )
-  pending = []
-  with (
-    contextlib.closing(log.start(folder, first * rows)) as journal,
-    contextlib.closing(
-      loaders.batches(data, steps.data_key(state), first * rows, rows)
-    ) as batches,
-    bar,
-    signals.catch() as stop,
-  ):
-    for number in range(first + 1, last + 1):
-      state, losses = learn(state, next(batches))
-      pending.append(losses)
-      # The host stays one step ahead of the device.
-      jax.block_until_ready(pending[-2:][0])
-      bar.update(rows)
-      done, leave = number * rows, stop.is_set()
-      logs, sample, save = (
-        number == last or done // every > (done - rows) // every
-        for every in (
-          config.log.every,
-          config.samples.every,
-          config.checkpoint.every,
-        )
-      )
-      if not (logs or sample or save or leave):
-        continue
-      means = _means(pending, done)
-      pending.clear()
-      journal.scalars(done, means)
-      words = ', '.join(f'{name} {mean:.4g}' for name, mean in means.items())
-      bar.set_postfix_str(words)
-      if bar.disable:
-        tqdm.write(f'{done}/{last * rows} images, {words}')
-      if sample:
-        both = np.concatenate([examples, paint(state.params, examples)])
-        picture = pictures.grid(2 * both - 1, len(examples))
-        pictures.save(folder / 'samples' / f'{done:010d}.png', picture)
-      if save or leave:
-        checkpoint.save(manager, number, state, json.loads(config.to_json()))
-      if leave:
-        break
-  return state
-
-
-def _means(pending, done):
-  """The losses averaged over steps, which end after `done` images."""
-  means = jax.tree.map(lambda *values: float(np.mean(values)), *pending)
-  if not math.isfinite(means['loss']):
-    raise FloatingPointError(
-      f'The loss became {means["loss"]} before image {done}, and training '
-      'stopped. The checkpoints are from before that. Lower learning_rate or '
-      'the weights and start in a new workdir.'
-    )
-  return means
+  mesh = parallel.mesh(1)
+  return loop.Run(
+    phases=(phase,),
+    loader=dispatch.from_host(functools.partial(loaders.batches, data), mesh),
+    mesh=mesh,
+    steps_together=1,
+    every=loop.Every(
+      config.log.every, config.samples.every, config.checkpoint.every
+    ),
+    samples=2 * len(examples),
+    columns=len(examples),
+    keep=config.checkpoint.keep,
+  )
 
 
 def _parts(config):

@@ -1,9 +1,13 @@
-"""Trains what a config says, or goes on where the run in the workdir stopped.
+r"""Trains the GAN of a config, or resumes the run in the workdir.
 
   python -m experiments.train --config configs/dcgan.py --workdir runs/dcgan
+  python -m experiments.train --config configs/msg.py:digits \
+    --workdir runs/msg --config.loss=hinge --config.images=200_000
 
-The same command again resumes. Any field of the config can be overridden:
---config.loss=hinge --config.batch_size=128.
+Any field of the config can be overridden, as the second example shows. The
+workdir holds config.json, metrics.jsonl, tensorboard/ (the same metrics),
+samples/ (the same latents over time), checkpoints/, and samples.png at the end.
+The same command again resumes, to the bit; Ctrl-C saves first.
 """
 
 import jax
@@ -13,17 +17,27 @@ from tqdm import tqdm
 
 from ganjax import launch, parallel, pictures
 from ganjax.config import runs, workdir
-from ganjax.training import checkpoint, dispatch, loop
+from ganjax.training import dispatch, loop
 
 _CONFIG = config_flags.DEFINE_config_file(
-  'config', 'configs/dcgan.py', 'Which training: a file of configs/.'
+  'config',
+  'configs/dcgan.py',
+  'The file of the training, of configs/; a preset of it follows a colon.',
 )
-_WORKDIR = flags.DEFINE_string('workdir', None, 'Where the run is written.')
+_WORKDIR = flags.DEFINE_string(
+  'workdir', None, 'The folder that the run is written to.'
+)
 _COORDINATOR = flags.DEFINE_string(
-  'coordinator', None, 'HOST:PORT of process 0, where several share a run.'
+  'coordinator',
+  None,
+  'The HOST:PORT of process 0, where several processes share a run.',
 )
-_PROCESSES = flags.DEFINE_integer('num_processes', 1, 'How many share it.')
-_PROCESS = flags.DEFINE_integer('process_id', 0, 'Which of them this one is.')
+_PROCESSES = flags.DEFINE_integer(
+  'num_processes', 1, 'How many processes share the run.'
+)
+_PROCESS = flags.DEFINE_integer(
+  'process_id', 0, 'The number of this process among them, from 0 on.'
+)
 flags.mark_flag_as_required('workdir')
 
 
@@ -33,57 +47,51 @@ def main():
     jax.distributed.initialize(
       _COORDINATOR.value, _PROCESSES.value, _PROCESS.value
     )
-  announce = tqdm.write if jax.process_index() == 0 else lambda words: None
+  main = jax.process_index() == 0
+  announce = tqdm.write if main else lambda sentence: None
   config = _CONFIG.value
-  mesh = parallel.mesh(config.mesh.data)
   data = runs.dataset(config)
-  run = runs.run(config, data, mesh)
+  run = runs.run(config, data, parallel.mesh(config.mesh.data))
   folder, values = workdir.claim(_WORKDIR.value, config)
-  if jax.process_index() == 0:
+  if main:
     workdir.describe(folder, data)
   start = runs.start(config, data.images.shape[1:])
-  manager = checkpoint.manager(folder / 'checkpoints', config.checkpoint.keep)
-  state = checkpoint.restore(manager, checkpoint.abstract(start, mesh))
-  if state is None:
-    state = jax.jit(start, out_shardings=parallel.whole(mesh))()
-  sizes = [
-    sum(leaf.size for leaf in jax.tree.leaves(params))
-    for params in state.params
-  ]
-  done = dispatch.images_seen(run.phases, int(state.step))
-  reached, asked = run.phases[-1].title, f'{config.data.resolution} pixels'
-  if reached not in ('', asked):
-    announce(
-      f'Warning: {config.images} images end at {reached}, and not at {asked}; '
-      'raise images, or lower growth.fade and growth.hold.'
-    )
-  announce(
-    f'{config.network} on {data.name}: '
-    f'{sizes[0]:,} parameters generate, {sizes[1]:,} discriminate; '
-    f'{mesh.size} {jax.default_backend()} device(s), {run.together} step(s) a '
-    f'dispatch; ' + (f'resuming after {done} images.' if done else 'a new run.')
-  )
-  try:
-    state = loop.fit(run, state, folder, manager, values, announce)
-  finally:
-    checkpoint.close(manager)
-  done = dispatch.images_seen(run.phases, int(state.step))
-  if done < config.images:
-    announce(
-      f'Stopped by a signal after {done} of {config.images} images; the same '
-      'command goes on from there.'
-    )
+  for sentence in _introduction(config, data, run, start):
+    announce(sentence)
+  state, finished = loop.fit(run, start, folder, values, announce)
+  if not finished:
     return launch.LEFT
   sample = jax.jit(run.phases[-1].sample, static_argnums=1)
   picture = pictures.grid(pictures.finest(sample(state, 64)))
-  if jax.process_index() == 0:
+  if main:
     pictures.save(folder / 'samples.png', picture, zoom=2)
+  done = dispatch.images_seen(run.phases, int(state.step))
   announce(
     f'Done after {done} images. In {folder}: samples.png, samples/ (the '
     'same latents over time), checkpoints/, config.json, metrics.jsonl, '
     'tensorboard/.'
   )
   return 0
+
+
+def _introduction(config, data, run, start):
+  """Yields sentences on what is going to be trained."""
+  reached, asked = run.phases[-1].title, f'{config.data.resolution} pixels'
+  if reached not in ('', asked):
+    yield (
+      f'Warning: {config.images} images end at {reached}, and not at {asked}; '
+      'raise images, or lower growth.fade and growth.hold.'
+    )
+  generator, discriminator = (
+    sum(leaf.size for leaf in jax.tree.leaves(params))
+    for params in jax.eval_shape(start).params
+  )
+  yield (
+    f'{config.network} on {data.name}: the generator has {generator:,} '
+    f'parameters, the discriminator {discriminator:,}; {run.mesh.size} '
+    f'{jax.default_backend()} device(s), {run.steps_together} step(s) a '
+    'dispatch.'
+  )
 
 
 if __name__ == '__main__':

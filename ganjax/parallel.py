@@ -54,10 +54,15 @@ def spread(step, mesh):
 
   It computes what one device would compute: batch statistics are those of the
   whole batch, and random draws do not depend on the devices.
+
+  Args:
+    step: `(state, batch, *arguments) -> (state, metrics)`.
+    mesh: with an axis 'data', whose size divides the rows of the batch.
   """
 
-  def spread_step(state, batch):
-    return step(state, jax.lax.with_sharding_constraint(batch, rows(mesh)))
+  def spread_step(state, batch, *arguments):
+    spread_batch = jax.lax.with_sharding_constraint(batch, rows(mesh))
+    return step(state, spread_batch, *arguments)
 
   return spread_step
 

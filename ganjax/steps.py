@@ -15,10 +15,12 @@ import jax.numpy as jnp
 import optax
 
 from ganjax import updates
+from ganjax.data import order
 from ganjax.players import Pair
 
-# Folded into the key of the run; no step has these numbers.
-_DATA, _SAMPLE = 2**32 - 1, 2**32 - 2
+# Folded into the key of the run, as is the number of `order.data_key`; no step
+# has these numbers.
+_SAMPLE = 2**32 - 2
 
 
 @flax.struct.dataclass
@@ -78,11 +80,6 @@ def restart(optimizers, state):
   return state.replace(opt_state=_initial(optimizers, state.params))
 
 
-def data_key(state):
-  """Returns the key for the order of a run's data, or for drawing them."""
-  return jax.random.fold_in(state.key, _DATA)
-
-
 def sample(game):
   """Returns `(state, number) -> images` of the same latents at every step.
 
@@ -111,7 +108,7 @@ def run(step, state, batches, number):
     batches: `(key, step) -> batch`, the data as a pure function.
     number: of steps, a Python int.
   """
-  key = data_key(state)
+  key = order.data_key(state.key)
   return jax.lax.scan(
     lambda state, _: step(state, batches(key, state.step)),
     state,

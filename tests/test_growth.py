@@ -98,7 +98,7 @@ def grown(config):
   """`state -> states after each step, compilations`, to the end of the run."""
   mesh = parallel.mesh(1)
   pixels = np.random.default_rng(0).integers(0, 256, (20, *SHAPE), np.uint8)
-  loader = dispatch.resident(pixels, mesh)
+  loader = dispatch.from_device(pixels, mesh)
   phases = runs.phases(config, SHAPE)
 
   def go_on(state):

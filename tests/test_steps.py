@@ -7,6 +7,7 @@ import optax
 import pytest
 
 from ganjax import losses, priors, regularizers, remedies, steps
+from ganjax.data import order
 from ganjax.game import Game, gan, lazily, stateless
 from ganjax.networks import mlp
 from ganjax.networks.layers import BatchNorm
@@ -177,7 +178,7 @@ def test_run_is_a_loop_of_steps(x64):
 
   values = []
   for _ in range(3):
-    batch = batches(steps.data_key(state), state.step)
+    batch = batches(order.data_key(state.key), state.step)
     state, metrics = step(state, batch)
     values.append(metrics['loss/discriminator'])
   after, metrics = steps.run(step, start, batches, 3)

@@ -1,4 +1,4 @@
-"""From a config to a training run over its data, on the devices at hand."""
+"""From a config to the phases, the data and the loop of its training run."""
 
 import contextlib
 import functools
@@ -11,7 +11,8 @@ from ganjax import growth, steps
 from ganjax.config import games
 from ganjax.data import images, loaders, order
 from ganjax.lookup import choose
-from ganjax.training import compilation, dispatch, loop
+from ganjax.metrics import diversity
+from ganjax.training import compilation, dispatch, loop, warnings
 
 _COUNTS = (
   'images',
@@ -20,11 +21,12 @@ _COUNTS = (
   'log.every',
   'samples.every',
   'checkpoint.every',
+  'checkpoint.keep',
 )
 
 
 def phases(config, shape):
-  """The training of a config as a tuple of `dispatch.Phase`.
+  """Returns the training of a config as a tuple of `dispatch.Phase`.
 
   A stage of growth is two phases of one program: it fades in, and is held. Both
   begin with optimisers at their start.
@@ -52,7 +54,7 @@ def phases(config, shape):
 
 
 def game(config, shape, step):
-  """The `Game` of a config at a step, a number."""
+  """Returns the `Game` of a config at a step, a Python int."""
   first = 0
   for period in _periods(config, shape):
     last = first + period.fade + period.hold
@@ -63,7 +65,7 @@ def game(config, shape, step):
 
 
 def start(config, shape):
-  """The function `() -> TrainState` of the state that a config begins in."""
+  """Returns `() -> TrainState`, the state that a run begins in."""
   played, descents = (
     games.schedule(config, shape),
     games.optimizer_pair(config),
@@ -72,7 +74,7 @@ def start(config, shape):
 
 
 def _periods(config, shape):
-  """The tuple of `growth.Period`; one, without a stage, where nothing grows."""
+  """Returns the tuple of `growth.Period`; one if nothing grows."""
   if 'growth' not in config:
     return (growth.Period(None, 0, math.ceil(config.images / _rows(config))),)
   return growth.plan(
@@ -86,7 +88,7 @@ def _periods(config, shape):
 
 
 def _at_stage(config, stage):
-  """The config with the batch size and the learning rates of a stage."""
+  """Returns the config with the batch size and learning rates of a stage."""
   if stage is None:
     return config
   own = config.copy_and_resolve_references()
@@ -136,7 +138,7 @@ def _title(stage):
 
 
 def dataset(config):
-  """The data set of a config, decoded; a few of its images where it streams."""
+  """Returns the `ImageSet` of a config; 256 of its images where it streams."""
   if config.data.loader != 'stream':
     return images.load(**_source(config))
   name = f'{config.data.name}/{config.data.split}, streamed'
@@ -166,7 +168,12 @@ def _stream(config):
 
 
 def run(config, data, mesh):
-  """The `loop.Run` of a config over a data set.
+  """Returns the `loop.Run` of a config.
+
+  Args:
+    config: of a training on images.
+    data: the `ImageSet` that `dataset` returns.
+    mesh: with an axis 'data'.
 
   Raises:
     ValueError: if a number makes no sense, or the devices cannot share a batch.
@@ -184,30 +191,44 @@ def run(config, data, mesh):
         f'batch_size to a multiple of {mesh.size}, or mesh.data to a number '
         'that divides it.'
       )
-  params = jax.eval_shape(
-    games.schedule(config, shape)(0).init, jax.random.key(0)
-  )[0]
-  fits = data.images.nbytes <= _memory() // 4
-  built = {
-    'device': lambda: dispatch.resident(data.images, mesh),
-    'host': lambda: dispatch.hosted(
-      functools.partial(loaders.batches, data), mesh
-    ),
-    'stream': lambda: dispatch.hosted(_stream(config), mesh),
-  }
-  built['auto'] = built['device' if fits else 'host']
+  params = jax.eval_shape(start(config, shape)).params
+  # Some reals, to compare the samples with.
+  reference = data.images[:: max(1, len(data.images) // 256)][:256]
+  real_distance = float(diversity.pairwise_distance(images.scale(reference)))
   return loop.Run(
     phases=planned,
-    loader=choose('loader', built, config.data.loader)(),
+    loader=_loader(config, data, mesh),
     mesh=mesh,
-    together=config.steps_together or compilation.steps_together(params),
-    reference=data.images[:: max(1, len(data.images) // 256)][:256],
+    steps_together=config.steps_together or compilation.steps_together(params),
     every=loop.Every(
       config.log.every, config.samples.every, config.checkpoint.every
+    ),
+    keep=config.checkpoint.keep,
+    summary=lambda means: (
+      f'loss G {means["loss/generator"]:.3f} '
+      f'D {means["loss/discriminator"]:.3f}'
+    ),
+    metrics_warning=warnings.on_balance,
+    samples_warning=lambda samples: warnings.on_diversity(
+      float(diversity.pairwise_distance(samples)), real_distance
     ),
   )
 
 
+def _loader(config, data, mesh):
+  """Returns the `dispatch.Loader` that a config names, of an `ImageSet`."""
+  built = {
+    'device': lambda: dispatch.from_device(data.images, mesh),
+    'host': lambda: dispatch.from_host(
+      functools.partial(loaders.batches, data), mesh
+    ),
+    'stream': lambda: dispatch.from_host(_stream(config), mesh),
+  }
+  fits = data.images.nbytes <= _memory() // 4
+  built['auto'] = built['device' if fits else 'host']
+  return choose('loader', built, config.data.loader)()
+
+
 def _memory():
-  """Bytes that a device may hold; 8 GiB where it does not say."""
+  """Returns the bytes that a device may hold; 8 GiB where it does not say."""
   return (jax.local_devices()[0].memory_stats() or {}).get('bytes_limit', 2**33)

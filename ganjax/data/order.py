@@ -12,7 +12,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+# Folded into a run's key, as the numbers of its steps are: none is so large.
+_DATA = 2**32 - 1
 _STRIDE = 0x9E3779B9  # 2^32 / golden ratio: keeps counters apart
+
+
+def data_key(key):
+  """Returns the key for the order, or the draws, of the data of a run.
+
+  Args:
+    key: of the run, a scalar typed key.
+  """
+  return jax.random.fold_in(key, _DATA)
 
 
 def _mix(x):

@@ -1,7 +1,7 @@
 """A training on images, in one phase or several, as a `population.Training`.
 
-Its steps are those that `dispatch.dispatches` takes of images on the device:
-the same rows in the same order, mirrored by the same coins.
+Its steps are those of a run by itself, `dispatch.play`: they take the same
+images in the same order, mirrored by the same coins.
 """
 
 import functools
@@ -12,7 +12,7 @@ import numpy as np
 
 from ganjax import pictures, steps
 from ganjax.config import games, runs
-from ganjax.data import images, order
+from ganjax.data import images
 from ganjax.training import dispatch, population
 
 _SAMPLES = 36  # images that an evaluation records
@@ -42,12 +42,8 @@ def training(config, shape, evaluations):
     return phase(number, numbers).begin(state)
 
   def play(number, state, numbers, pixels, first, began):
-    own = phase(number, numbers)
-    done = state.step.astype(jnp.uint32) - first
-    position = began + done * np.uint32(own.rows)
-    key = steps.data_key(state)
-    chosen = order.indices(key, position, own.rows, len(pixels))
-    return own.step(state, own.preprocess(pixels[chosen], key, position))
+    batch = functools.partial(dispatch.take, pixels)
+    return dispatch.play(phase(number, numbers), state, batch, first, began)
 
   def show(number, state, numbers):
     finest = pictures.finest(phase(number, numbers).sample(state, _SAMPLES))

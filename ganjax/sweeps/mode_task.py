@@ -249,14 +249,14 @@ def training(config, problem):
   def init(key, numbers, data):
     played, optimizers, _ = parts(numbers)
     state = steps.init(played, optimizers, key)
-    key = jax.random.fold_in(steps.data_key(state), 0)
+    key = jax.random.fold_in(order.data_key(state.key), 0)
     return {'run': state, 'tables': problem.tables(key, data, config.pack)}
 
   def step(state, numbers, data):
     run = state['run']
     batch = problem.batch(
       state['tables'],
-      jax.random.fold_in(steps.data_key(run), 1),
+      jax.random.fold_in(order.data_key(run.key), 1),
       run.step * rows(config),
       rows(config),
       data,

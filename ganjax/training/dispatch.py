@@ -1,4 +1,4 @@
-"""Dispatching: phases of training become compiled programs, and are fed."""
+"""From phases of training to compiled programs, and batches to feed them."""
 
 import contextlib
 import time
@@ -12,22 +12,26 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from ganjax import parallel
 from ganjax.data import images, order
-from ganjax.steps import data_key
 
 
 class Phase(NamedTuple):
-  """A stretch of training with one shape and one compiled step.
+  """A stretch of training with one shape of images and one compiled step.
 
   Attributes:
-    step: of an update rule.
-    sample: of the same game, `(state, number) -> images`.
-    rows: real images that one step takes.
+    step: `(state, images, *arguments) -> (state, metrics)`, of anything that is
+      trained. A state has `step`, int32, the steps so far, and `key`, that of
+      the run.
+    sample: `(state, number) -> images` in [-1, 1], or a tree of them: what the
+      state has learnt to make.
+    rows: how many images one step takes.
     steps: how long the phase lasts.
-    begin: `state -> state`, just before its first step.
-    preprocess: `(pixels, key, first) -> images`, how stored pixels, uint8,
-      become
-      what the step is given; `first` is the number of the first in the run.
-    title: what to call it, in words.
+    begin: `state -> state`, applied just before the first step.
+    preprocess: `(pixels, key, first) -> images`, from stored pixels, uint8, to
+      what the step is given; `key` is that of the run's data, and `first` the
+      number of the first image in the run.
+    title: what to call the phase, in words.
+    arguments: a tuple of trees of arrays that the step takes besides: what it
+      closed over would be folded into the program as constants.
   """
 
   step: Callable
@@ -37,6 +41,44 @@ class Phase(NamedTuple):
   begin: Callable = lambda state: state
   preprocess: Callable = lambda pixels, key, first: images.scale(pixels)
   title: str = ''
+  arguments: tuple = ()
+
+
+def images_seen(phases, step):
+  """Returns how many images a run has seen before a step.
+
+  Args:
+    phases: a sequence of `Phase`.
+    step: the number of the step, from 0 on; `math.inf` counts the whole run.
+  """
+  number = 0
+  for phase in phases:
+    number += phase.rows * min(step, phase.steps)
+    step = max(0, step - phase.steps)
+  return number
+
+
+def play(phase, state, batch, first_step, first_image):
+  """Returns `(state, metrics)` after the next step of a phase.
+
+  Which images the step takes is a function of the state alone, whoever trains:
+  a run on one device or on many, or a member of a population.
+
+  Args:
+    phase: a `Phase`.
+    state: what the step takes.
+    batch: `(key, first, rows) -> uint8 [rows, H, W, C]`, the images from number
+      `first` of the run on.
+    first_step: the number of the phase's first step in the run, uint32; it may
+      be traced.
+    first_image: that of its first image, modulo 2^32, uint32; it may be traced.
+  """
+  done = state.step.astype(jnp.uint32) - first_step
+  position = first_image + done * jnp.uint32(phase.rows)
+  key = order.data_key(state.key)
+  pixels = batch(key, position, phase.rows)
+  prepared = phase.preprocess(pixels, key, position)
+  return phase.step(state, prepared, *phase.arguments)
 
 
 class Loader(NamedTuple):
@@ -45,16 +87,16 @@ class Loader(NamedTuple):
   Attributes:
     feed: `(key, first, rows, steps) -> iterator` of what each dispatch is
       given, from image number `first` of the run on.
-    batch: `(fed, key, first, turn, rows) -> uint8 [rows, H, W, C]`, inside the
-      compiled program: the batch of its step number `turn`.
+    batch: `(fed, key, first, index, rows) -> uint8 [rows, H, W, C]`, inside the
+      compiled program: the batch of the step with that index in its dispatch.
   """
 
   feed: Callable
   batch: Callable
 
 
-def resident(pixels, mesh):
-  """The `Loader` of images that lie on the devices and are indexed there.
+def from_device(pixels, mesh):
+  """Returns the `Loader` of images that lie on the devices.
 
   Args:
     pixels: uint8 `[M, H, W, C]`.
@@ -66,14 +108,25 @@ def resident(pixels, mesh):
     while True:
       yield pixels
 
-  def batch(pixels, key, first, turn, rows):
-    return pixels[order.indices(key, first, rows, len(pixels))]
+  return Loader(
+    feed, lambda fed, key, first, index, rows: take(fed, key, first, rows)
+  )
 
-  return Loader(feed, batch)
+
+def take(pixels, key, first, rows):
+  """Returns the batch of a step, `[rows, H, W, C]`, of images in one array.
+
+  Args:
+    pixels: uint8 `[M, H, W, C]`.
+    key: of the run's data.
+    first: the number of the batch's first image in the run.
+    rows: how many images.
+  """
+  return pixels[order.indices(key, first, rows, len(pixels))]
 
 
-def hosted(batches, mesh):
-  """The `Loader` of images that the host gathers, ahead of the steps.
+def from_host(batches, mesh):
+  """Returns the `Loader` of images that the host gathers ahead of the steps.
 
   Args:
     batches: `(key, first, number, rows) -> iterator` of uint8 arrays, the part
@@ -91,19 +144,10 @@ def hosted(batches, mesh):
         fed = np.stack([next(parts) for _ in range(steps)])
         yield jax.make_array_from_process_local_data(sharding, fed)
 
-  return Loader(feed, lambda fed, key, first, turn, rows: fed[turn])
+  return Loader(feed, lambda fed, key, first, index, rows: fed[index])
 
 
-def images_seen(phases, step):
-  """Returns how many images the run has seen before `step`."""
-  number = 0
-  for phase in phases:
-    number += phase.rows * min(step, phase.steps)
-    step = max(0, step - phase.steps)
-  return number
-
-
-def dispatches(phases, state, loader, mesh, together, compiled):
+def dispatches(phases, state, loader, mesh, steps_together, compiled):
   """Yields `(phase, state, metrics, step)` after each dispatch, to the end.
 
   Metrics are stacked over the steps of the dispatch. Going on from any state
@@ -112,15 +156,15 @@ def dispatches(phases, state, loader, mesh, together, compiled):
 
   Args:
     phases: a sequence of `Phase`.
-    state: the `TrainState` to go on from, on the mesh; its buffers are donated.
+    state: what to go on from, on the mesh; its buffers are donated.
     loader: a `Loader`.
     mesh: with an axis 'data'.
-    together: steps in one dispatch; the last of a phase may have fewer.
+    steps_together: in one dispatch; the last of a phase may have fewer.
     compiled: is called with the phase, the steps in one dispatch and the
       seconds that compiling took.
   """
   # On the host: loaders ask for it outside of the compiled program.
-  words = np.asarray(jax.random.key_data(data_key(state)))
+  words = np.asarray(jax.random.key_data(order.data_key(state.key)))
   key = jax.random.wrap_key_data(words)
   step, first, programs = int(state.step), 0, {}
   for phase in phases:
@@ -129,7 +173,7 @@ def dispatches(phases, state, loader, mesh, together, compiled):
       state = jax.jit(phase.begin, out_shardings=parallel.whole(mesh))(state)
     while step < last:
       # Two rounds at the most: whole dispatches, then what is left over.
-      steps = min(together, last - step)
+      steps = min(steps_together, last - step)
       start = images_seen(phases, first) + phase.rows * (step - first)
       with contextlib.closing(
         loader.feed(key, start, phase.rows, steps)
@@ -141,9 +185,11 @@ def dispatches(phases, state, loader, mesh, together, compiled):
           if which not in programs:
             before = time.monotonic()
             program = _program(phase, loader, mesh, steps)
-            programs[which] = program.lower(state, fed, began).compile()
+            programs[which] = program.lower(
+              state, fed, began, phase.arguments
+            ).compile()
             compiled(phase, steps, time.monotonic() - before)
-          state, metrics = programs[which](state, fed, began)
+          state, metrics = programs[which](state, fed, began, phase.arguments)
           step += steps
           yield phase, state, metrics, step
           if step + steps > last:
@@ -152,27 +198,30 @@ def dispatches(phases, state, loader, mesh, together, compiled):
 
 
 def _program(phase, loader, mesh, steps):
-  """Jitted `(state, fed, began) -> (state, metrics)` of a number of steps.
+  """Returns the jitted `(state, fed, began, arguments) -> (state, metrics)`.
 
-  Began: the step and the image that the phase began with.
+  It takes a number of steps; `began` are the numbers of the step and the image
+  that the phase begins with.
   """
+
   step = parallel.spread(phase.step, mesh)
 
-  def one(state, fed, began, turn):
-    first_step, first_image = began
-    done = state.step.astype(jnp.uint32) - first_step
-    position = first_image + done * jnp.uint32(phase.rows)
-    key = data_key(state)
-    pixels = loader.batch(fed, key, position, turn, phase.rows)
-    return step(state, phase.preprocess(pixels, key, position))
+  def one(state, fed, began, arguments, index):
+    def batch(key, first, rows):
+      return loader.batch(fed, key, first, index, rows)
 
-  def several(state, fed, began):
+    own = phase._replace(step=step, arguments=arguments)
+    return play(own, state, batch, *began)
+
+  def several(state, fed, began, arguments):
     return jax.lax.scan(
-      lambda state, turn: one(state, fed, began, turn), state, jnp.arange(steps)
+      lambda state, index: one(state, fed, began, arguments, index),
+      state,
+      jnp.arange(steps),
     )
 
-  def single(state, fed, began):
-    state, metrics = one(state, fed, began, 0)
+  def single(state, fed, began, arguments):
+    state, metrics = one(state, fed, began, arguments, 0)
     return state, jax.tree.map(lambda value: value[None], metrics)
 
   return jax.jit(

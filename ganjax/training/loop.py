@@ -1,77 +1,126 @@
-"""Training on a host: what happens between dispatches."""
+"""The loop of every training, on the host: what happens between dispatches.
+
+What is trained is anything with phases: the two players of a GAN, or a network
+for style transfer. The loop logs metrics, draws samples, saves and resumes.
+"""
 
 import contextlib
 import math
 import pathlib
-import resource
-import sys
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from tqdm import tqdm
 
-from ganjax import pictures
-from ganjax.data import images
-from ganjax.metrics import diversity
-from ganjax.training import checkpoint, log, signals, warnings
+from ganjax import parallel, pictures
+from ganjax.training import checkpoint, cost, log, signals
 from ganjax.training.dispatch import Loader, dispatches, images_seen
 
 
-class Run(NamedTuple):
-  """What a training run does, apart from the state it is in.
-
-  Attributes:
-    phases: a tuple of `dispatch.Phase`.
-    loader: a `dispatch.Loader`, how data reach the steps.
-    mesh: with an axis 'data'.
-    together: steps in one dispatch.
-    reference: some reals, uint8 `[N, H, W, C]`, to judge the samples by.
-    every: an `Every`.
-  """
-
-  phases: tuple
-  loader: Loader
-  mesh: Any
-  together: int
-  reference: np.ndarray
-  every: Any
-
-
 class Every(NamedTuple):
-  """How many images are seen between two logs, sample grids, checkpoints."""
+  """How many images lie between two logs, sample grids, and checkpoints."""
 
   log: int
   samples: int
   checkpoint: int
 
 
-def fit(run, state, workdir, manager, config, announce=tqdm.write):
-  """The state after training; short of its end where a signal asked to leave.
+class Run(NamedTuple):
+  """What a training does, apart from the state that it is in.
 
-  Writes metrics, sample grids and checkpoints under `workdir`. SIGTERM and
-  Ctrl-C save and leave; a second signal ends the process at once.
+  Attributes:
+    phases: a tuple of `dispatch.Phase`.
+    loader: a `dispatch.Loader`, how batches reach the steps.
+    mesh: with an axis 'data'.
+    steps_together: how many steps are one dispatch.
+    every: an `Every`.
+    samples: how many images a sample grid asks the phase for.
+    columns: of the sample grid; about as many as its rows where None.
+    keep: how many checkpoints to keep; the oldest are deleted.
+    summary: from the means of the metrics, by name, to a few words for the
+      progress bar.
+    metrics_warning: from these means to a sentence where something goes wrong,
+      or None.
+    samples_warning: from the images of a sample grid to a sentence likewise.
+  """
+
+  phases: tuple
+  loader: Loader
+  mesh: Any
+  steps_together: int
+  every: Every
+  samples: int = 64
+  columns: int | None = None
+  keep: int = 3
+  summary: Callable = lambda means: ', '.join(
+    f'{name} {mean:.4g}' for name, mean in means.items()
+  )
+  metrics_warning: Callable = lambda means: None
+  samples_warning: Callable = lambda samples: None
+
+
+def fit(run, start, workdir, config, announce=tqdm.write):
+  """Trains from the newest checkpoint, or from the start, to the end.
+
+  Writes `metrics.jsonl`, `tensorboard/`, `samples/` and `checkpoints/` under
+  the workdir. SIGTERM and Ctrl-C save and leave; a second signal ends the
+  process at once. The same call resumes, to the bit.
 
   Args:
     run: a `Run`.
-    state: the `TrainState` to go on from, on the mesh; its buffers are donated.
+    start: `() -> state`, the state that the training begins in.
     workdir: an existing folder.
-    manager: of `checkpoint.manager`.
-    config: JSON values, kept with each checkpoint.
-    announce: is told in words what a user should know.
+    config: JSON values, saved with each checkpoint.
+    announce: is given sentences that a user should read.
+
+  Returns:
+    The last state, and whether the training has reached its end.
 
   Raises:
     FloatingPointError: if a metric is not finite; the last checkpoint is from
       before that.
     OSError: if the disk is full.
   """
+  if jax.process_index():
+    announce = _silent
+  workdir = pathlib.Path(workdir)
+  manager = checkpoint.manager(workdir / 'checkpoints', run.keep)
+  try:
+    like = checkpoint.abstract(start, run.mesh)
+    state = checkpoint.restore(manager, like)
+    if state is None:
+      announce('Starting a new run.')
+      state = jax.jit(start, out_shardings=parallel.whole(run.mesh))()
+    else:
+      done = images_seen(run.phases, int(state.step))
+      announce(f'Resuming after {done} images.')
+    state = _fit(run, state, workdir, manager, config, announce)
+  finally:
+    checkpoint.close(manager)
+  done, total = (
+    images_seen(run.phases, step) for step in (int(state.step), math.inf)
+  )
+  if done < total:
+    announce(
+      f'Stopped by a signal after {done} of {total} images; the same command '
+      'goes on from there.'
+    )
+  return state, done >= total
+
+
+def _silent(sentence):
+  """Says nothing: of several processes the first one speaks for all."""
+
+
+def _fit(run, state, workdir, manager, config, announce):
+  """Returns the state at the end, or where a signal asked to stop."""
   main = jax.process_index() == 0
   step, total = int(state.step), images_seen(run.phases, math.inf)
   done = images_seen(run.phases, step)
-  announce = announce if main else lambda words: None
   journal = log.start(workdir, done) if main else log.silent()
-  real_spread = float(diversity.pairwise_distance(images.scale(run.reference)))
   bar = tqdm(
     total=total,
     initial=done,
@@ -81,31 +130,32 @@ def fit(run, state, workdir, manager, config, announce=tqdm.write):
     disable=None if main else True,
   )
 
-  def evaluate(phase):
-    samples = jax.jit(phase.sample, static_argnums=1)(state, 64)
+  def draw(phase):
+    """Writes the sample grid of now; returns its images."""
+    samples = jax.jit(phase.sample, static_argnums=1)(state, run.samples)
     samples = pictures.finest(samples)
-    picture = pictures.grid(samples)
+    picture = pictures.grid(samples, run.columns)
     if main:
       pictures.save(workdir / 'samples' / f'{done:010d}.png', picture)
     journal.picture(done, 'samples', picture)
-    return float(diversity.pairwise_distance(samples))
+    return samples
 
   def compiled(phase, steps, seconds):
     compiling.append(seconds)
     what = f' for {phase.title}' if phase.title else ''
     announce(f'Compiled {steps} step(s) a dispatch{what} in {seconds:.1f} s.')
 
-  workdir = pathlib.Path(workdir)
-  (workdir / 'samples').mkdir(exist_ok=True)
-  if step == 0:
-    evaluate(run.phases[0])
   progress = dispatches(
-    run.phases, state, run.loader, run.mesh, run.together, compiled
+    run.phases, state, run.loader, run.mesh, run.steps_together, compiled
   )
-  tell = cost(run.phases, announce)
-  pending, compiling, alarms, told = [], [], {}, set()
-  logged, clock = done, time.monotonic()
+  announce_cost = cost.announcer(run.phases, announce)
+  warn = _warner(announce)
+  pending, compiling = [], []
   with contextlib.closing(journal), bar, signals.catch() as stop:
+    (workdir / 'samples').mkdir(exist_ok=True)
+    if step == 0:
+      draw(run.phases[0])
+    logged, clock = done, time.monotonic()
     for phase, state, metrics, step in progress:
       pending.append(metrics)
       before, done = done, images_seen(run.phases, step)
@@ -113,38 +163,27 @@ def fit(run, state, workdir, manager, config, announce=tqdm.write):
         done == total or done // images > before // images
         for images in run.every
       )
-      leave = signals.agreed(stop, logs)
+      leave = signals.agreed(stop, ask=logs)
       # The host stays one dispatch ahead of the devices.
       jax.block_until_ready(pending[-2:][0])
       bar.update(done - before)
-      tell(phase, metrics, step)
+      announce_cost(phase, metrics, step)
       if not (logs or sample or save or leave):
         continue
       means = _means(pending, step, run.phases)
+      words = run.summary(means)
       waited = sum(compiling)
       pace = (done - logged) / (time.monotonic() - clock - waited)
-      means['images_per_second'] = pace
+      timed = {'images_per_second': pace}
       if compiling:
-        means['compile_seconds'] = waited
-      journal.scalars(done, means)
-      words = (
-        f'loss G {means["loss/generator"]:.3f} '
-        f'D {means["loss/discriminator"]:.3f}'
-      )
+        timed['compile_seconds'] = waited
+      journal.scalars(done, means | timed)
       bar.set_postfix_str(words)
       if bar.disable:
         announce(f'{done}/{total} images, {pace:.0f} a second, {words}')
-      checks = {'balance': warnings.on_balance(means)}
+      warn('metrics', done, run.metrics_warning(means))
       if sample:
-        checks['diversity'] = warnings.on_diversity(
-          evaluate(phase), real_spread
-        )
-      for name, alarm in checks.items():
-        # What holds at one evaluation may be gone at the next.
-        if alarm and alarms.get(name) and name not in told:
-          announce(f'Warning after {done} images: {alarm}')
-          told.add(name)
-      alarms |= checks
+        warn('samples', done, run.samples_warning(draw(phase)))
       if save or leave:
         checkpoint.save(manager, step, state, config)
       if leave:
@@ -155,67 +194,25 @@ def fit(run, state, workdir, manager, config, announce=tqdm.write):
   return state
 
 
-def cost(phases, announce):
-  """`(phase, metrics, step)`, which says once for each stage what it costs.
+def _warner(announce):
+  """Returns `(topic, images, sentence)`, which warns once of each topic.
 
-  To be called after each dispatch. What is measured are the 100 steps, in whole
-  dispatches, after the first dispatch of a program in a phase. Phases with the
-  same step are a stage; the pace of the stages to come is not known.
-
-  Args:
-    phases: a sequence of `dispatch.Phase`.
-    announce: is told, in a sentence, images a second, the time to the end of
-      the stage, and the most memory that was held.
+  It does so when there is a sentence at two evaluations in a row: what holds at
+  one may be gone at the next.
   """
-  told, measured, first, since = set(), None, 0, 0.0
+  last, announced = {}, set()
 
-  def tell(phase, metrics, step):
-    nonlocal measured, first, since
-    if phase.step in told:
-      return
-    program = phase, len(jax.tree.leaves(metrics)[0])
-    if program == measured and step < first + 100:
-      return
-    jax.block_until_ready(metrics)
-    now = time.monotonic()
-    if program != measured:
-      measured, first, since = program, step, now
-      return
-    told.add(phase.step)
-    pace = phase.rows * (step - first) / (now - since)
-    last = max(
-      number
-      for number, other in enumerate(phases, 1)
-      if other.step is phase.step
-    )
-    left = images_seen(phases[:last], math.inf) - images_seen(phases, step)
-    end = 'the end' if last == len(phases) else 'the end of this stage'
-    announce(
-      f'{pace:,.1f} images a second: {_duration(left / pace)} to {end} at this '
-      f'pace, {_peak()} at its peak.'
-    )
+  def warn(topic, images, sentence):
+    if sentence and last.get(topic) and topic not in announced:
+      announce(f'Warning after {images} images: {sentence}')
+      announced.add(topic)
+    last[topic] = sentence
 
-  return tell
-
-
-def _duration(seconds):
-  hours = seconds / 3600
-  return f'{hours:.1f} hours' if hours > 1.5 else f'{60 * hours:.1f} minutes'
-
-
-def _peak():
-  """The most memory that was held so far, in words."""
-  stats = jax.local_devices()[0].memory_stats() or {}
-  if 'peak_bytes_in_use' in stats:
-    return f'device memory {stats["peak_bytes_in_use"] / 2**30:.2f} GiB'
-  # In KiB; on macOS in bytes.
-  unit = 1 if sys.platform == 'darwin' else 1024
-  most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-  return f'main memory {most / 2**30:.2f} GiB'
+  return warn
 
 
 def _means(pending, step, phases):
-  """Metrics averaged over the pending dispatches, which end before `step`."""
+  """Returns metrics averaged over the dispatches that end before a step."""
   parts = jax.device_get(pending)
   series = {
     name: np.concatenate([part[name] for part in parts]) for name in parts[0]

@@ -93,23 +93,25 @@ def trained(train, files):
 def test_stopping_and_going_on_changes_no_bit(
   train, trained, tmp_path, monkeypatch
 ):
-  grid = pictures.grid
+  grid, drawn = pictures.grid, []
 
   def signalling(*arguments):
-    monkeypatch.setattr(pictures, 'grid', grid)
-    signal.raise_signal(signal.SIGTERM)
+    drawn.append(arguments)
+    if len(drawn) == 2:
+      signal.raise_signal(signal.SIGTERM)
     return grid(*arguments)
 
-  # The first samples are of the second step, and no checkpoint is due then.
-  monkeypatch.setattr(pictures, 'grid', signalling)
-  code, out, err = train(tmp_path / 'parts')
+  # The second samples are of the second step, and no checkpoint is due then.
+  with monkeypatch.context() as patch:
+    patch.setattr(pictures, 'grid', signalling)
+    code, out, err = train(tmp_path / 'parts')
   assert (code, err) == (75, '')
-  assert 'Stopped by a signal after 6 of 12 images. The same command' in out
+  assert 'Stopped by a signal after 6 of 12 images; the same command' in out
   code, out, err = train(tmp_path / 'parts')
   assert (code, err) == (0, '')
   whole, parts = end(trained), end(tmp_path / 'parts')
   assert whole == parts
-  assert sorted(whole[1]) == [f'{number:010d}.png' for number in (4, 8, 12)]
+  assert sorted(whole[1]) == [f'{number:010d}.png' for number in (0, 4, 8, 12)]
   rows = [
     json.loads(line)
     for line in (tmp_path / 'parts' / 'metrics.jsonl').read_text().splitlines()

@@ -23,7 +23,7 @@ from ganjax import parallel, steps
 from ganjax.config import games, restore, runs
 from ganjax.data import order
 from ganjax.players import Pair
-from ganjax.training import dispatch, loop, warnings
+from ganjax.training import cost, dispatch, loop, warnings
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -112,7 +112,7 @@ def test_stopping_and_going_on_changes_no_bit(
 ):
   code, out, err = program('train', *flags, f'--workdir={tmp_path}/whole')
   assert (code, err) == (0, '')
-  assert 'a new run.' in out and 'Done after 80 images.' in out
+  assert 'Starting a new run.' in out and 'Done after 80 images.' in out
 
   # The other loader shows the same images, so nothing else may differ.
   command = (*flags, '--config.data.loader=host', f'--workdir={tmp_path}/parts')
@@ -124,7 +124,7 @@ def test_stopping_and_going_on_changes_no_bit(
   raise_after(math.inf)
   code, out, err = program('train', *command)
   assert (code, err) == (0, '')
-  assert 'resuming after 32 images.' in out
+  assert 'Resuming after 32 images.' in out
   same_runs(tmp_path / 'whole', tmp_path / 'parts')
 
 
@@ -242,11 +242,11 @@ def test_what_a_run_costs_is_said_once_and_what_compiling_took_is_kept(
 def test_each_stage_says_what_is_left_of_it(monkeypatch):
   clock = [0.0]
   ticking = types.SimpleNamespace(monotonic=lambda: clock[0])
-  monkeypatch.setattr(loop, 'time', ticking)
+  monkeypatch.setattr(cost, 'time', ticking)
   fade = dispatch.Phase('small', None, rows=16, steps=1000)
   hold, large = fade._replace(steps=99), fade._replace(step='large', rows=4)
   phases, said = (fade, hold, large), []
-  tell = loop.cost(phases, said.append)
+  tell = cost.announcer(phases, said.append)
 
   def go(phase, steps, seconds, together=10):
     clock[0] += seconds
@@ -377,7 +377,7 @@ def case(expected, *flags, code=1):
       '--config.update_rule=simultaneous',
     ),
     case('A mesh over 99 devices was asked', '--config.mesh.data=99'),
-    case('keep is 0, but at least 1', '--config.checkpoint.keep=0'),
+    case('checkpoint.keep is 0; it must be', '--config.checkpoint.keep=0'),
     case('No such file', '--config=configs/none.py', code=2),
   ],
 )
@@ -443,7 +443,7 @@ def test_killed_while_it_saves_a_run_loses_nothing(program, tmp_path):
   start_and_kill(command, saving)
   code, out, _ = program('train', *command)
   assert code == 0
-  assert 'resuming after ' in out
+  assert 'Resuming after ' in out
   same_runs(whole, parts)
 
 
@@ -484,7 +484,7 @@ def test_phases_follow_one_another_and_resume_anywhere(tiny):
   assert dispatch.images_seen(phases, math.inf) == 128
 
   pixels = np.random.default_rng(0).integers(0, 256, (30, *shape), np.uint8)
-  loader = dispatch.resident(pixels, mesh)
+  loader = dispatch.from_device(pixels, mesh)
 
   def go_on(state):
     words, states, measured = [], {}, {}
@@ -530,8 +530,8 @@ def test_every_image_of_the_order_is_shown_in_its_turn(name, together):
   pixels = np.arange(30, dtype=np.uint8).reshape(30, 1, 1, 1)
   data = images.ImageSet(pixels, None, 'numbers')
   loader = {
-    'resident': lambda: dispatch.resident(pixels, mesh),
-    'hosted': lambda: dispatch.hosted(
+    'resident': lambda: dispatch.from_device(pixels, mesh),
+    'hosted': lambda: dispatch.from_host(
       lambda *arguments: loaders.batches(data, *arguments), mesh
     ),
   }[name]()
@@ -552,7 +552,7 @@ def test_every_image_of_the_order_is_shown_in_its_turn(name, together):
     ema_params={},
   )
   expected = order.indices(
-    steps.data_key(start), 0, dispatch.images_seen(phases, 14), 30
+    order.data_key(start.key), 0, dispatch.images_seen(phases, 14), 30
   )
 
   def seen(state):

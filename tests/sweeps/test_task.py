@@ -62,7 +62,7 @@ def alone(config, data):
     out_shardings=parallel.whole(mesh),
   )()
   for _, state, metrics, _ in dispatch.dispatches(
-    run.phases, start, run.loader, mesh, run.together, lambda *told: None
+    run.phases, start, run.loader, mesh, run.steps_together, lambda *told: None
   ):
     # The next dispatch takes the state's own buffers.
     copied = jax.tree.map(jnp.copy, state)

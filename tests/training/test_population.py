@@ -14,7 +14,7 @@ import optax
 import pytest
 
 from ganjax import game, losses, priors, steps
-from ganjax.data import toy
+from ganjax.data import order, toy
 from ganjax.networks import mlp
 from ganjax.players import Pair
 from ganjax.training import population
@@ -40,7 +40,7 @@ def ring():
     return Pair(*[optax.sgd(numbers['rate'])] * 2)
 
   def step(state, numbers, centres):
-    key = jax.random.fold_in(steps.data_key(state), state.step)
+    key = jax.random.fold_in(order.data_key(state.key), state.step)
     batch = toy.mixture(centres, 0.02)(key, 16)
     return steps.alternating(played, optimizers(numbers))(state, batch)
 
