@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from experiments.benchmark import ring_torch
 from ganjax import launch, losses, priors, steps
-from ganjax.data import toy
+from ganjax.data import order, toy
 from ganjax.game import gan
 from ganjax.networks import mlp
 from ganjax.players import Pair
@@ -62,7 +62,7 @@ def ganjax_trainer(ring, number, batch):
   points = toy.mixture(toy.ring(ring.modes), ring.std)
 
   def step(state, numbers, data):
-    key = jax.random.fold_in(steps.data_key(state), state.step)
+    key = jax.random.fold_in(order.data_key(state.key), state.step)
     return update(state, points(key, batch))
 
   training = population.Training(
