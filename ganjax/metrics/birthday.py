@@ -1,8 +1,9 @@
-"""How many different things a generator makes: the birthday-paradox test.
+"""The birthday paradox test: how large the support of a distribution is.
 
 Arora and Zhang, "Do GANs actually learn the distribution? An empirical study",
-2017, arXiv:1706.08224, section 2: if a batch of s samples repeats itself with
-probability one half, the distribution's support is about s^2. Traceable.
+2017, arXiv:1706.08224, section 2: if a batch of s samples holds a duplicate
+with probability one half, the support has about s^2 elements. All functions can
+be traced.
 """
 
 import math
@@ -13,18 +14,19 @@ import jax.numpy as jnp
 
 from ganjax.arrays import Array, Scalar
 
-# Rows whose distances to all others are held together.
+# Rows whose distances to all others are in memory together.
 _ROWS = 128
 
 
 class Support(NamedTuple):
-  """What the first repetition says of a distribution.
+  """The size of a support, estimated from duplicates.
 
   Attributes:
-    batch: the fewest samples, s, that hold a duplicate with probability 1/2 or
-      more; infinite where the samples at hand are too few or too different.
+    batch: the smallest number of samples, s, that holds a duplicate with
+      probability 1/2 or more; infinite if the samples are too few or too
+      different to tell.
     size: the paper's estimate of the support, s^2.
-    uniform: s^2 / (2 ln 2), about the support if all of it is equally likely.
+    uniform: s^2 / (2 ln 2), the estimate if all of it is equally likely.
   """
 
   batch: jax.Array
@@ -33,21 +35,21 @@ class Support(NamedTuple):
 
 
 def birthday(occupancy: Array) -> Support:
-  """The `Support` of samples with labels, three scalars, without drawing any.
+  """Returns the `Support` of labelled samples, of scalars, in closed form.
 
   A batch of s of the N samples, drawn without replacement, holds no duplicate
   with the probability e_s(n_1 ... n_K) / (N choose s), with e_s the elementary
-  symmetric polynomial. That is unbiased, for every s, for the distribution that
-  the samples come from.
+  symmetric polynomial. For every s, that is an unbiased estimate for the
+  distribution that the samples come from.
 
   Args:
-    occupancy: how many samples have each of K labels, [K], as `Modes` hold it.
+    occupancy: the number of samples with each of K labels, [K], as in `Modes`.
   """
   occupancy = jnp.asarray(occupancy)
   total = occupancy.sum()
-  # K + 1 samples with K labels repeat one.
+  # K + 1 samples with K labels hold a duplicate.
   sizes = jnp.arange(1, len(occupancy) + 2)
-  # From (N choose s - 1) to (N choose s): each step stays a probability.
+  # From (N choose s - 1) to (N choose s), so that each step is a probability.
   ratio = jnp.where(
     sizes <= total, sizes / jnp.maximum(total - sizes + 1, 1), 0
   )
@@ -69,19 +71,19 @@ def birthday_of_points(
   trials: int = 200,
   largest: int = 256,
 ) -> Support:
-  """The `Support` of points, three scalars: near ones count as duplicates.
+  """Returns the `Support` of points, of scalars; near points are duplicates.
 
-  In each trial points are drawn one by one, without replacement, until one
-  lies near another; `batch` is the median of how many that took. Look at
+  In each trial points are drawn one by one, without replacement, until one is
+  near another; `batch` is the median of the numbers drawn. Look at the
   `closest` pairs to choose the threshold.
 
   Args:
     points: [N, ...]: samples, images or their features.
     threshold: distance below which two points are duplicates; may be traced.
     key: draws the trials.
-    trials: how many there are; the median's relative error is about
+    trials: the number of trials; the median has a relative error of about
       0.7 / sqrt(trials).
-    largest: samples that a trial draws at most, N if that is less.
+    largest: the largest number of samples in a trial, or N if that is less.
   """
   points = _flat(points)
   largest = min(largest, len(points))
@@ -103,9 +105,10 @@ def birthday_of_points(
 
 
 def closest(points: Array, number: int = 20) -> tuple[jax.Array, jax.Array]:
-  """Indices [number, 2] and distances [number] of the nearest pairs, in order.
+  """Returns indices [number, 2] and distances [number] of the nearest pairs.
 
-  What the paper shows to a person, who judges whether they are duplicates.
+  They are in order of distance. In the paper, a person decides by looking at
+  them whether they are duplicates.
 
   Args:
     points: [N, ...], of one batch: samples, images or their features.

@@ -1,6 +1,6 @@
-"""How alike the images of one set are: the alarms for a collapsed generator.
+"""How alike the images of one set are, which shows a collapsed generator.
 
-A set's value means little alone: measure as many real images beside it.
+The value of a set means little alone: compare it with as many real images.
 """
 
 from typing import Any
@@ -16,11 +16,11 @@ _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # fine to coarse
 
 
 def pairwise_distance(images: Array) -> jax.Array:
-  """Mean root-mean-square difference of all pairs of the set, a scalar.
+  """Returns the mean root-mean-square difference of all pairs, a scalar.
 
-  The mean over i != j of `|x_i - x_j|_2 / sqrt(d)`: of images in [-1, 1] it
-  lies in [0, 2] at any resolution, 0 where the set is one image. It works as
-  well on features or points.
+  The mean over i != j of `|x_i - x_j|_2 / sqrt(d)`: for images in [-1, 1] it
+  lies in [0, 2] at any resolution, and is 0 if all images are the same. It can
+  also be taken of features or points.
 
   Args:
     images: [N, ...], N >= 2, with d values each.
@@ -41,17 +41,17 @@ def pairwise_distance(images: Array) -> jax.Array:
 
 
 def ms_ssim(images_a: Array, images_b: Array) -> jax.Array:
-  """Multi-scale structural similarity of each pair of images, [N] in [0, 1].
+  """Returns the MS-SSIM of each pair of images, [N] in [0, 1].
 
-  Wang, Simoncelli and Bovik, Multi-scale structural similarity for image
-  quality assessment, 2003, eq. 7: an 11x11 Gaussian window of deviation 1.5
-  without padding, K = (.01, .03), 2x2 means between scales. Taken per channel
-  and averaged over channels; a negative mean of a scale counts as 0.
+  Wang, Simoncelli and Bovik, "Multi-scale structural similarity for image
+  quality assessment", 2003, equation 7: an 11x11 Gaussian window of deviation
+  1.5 without padding, K = (.01, .03), 2x2 means between scales. It is computed
+  for each channel and averaged; a negative mean of a scale counts as 0.
 
-  The paper's five scales need 176 px. A smaller image has as many as leave
-  its shorter side 11 px or more at the coarsest (11 px: 1, 22: 2, 44: 3,
-  88: 4), and their weights are divided by their sum. So compare values only
-  at one resolution.
+  The paper's five scales need 176 pixels. A smaller image has as many scales as
+  leave its shorter side 11 pixels or more at the coarsest (11 pixels: 1, 22: 2,
+  44: 3, 88: 4), and their weights are divided by their sum. So compare values
+  of one resolution only.
 
   Args:
     images_a: [N, H, W, C] in [-1, 1], H and W of at least 11.
@@ -69,8 +69,8 @@ def ms_ssim(images_a: Array, images_b: Array) -> jax.Array:
   side = min(images_a.shape[1:3])
   if side < _WINDOW:
     raise ValueError(
-      f'MS-SSIM got images of {side} px; its window needs {_WINDOW}: enlarge '
-      'the images first, or use pairwise_distance.'
+      f'MS-SSIM got images of {side} pixels; its window needs {_WINDOW}: '
+      'enlarge the images first, or use pairwise_distance.'
     )
   scales = min(len(_WEIGHTS), (side // _WINDOW).bit_length())
   weights = np.asarray(_WEIGHTS[:scales]) / sum(_WEIGHTS[:scales])
@@ -87,16 +87,16 @@ def ms_ssim(images_a: Array, images_b: Array) -> jax.Array:
 
 
 def diversity(images: Array, pairs: int, key: jax.Array) -> jax.Array:
-  """Mean MS-SSIM of random pairs of the set, a scalar; high means collapse.
+  """Returns the mean MS-SSIM of random pairs, a scalar; high means collapse.
 
-  Odena, Olah and Shlens, Conditional image synthesis with auxiliary
-  classifier GANs, 2017, arXiv:1610.09585, sec. 4.2, which takes 100 pairs
-  within a class. An image is never paired with itself.
+  Odena, Olah and Shlens, "Conditional Image Synthesis with Auxiliary Classifier
+  GANs", 2017, arXiv:1610.09585, section 4.2, with 100 pairs within a class. An
+  image is never paired with itself.
 
   Args:
     images: [N, H, W, C] in [-1, 1], N >= 2.
     pairs: how many pairs are drawn, with replacement.
-    key: draws them.
+    key: draws the pairs.
 
   Raises:
     ValueError: as `ms_ssim`, and if there are fewer than two images.
@@ -110,12 +110,12 @@ def diversity(images: Array, pairs: int, key: jax.Array) -> jax.Array:
   def similarity(pair):
     return ms_ssim(*(images[index][None] for index in pair))[0]
 
-  # In batches, so that the memory does not grow with the pairs.
+  # In batches, so that the memory does not grow with the number of pairs.
   return jax.lax.map(similarity, (first, second), batch_size=64).mean()
 
 
 def _similarity(a, b):
-  """SSIM's luminance and contrast-structure factors, each [N, H', W', C]."""
+  """Returns SSIM's luminance and contrast-structure terms, [N, H', W', C]."""
   # (K L)^2 with the range L = 2 of values in [-1, 1].
   c1, c2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2
   moments = _blur(jnp.stack([a, b, a * a + b * b, a * b]))
@@ -127,7 +127,7 @@ def _similarity(a, b):
 
 
 def _blur(images):
-  """[..., H, W, C] under the Gaussian window, without padding."""
+  """Returns [..., H, W, C] blurred by the Gaussian window, without padding."""
   x = np.arange(_WINDOW) - _WINDOW // 2
   taps = np.exp(-(x**2) / (2 * 1.5**2))
   taps /= taps.sum()
@@ -151,7 +151,7 @@ def _blur(images):
 
 
 def _halve(images):
-  """Means of 2x2 pixels; an odd last row or column falls away."""
+  """Returns the means of 2x2 pixels, without an odd last row or column."""
   n, height, width, channels = images.shape
   images = images[:, : height // 2 * 2, : width // 2 * 2]
   blocks = images.reshape(n, height // 2, 2, width // 2, 2, channels)

@@ -1,21 +1,22 @@
-"""The inception score: how sure a network is of each image, and how varied."""
+"""The inception score, of a classifier's certainty and of the variety."""
 
 import numpy as np
 from scipy import special
 
 
 def inception_score(logits, splits=10) -> tuple[float, float]:
-  """Mean and standard deviation of the score over parts of the samples.
+  """Returns mean and standard deviation of the score over parts of the samples.
 
   `exp E_x KL(p(y | x) || p(y))`: Salimans et al., "Improved Techniques for
-  Training GANs", 2016, arXiv:1606.03498, sec. 4, from 1 to the number of
+  Training GANs", 2016, arXiv:1606.03498, section 4, between 1 and the number of
   classes; usually of 50,000 samples in ten parts. `p(y)` is the mean over a
-  part, so fewer samples score less: compare equal counts only. The score knows
-  no reals, and one perfect sample of each class has the best.
+  part, so that fewer samples have lower scores: compare equal counts only. The
+  score does not depend on reals, and one perfect sample of each class gives the
+  best score.
 
   Args:
-    logits: [N, K] of the classes, in the order of independent draws.
-    splits: how many parts, of sizes that differ by one at most.
+    logits: [N, K], of the classes, of independent samples.
+    splits: the number of parts, whose sizes differ by one at most.
 
   Raises:
     ValueError: if the logits are not [N, K], are not finite, or N < `splits`.
@@ -28,7 +29,7 @@ def inception_score(logits, splits=10) -> tuple[float, float]:
     )
   if not np.isfinite(logits).all():
     raise ValueError(
-      'Some logits are not finite; the images or the network are at fault.'
+      'Some logits are not finite; look for a generator that has diverged.'
     )
   scores = [_score(part) for part in np.array_split(logits, splits)]
   return float(np.mean(scores)), float(np.std(scores))

@@ -1,9 +1,9 @@
-"""Which modes of a known mixture samples fall on, and how evenly: traceable.
+"""Which modes of a known mixture samples are in, and how evenly.
 
-A published count is a rule as much as a result (how near is good, how many make
-a mode, what the histogram counts), so every rule is an argument here. Compare a
-divergence with `floor` and a share with `ceiling`: a perfect sampler's are not
-0 and 1.
+Published counts differ in their definitions (how near a good sample is, how
+many make a captured mode, what the histogram counts), so all of these are
+arguments here. Compare a divergence with `floor` and a share with `ceiling`: a
+perfect sampler does not reach 0 and 1. All functions can be traced.
 """
 
 from collections.abc import Callable
@@ -17,15 +17,15 @@ from ganjax.arrays import Array, Scalar
 
 
 class Modes(NamedTuple):
-  """What N samples say of K modes.
+  """How N samples are distributed over K modes.
 
   Attributes:
     captured: how many modes have enough good samples, an int32 in [0, K].
     quality: share of the samples that are good, in [0, 1].
-    divergence: reverse KL, KL(histogram || target), in nats; NaN where the
+    divergence: reverse KL, KL(histogram || target), in nats; NaN if the
       histogram is empty.
-    occupancy: int32 [K], all samples by mode, good or not: its trace over
-      training is what shows a generator that rotates among modes.
+    occupancy: int32 [K], the number of samples of each mode, good or not: over
+      the course of training it reveals a generator that rotates among modes.
   """
 
   captured: jax.Array
@@ -37,11 +37,11 @@ class Modes(NamedTuple):
 def nearest(
   samples: Array, centres: Array, std: Scalar
 ) -> tuple[jax.Array, jax.Array]:
-  """The mode of each sample and its distance in deviations, [N] and [N].
+  """Returns the mode of each sample and its distance in deviations, [N] each.
 
-  The mode is the one fewest standard deviations away: with a common `std`, the
-  nearest; a tie goes to the first. A sample that is not finite has the label K,
-  which is no mode, and no finite distance.
+  The mode is the one with the smallest distance in standard deviations: with a
+  common `std`, the nearest; a tie goes to the first. A sample that is not
+  finite has the label K, which is no mode, and no finite distance.
 
   Args:
     samples: [N, D].
@@ -59,7 +59,7 @@ def nearest(
       'into rows of one length.'
     )
   # Differences, not the Gram matrix: a mode's deviation is a hundredth of its
-  # place, and the rounding of squares would be seen.
+  # coordinates, so that the rounding of squares would matter.
   away = jnp.linalg.norm(samples[:, None] - centres, axis=-1) / std
   distances = away.min(axis=1)
   labels = jnp.where(jnp.isfinite(distances), away.argmin(axis=1), len(centres))
@@ -75,16 +75,17 @@ def tally(
   smoothing: Scalar = 0.0,
   target: Array | None = None,
 ) -> Modes:
-  """The `Modes` of samples that have been assigned and judged already.
+  """Returns the `Modes` of samples with given modes and quality.
 
   Args:
-    labels: the mode of each sample, [N] integers; K, for none, counts nowhere.
-    good: which samples count as good, [N] bool.
+    labels: the mode of each sample, [N] integers; K stands for no mode, and
+      counts nowhere.
+    good: which samples are good, [N] bool.
     number: of modes, K, a Python int.
-    minimum: how many good samples make a captured mode; may be traced.
+    minimum: how many good samples capture a mode; may be traced.
     counted: which samples enter the divergence's histogram, [N] bool; by
       default the good ones.
-    smoothing: what is added to every mode's count in that histogram, at least
+    smoothing: a number added to every mode's count in that histogram, at least
       0 (Laplace: 1); may be traced.
     target: what the histogram is compared with, [K], in any unit; by default
       uniform.
@@ -97,8 +98,8 @@ def tally(
   counted = good if counted is None else jnp.asarray(counted)
   target = jnp.ones(number) if target is None else jnp.asarray(target)
   counts = histogram(counted) + smoothing
-  # Nothing counted is 0 / 0, whose NaN the sum keeps; an empty mode adds 0,
-  # even to a target of 0.
+  # An empty histogram is 0 / 0, and the sum stays NaN; an empty mode adds 0,
+  # even if its target is 0.
   share, target = counts / counts.sum(), target / target.sum()
   return Modes(
     captured=jnp.sum(histogram(good) >= minimum, dtype=jnp.int32),
@@ -117,13 +118,13 @@ def count(
   reach: Scalar | None = None,
   **rules: Any,
 ) -> Modes:
-  """The `Modes` of samples from a mixture of Gaussians.
+  """Returns the `Modes` of samples from a mixture of Gaussians.
 
   Lin et al., "PacGAN: The power of two samples in generative adversarial
-  networks", 2018, arXiv:1712.04086, section 4.1, as its authors' code counts:
-  a sample is good strictly within 3 deviations of the nearest mode, one of them
-  captures it, and the divergence counts the good ones. Others differ:
-  `closer=jnp.less_equal`; a divergence of all samples, `reach=jnp.inf`, with
+  networks", 2018, arXiv:1712.04086, section 4.1, as in its authors' code: a
+  sample is good strictly within 3 deviations of the nearest mode, one good
+  sample captures a mode, and the divergence counts the good ones. Others use
+  `closer=jnp.less_equal`, or a divergence of all samples, `reach=jnp.inf`, with
   `smoothing=1`.
 
   Args:
@@ -131,9 +132,10 @@ def count(
     centres: the modes' means, [K, D].
     std: of every mode along each axis, a scalar, or [K]; may be traced.
     within: radius of the good samples, in deviations; may be traced.
-    closer: `(distances, radius) -> bool`, whether the edge itself belongs.
-    reach: radius of what the divergence counts, in deviations; by default
-      `within`; may be traced.
+    closer: `(distances, radius) -> bool`, which decides whether the edge itself
+      is good.
+    reach: radius of the samples that the divergence counts, in deviations; by
+      default `within`; may be traced.
     **rules: `minimum`, `smoothing` and `target` of `tally`.
 
   Raises:
@@ -150,18 +152,18 @@ def count(
 
 
 def stacked(logits: Array, confidence: Scalar = 0.0, **rules: Any) -> Modes:
-  """The `Modes` of images with a class in each channel, L^C modes of them.
+  """Returns the `Modes` of images with a class in each channel, L^C modes.
 
   Stacked MNIST (Metz et al., "Unrolled Generative Adversarial Networks", 2017,
   arXiv:1611.02163, section 3.3.1) has three channels of ten digits: a, b, c
   make the mode 100 a + 10 b + c. With the defaults every image is good, and one
-  captures a mode; published counts ask for up to 20, or for 99 % confidence.
+  captures a mode; published counts need up to 20, or a confidence of 99 %.
 
   Args:
-    logits: of a classifier that saw each channel alone, [N, C, L]; or the
-      logarithms of its probabilities.
-    confidence: what the probability of the class has to reach in every channel
-      of a good image, in [0, 1]; may be traced.
+    logits: of a classifier of single channels, [N, C, L]; or the logarithms of
+      its probabilities.
+    confidence: the smallest probability of the class in every channel of a good
+      image, in [0, 1]; may be traced.
     **rules: `minimum`, `counted`, `smoothing` and `target` of `tally`.
 
   Raises:
@@ -183,28 +185,28 @@ def stacked(logits: Array, confidence: Scalar = 0.0, **rules: Any) -> Modes:
 
 
 def floor(number: int, samples: Scalar, divergence: float = 0.0) -> Scalar:
-  """Expected reverse KL of a perfect sampler, a scalar in nats.
+  """Returns the expected reverse KL of a perfect sampler, a scalar in nats.
 
-  The histogram of N draws lies (K - 1) / 2N from the distribution they come
-  from (half a chi-squared variable of K - 1 degrees of freedom, over N), which
-  itself lies `divergence` from the target: the two add up exactly. The
-  chi-squared part needs several draws a mode, and deviates by
-  sqrt((K - 1) / 2) / N.
+  The histogram of N draws has a divergence of (K - 1) / 2N from the
+  distribution of the draws (half a chi-squared variable of K - 1 degrees of
+  freedom, over N), which itself has `divergence` from the target: the two add
+  up exactly. The first needs several draws in each mode, and has a standard
+  deviation of sqrt((K - 1) / 2) / N.
 
   Args:
     number: of modes, K.
-    samples: how many of them the histogram counts, N; may be traced.
-    divergence: of the data from the target, in nats: of Stacked MNIST from the
-      uniform, three times that of its digits.
+    samples: the number of draws that the histogram counts, N; may be traced.
+    divergence: of the data from the target, in nats. That of Stacked MNIST from
+      the uniform distribution is three times that of its digits.
   """
   return divergence + (number - 1) / (2 * samples)
 
 
 def ceiling(within: Scalar = 3.0, dimensions: int = 2) -> jax.Array:
-  """Share of a Gaussian's draws nearer than `within` deviations, in [0, 1].
+  """Returns the share of Gaussian draws within a radius, in [0, 1].
 
-  In two dimensions 1 - exp(-within^2 / 2). A larger share than this of good
-  samples means that the modes came out too narrow.
+  In two dimensions it is 1 - exp(-within^2 / 2). A larger share of good samples
+  means that a generator's modes are too narrow.
 
   Args:
     within: radius, in deviations; may be traced.

@@ -1,9 +1,10 @@
-"""How far two sets of features lie within each other: balls around neighbours.
+"""Precision and recall, density and coverage (PRDC) of two sets of features.
 
-Each point's ball reaches to its k-th nearest neighbour in its own set. Values
-depend on both counts, on k and on the features, and those of a perfect sampler
-are not all 1: measure as many held-out reals beside the fakes. Traceable; the
-distances are never held all at once.
+All of them count which points lie in balls around others: the ball of a point
+reaches to its k-th nearest neighbour in its own set. Values depend on both
+counts, on k and on the features, and those of a perfect sampler are not all 1:
+compare them with those of as many held-out reals. All functions can be traced,
+and never hold all distances at once.
 """
 
 from typing import NamedTuple
@@ -13,37 +14,38 @@ import jax.numpy as jnp
 
 from ganjax.arrays import Array
 
-# Rows whose distances to a whole set are held together.
+# Rows whose distances to a whole set are in memory together.
 _ROWS = 128
 
 
 class PrecisionRecall(NamedTuple):
-  """Share of the fakes among the reals and of the reals among the fakes."""
+  """The shares of fakes in balls of reals, and of reals in balls of fakes."""
 
   precision: jax.Array
   recall: jax.Array
 
 
 class DensityCoverage(NamedTuple):
-  """How thickly the fakes lie among the reals, and how many reals they meet."""
+  """How many balls of reals a fake lies in, and how many of them hold one."""
 
   density: jax.Array
   coverage: jax.Array
 
 
 def precision_recall(real: Array, fake: Array, k: int = 3) -> PrecisionRecall:
-  """The `PrecisionRecall` of two sets of features, two scalars in [0, 1].
+  """Returns the `PrecisionRecall` of two sets, two scalars in [0, 1].
 
   Kynkaanniemi et al., "Improved Precision and Recall Metric for Assessing
   Generative Models", 2019, arXiv:1904.06991, equations 1 and 2: the share of
   the fakes that lie in the ball of a real, its edge included, and the reverse.
-  The paper takes k = 3, 50,000 of each and 4096 features of VGG-16. Of two sets
-  of one distribution neither is 1.
+  The paper has k = 3, 50,000 images in each set and 4096 features of VGG-16.
+  For two sets of one distribution neither is 1.
 
   Args:
     real: [N, D], N > k.
     fake: [M, D], M > k.
-    k: which neighbour a ball reaches to; the point itself is none.
+    k: the number of the neighbour that a ball reaches to; the point itself is
+      not counted.
 
   Raises:
     ValueError: if the sets are not [N, D] and [M, D], or have k rows or fewer.
@@ -56,21 +58,23 @@ def precision_recall(real: Array, fake: Array, k: int = 3) -> PrecisionRecall:
 
 
 def density_coverage(real: Array, fake: Array, k: int = 5) -> DensityCoverage:
-  """The `DensityCoverage` of two sets of features, scalars: >= 0, in [0, 1].
+  """Returns the `DensityCoverage` of two sets, scalars >= 0 and in [0, 1].
 
   Naeem et al., "Reliable Fidelity and Diversity Metrics for Generative Models",
-  2020, arXiv:2002.09797, section 3.2: in how many balls of reals a fake lies,
-  on average over the fakes and divided by k; and the share of the reals whose
-  ball holds a fake. As in the authors' code, the edge of a ball is outside.
+  2020, arXiv:2002.09797, section 3.2: the number of balls of reals that a fake
+  lies in, divided by k and averaged over the fakes; and the share of the reals
+  whose ball holds a fake. As in the authors' code, a ball does not have its
+  edge.
 
-  Of two sets of one continuous distribution the expected density is 1, and the
+  For two sets of one continuous distribution the expected density is 1, and the
   expected coverage 1 - (N-1) ... (N-k) / ((N+M-1) ... (N+M-k)): 0.969 for
   k = 5 and many of each.
 
   Args:
     real: [N, D], N > k; a row that occurs more than k times has an empty ball.
     fake: [M, D].
-    k: which neighbour a ball reaches to; the point itself is none.
+    k: the number of the neighbour that a ball reaches to; the point itself is
+      not counted.
 
   Raises:
     ValueError: if the sets are not [N, D] and [M, D], there are k reals or
@@ -91,12 +95,13 @@ def density_coverage(real: Array, fake: Array, k: int = 5) -> DensityCoverage:
 
 
 def _squares(point, others):
-  """Squared distances [N]: no Gram matrix, whose rounding would break ties."""
+  """Returns the squared distances [N] of a point from others."""
+  # Not from a Gram matrix, whose rounding would break ties.
   return jnp.sum((point - others) ** 2, axis=-1)
 
 
 def _radii(points, k):
-  """Squared distance of each point to its k-th neighbour, [N]."""
+  """Returns the squared distance of each point to its k-th neighbour, [N]."""
 
   def radius(point):
     # The first of the k + 1 is the point itself. Their maximum, not the last:
@@ -107,7 +112,7 @@ def _radii(points, k):
 
 
 def _balls(points, centres, radii, closer):
-  """In how many of the balls each point lies, [N]."""
+  """Returns the number of balls that each point lies in, [N]."""
 
   def holding(point):
     return jnp.sum(closer(_squares(point, centres), radii))
@@ -116,7 +121,7 @@ def _balls(points, centres, radii, closer):
 
 
 def _features(real, fake, least_real, least_fake):
-  """Both sets as arrays, checked to have more rows than the least."""
+  """Returns both sets as arrays, after a check of their shapes."""
   real, fake = jnp.asarray(real), jnp.asarray(fake)
   if real.ndim != 2 or real.shape[1:] != fake.shape[1:]:
     raise ValueError(

@@ -1,9 +1,9 @@
 """The sliced Wasserstein distance of patches, at each scale of the images.
 
 Karras, Aila, Laine and Lehtinen, "Progressive Growing of GANs for Improved
-Quality, Stability, and Variation", 2018, arXiv:1710.10196, section 5: near
-where two sets of images agree in what patches they have, coarse scales telling
-of their composition and fine ones of edges and noise. On the host, in NumPy,
+Quality, Stability, and Variation", 2018, arXiv:1710.10196, section 5: small
+where two sets of images have similar patches. Coarse scales compare their
+composition, and fine ones edges and noise. It is computed on the host by NumPy,
 which sorts faster than XLA does on a CPU.
 """
 
@@ -14,16 +14,16 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
 
 _TAPS = np.array([1, 4, 6, 4, 1], np.float32) / 16
-_ROWS = 256  # images whose pyramids are held together
-_AT_ONCE = 8  # directions whose projections are held together
+_IMAGES = 256  # images whose pyramids are in memory together
+_DIRECTIONS = 8  # directions whose projections are in memory together
 
 
 class Distances(NamedTuple):
-  """Times 1000, as the paper has them.
+  """Sliced Wasserstein distances times 1000, as in the paper.
 
   Attributes:
-    levels: from the resolution of a level, in pixels, to its distance.
-    mean: of the levels.
+    levels: a dict from the resolution of a level, in pixels, to its distance.
+    mean: the mean over the levels.
   """
 
   levels: dict
@@ -40,28 +40,29 @@ def sliced_wasserstein(
   directions: int = 512,
   smallest: int = 16,
 ) -> Distances:
-  """The `Distances` of two sets of images, floats >= 0, times 1000.
+  """Returns the `Distances` of two sets of images, floats >= 0, times 1000.
 
-  Karras et al., 2018, arXiv:1710.10196, section 5, with 16,384 images of each.
-  Patches are taken from each level of Laplacian pyramids, at the same random
-  places for both sets, and each channel of a set's patches is brought to mean 0
-  and deviation 1: of a level's mean colour and contrast the distance says
-  nothing. A set has the distance 0 from itself; another of the same
-  distribution has not, so compare only equal counts, and measure held-out reals
-  beside the fakes.
+  Karras et al., 2018, arXiv:1710.10196, section 5, with 16,384 images in each
+  set. Patches are taken from each level of Laplacian pyramids, at the same
+  random positions for both sets, and each channel of a set's patches is
+  normalised to mean 0 and deviation 1: the distance does not depend on a
+  level's mean colour and contrast. The distance of a set from itself is 0, and
+  that of two sets of one distribution is not: compare only equal counts, with
+  those of held-out reals.
 
   The patches of a set at one level take 4 * N * patches * size^2 * C bytes, 1.2
-  GB for 16,384 images in colour; both sets are held, one level after another.
+  GB for 16,384 images in colour; those of both sets are in memory, one level
+  after another.
 
   Args:
     real: [N, H, W, C], of any dtype; uint8 and [-1, 1] give the same.
     fake: as `real`.
-    seed: of NumPy's generator, which draws places and directions.
-    patches: of each image, at each level.
+    seed: of NumPy's generator, which draws positions and directions.
+    patches: number of patches of each image, at each level.
     size: side of a patch, in pixels.
-    directions: that patches are projected on.
-    smallest: side in pixels that no level goes below, except the images' own.
-      A level whose height or width is odd is the last too.
+    directions: number of directions that patches are projected on.
+    smallest: the smallest side of a level in pixels, except where the images
+      themselves are smaller. A level with an odd height or width is the last.
 
   Raises:
     ValueError: if the shapes differ or are not [N, H, W, C], or the images are
@@ -97,11 +98,11 @@ def sliced_wasserstein(
 
 
 def sliced(a: np.ndarray, b: np.ndarray, directions: np.ndarray) -> float:
-  """The mean Wasserstein distance of two sets of points, seen from directions.
+  """Returns the mean Wasserstein distance of projections of two sets of points.
 
   Rabin, Peyre, Delon and Bernot, "Wasserstein Barycenter and its Application to
-  Texture Mixing", 2011. On a line the distance of two sets of N is the mean
-  difference of what is sorted.
+  Texture Mixing", 2011. In one dimension the distance of two sets of N numbers
+  is the mean absolute difference of the sorted numbers.
 
   Args:
     a: [N, D].
@@ -117,20 +118,23 @@ def sliced(a: np.ndarray, b: np.ndarray, directions: np.ndarray) -> float:
       'they are compared in pairs: leave some out.'
     )
   total = 0.0
-  for first in range(0, len(directions), _AT_ONCE):
-    some = directions[first : first + _AT_ONCE]
-    seen = [np.sort(some @ points.T, axis=1) for points in (a, b)]
-    total += np.abs(seen[0] - seen[1]).mean(axis=1, dtype=np.float64).sum()
+  for first in range(0, len(directions), _DIRECTIONS):
+    some = directions[first : first + _DIRECTIONS]
+    first_set, second_set = (
+      np.sort(some @ points.T, axis=1) for points in (a, b)
+    )
+    distances = np.abs(first_set - second_set).mean(axis=1, dtype=np.float64)
+    total += distances.sum()
   return float(total / len(directions))
 
 
 def laplacian(images: ArrayLike, smallest: int = 16) -> list[np.ndarray]:
-  """A list of the levels of the images' Laplacian pyramids, the finest first.
+  """Returns the levels of Laplacian pyramids, a list, the finest first.
 
   Burt and Adelson, "The Laplacian Pyramid as a Compact Image Code", 1983, with
   the binomial taps 1 4 6 4 1 and borders mirrored about their last pixel. The
-  last level is what is left of the images; adding each level to the next one
-  enlarged gives them back.
+  last level is the reduced images; adding each level to the enlarged next one
+  restores the images.
 
   Args:
     images: [N, H, W, C].
@@ -148,7 +152,7 @@ def laplacian(images: ArrayLike, smallest: int = 16) -> list[np.ndarray]:
 
 
 def _sides(sides, smallest):
-  """Height and width of each level, the finest first."""
+  """Returns height and width of each level, the finest first."""
   found = [tuple(sides)]
   while not any(side % 2 or side < 2 * smallest for side in found[-1]):
     found.append(tuple(side // 2 for side in found[-1]))
@@ -156,7 +160,7 @@ def _sides(sides, smallest):
 
 
 def _blurred(images):
-  """Images [N, H, W, C] under the binomial filter, of the same shape."""
+  """Returns images [N, H, W, C] filtered by the binomial taps."""
   for axis in (1, 2):
     around = [(0, 0)] * 4
     around[axis] = (2, 2)
@@ -166,13 +170,13 @@ def _blurred(images):
 
 
 def _descriptors(images, level, places, size, smallest):
-  """Patches of one level, each channel brought to mean 0 and deviation 1.
+  """Returns patches of one level, each channel with mean 0 and deviation 1.
 
   Args:
     images: [N, H, W, C].
-    level: number of it, 0 for the finest.
-    places: [2, N, P] in [0, 1), where in each image the patches are.
-    size: side of a patch.
+    level: the number of the level, 0 for the finest.
+    places: [2, N, P] in [0, 1), the relative positions of the patches.
+    size: side of a patch, in pixels.
     smallest: as in `sliced_wasserstein`.
 
   Returns:
@@ -181,8 +185,8 @@ def _descriptors(images, level, places, size, smallest):
   number, channels = places[0].size, images.shape[-1]
   found = np.empty((number, channels, size, size), np.float32)
   by_image = found.reshape(*places.shape[1:], *found.shape[1:])
-  for first in range(0, len(images), _ROWS):
-    some = slice(first, first + _ROWS)
+  for first in range(0, len(images), _IMAGES):
+    some = slice(first, first + _IMAGES)
     pixels = laplacian(images[some], smallest)[level]
     windows = sliding_window_view(pixels, (size, size), (1, 2))
     sides = np.reshape(windows.shape[1:3], (2, 1, 1))
@@ -192,6 +196,6 @@ def _descriptors(images, level, places, size, smallest):
   for channel in found.swapaxes(0, 1):
     channel -= channel.mean(dtype=np.float64).astype(np.float32)
     std = np.sqrt(np.mean(np.square(channel), dtype=np.float64))
-    # What does not vary is 0 already.
+    # A constant channel is 0 already.
     channel /= np.float32(std if std > 0 else 1)
   return found.reshape(number, -1)
