@@ -22,7 +22,7 @@ def only(name, term):
 
 
 @pytest.fixture(scope='module')
-def played():
+def game():
   """A game in which all buffers are in use, and a turn of each player."""
   game = gan(
     mlp.generator((2,), widths=(8,), norm=BatchNorm),
@@ -57,8 +57,8 @@ def played():
 @pytest.mark.parametrize(
   ('player', 'other'), [PLAYERS, PLAYERS[::-1]], ids=PLAYERS
 )
-def test_a_turn_moves_only_the_players_own_buffers(played, player, other):
-  before, turns, *_ = played
+def test_a_turn_moves_only_the_players_own_buffers(game, player, other):
+  before, turns, *_ = game
   after = getattr(turns, player)[1][0]
   jax.tree.map(
     np.testing.assert_array_equal, getattr(after, other), getattr(before, other)
@@ -71,8 +71,8 @@ def test_a_turn_moves_only_the_players_own_buffers(played, player, other):
   assert all(jax.tree.leaves(moved))
 
 
-def test_metrics_have_their_names(played):
-  _, turns, *_ = played
+def test_metrics_have_their_names(game):
+  _, turns, *_ = game
   generator, discriminator = (metrics for _, (_, metrics) in turns)
   assert set(generator) == {'loss/generator'}
   assert set(discriminator) == {
@@ -85,8 +85,8 @@ def test_metrics_have_their_names(played):
   }
 
 
-def test_the_value_is_the_loss_and_its_terms(played):
-  _, turns, *_ = played
+def test_the_value_is_the_loss_and_its_terms(game):
+  _, turns, *_ = game
   value, (_, metrics) = turns.discriminator
   np.testing.assert_allclose(
     value, metrics['loss/discriminator'] + metrics['regularizer/r1'], rtol=1e-6
@@ -98,28 +98,28 @@ def test_the_value_is_the_loss_and_its_terms(played):
   )
 
 
-def test_players_of_one_key_meet_the_same_fakes(played):
+def test_players_of_one_key_meet_the_same_fakes(game):
   # Though only the discriminator has a term that takes a key of its own.
-  _, turns, *_ = played
+  _, turns, *_ = game
   metrics = turns.generator[1][1] | turns.discriminator[1][1]
   np.testing.assert_allclose(
     metrics['loss/generator'], -metrics['logits/fake'], rtol=1e-6
   )
 
 
-def test_samples_are_made_in_evaluation_mode(played):
-  _, _, images, others, *_ = played
+def test_samples_are_made_in_evaluation_mode(game):
+  _, _, images, others, *_ = game
   assert images.shape == (4, 2)
   # In training mode an image would depend on the others of its batch.
   np.testing.assert_allclose(images[0], others[0], rtol=1e-5)
   assert np.abs(images[1:] - others[1:]).min() > 0
 
 
-def test_samples_may_be_normalised_by_their_own_batch(played):
+def test_samples_may_be_normalised_by_their_own_batch(game):
   # By their own statistics, the biases being 0, the double is the same.
-  *_, images, doubled = played
+  *_, images, doubled = game
   np.testing.assert_allclose(images, doubled, atol=1e-2)
-  assert np.abs(images - played[2]).max() > 0.1
+  assert np.abs(images - game[2]).max() > 0.1
 
 
 def test_a_regulariser_sees_the_logits_and_the_features_of_its_turn():
@@ -295,11 +295,11 @@ def test_truncation_draws_styles_towards_their_mean():
     mapping=lambda params, buffers, latents, *rest: (latents**2, buffers),
     synthesis=lambda params, buffers, styles, *rest: (styles + 1, buffers),
   )
-  played = gan(squares, None, losses.hinge, priors.normal(2))
+  game = gan(squares, None, losses.hinge, priors.normal(2))
   own, sample = jnp.array([[1.0, 2.0], [3.0, 0.0]]), jnp.array([[0.0, 2.0]] * 3)
   buffers = Pair({'network': {}}, {})
   for psi in (0.0, 0.25, 1.0, jnp.array([0.0, 1.0])):
-    cut = truncated(played, psi, sample)
+    cut = truncated(game, psi, sample)
     styles = jnp.array([0.0, 4.0]) * (1 - psi) + psi * own**2
     np.testing.assert_allclose(cut.mapping({}, buffers, own), styles)
     np.testing.assert_allclose(cut.sample({}, buffers, own), styles + 1)

@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import optax
 import pytest
 
-from ganjax import game, losses, parallel, priors, steps
+from ganjax import losses, parallel, priors, steps
 from ganjax.config import runs
+from ganjax.game import gan
 from ganjax.networks import mlp
 from ganjax.players import Pair
 
@@ -244,7 +245,7 @@ def test_many_steps_are_traced_once():
     traces.append(number)
     return priors.normal(2)(key, number)
 
-  played = game.gan(
+  game = gan(
     mlp.generator((2,), (4,)),
     mlp.discriminator((4,)),
     losses.non_saturating,
@@ -253,10 +254,10 @@ def test_many_steps_are_traced_once():
   optimizers = Pair(optax.adam(1e-3), optax.adam(1e-3))
   mesh = parallel.mesh(1)
   state = jax.jit(
-    lambda: steps.init(played, optimizers, jax.random.key(0)),
+    lambda: steps.init(game, optimizers, jax.random.key(0)),
     out_shardings=parallel.whole(mesh),
   )()
-  step = parallel.over_mesh(steps.alternating(played, optimizers), mesh)
+  step = parallel.over_mesh(steps.alternating(game, optimizers), mesh)
   traces.clear()
   for number in range(5):
     state, _ = step(state, jnp.full((8, 2), number, jnp.float32))
@@ -331,13 +332,13 @@ for package in ganjax.networks, ganjax.metrics:
 # Something of each kind, beyond what importing runs.
 import jax, optax
 import ganjax as gx
-played = gx.gan(
+game = gx.gan(
   gx.mlp.generator((2,), (4,)), gx.mlp.discriminator((4,)),
   gx.losses.hinge, gx.priors.normal(2),
 )
 pair = gx.Pair(optax.sgd(.1), optax.sgd(.1))
-state = jax.jit(lambda: gx.steps.init(played, pair, jax.random.key(0)))()
-step = gx.steps.simultaneous(played, pair)
+state = jax.jit(lambda: gx.steps.init(game, pair, jax.random.key(0)))()
+step = gx.steps.simultaneous(game, pair)
 jax.eval_shape(step, state, jax.numpy.ones((4, 2)))
 print(*sorted(name for name in sys.modules if name.startswith('ganjax')))
 """

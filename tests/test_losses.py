@@ -82,7 +82,7 @@ TABLE = {
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def slopes(loss, real=REAL, fake=FAKE):
+def gradients(loss, real=REAL, fake=FAKE):
   """The derivatives of the sum by the logits of reals and of fakes."""
   return jax.grad(lambda real, fake: loss(real, fake).sum(), (0, 1))(
     jnp.float32(real), jnp.float32(fake)
@@ -97,7 +97,7 @@ def test_values_and_derivatives_are_the_papers(name, player):
   np.testing.assert_allclose(
     loss(jnp.float32(REAL), jnp.float32(FAKE)), value, rtol=1e-5, atol=1e-6
   )
-  for slope, derivative in zip(slopes(loss), derivatives, strict=True):
+  for slope, derivative in zip(gradients(loss), derivatives, strict=True):
     np.testing.assert_allclose(
       slope, np.broadcast_to(derivative, slope.shape), rtol=1e-5, atol=1e-6
     )
@@ -123,7 +123,7 @@ def test_an_undecided_discriminator(loss, value):
 def test_huge_logits_are_finite(name, player):
   loss = getattr(getattr(losses, name), player)
   real, fake = jnp.float32([[1e4, 1e4, -1e4, -1e4], [1e4, -1e4, 1e4, -1e4]])
-  for values in (loss(real, fake), *slopes(loss, real, fake)):
+  for values in (loss(real, fake), *gradients(loss, real, fake)):
     assert np.isfinite(values).all()
 
 
@@ -148,9 +148,9 @@ SMOOTHED = {
 def test_label_smoothing_is_one_sided(name, amount):
   loss = getattr(losses, name)
   smooth = losses.label_smoothing(loss, amount)
-  real, fake = slopes(smooth.discriminator)
+  real, fake = gradients(smooth.discriminator)
   np.testing.assert_allclose(real, SMOOTHED[name](amount), rtol=1e-5)
-  np.testing.assert_array_equal(fake, slopes(loss.discriminator)[1])
+  np.testing.assert_array_equal(fake, gradients(loss.discriminator)[1])
   assert smooth.generator is loss.generator
 
 
@@ -159,13 +159,13 @@ def test_label_smoothing_moves_the_best_discriminator():
   amount = 0.25
   best = np.log((1 - amount) / (1 + amount))
   loss = losses.label_smoothing(losses.minimax, amount).discriminator
-  np.testing.assert_allclose(sum(slopes(loss, [best], [best])), 0, atol=1e-6)
+  np.testing.assert_allclose(sum(gradients(loss, [best], [best])), 0, atol=1e-6)
 
 
 def test_features_only_leaves_the_generator_to_its_regularisers():
   loss = losses.features_only
   np.testing.assert_array_equal(loss.generator(REAL, FAKE), np.zeros(4))
-  np.testing.assert_array_equal(slopes(loss.generator), np.zeros((2, 4)))
+  np.testing.assert_array_equal(gradients(loss.generator), np.zeros((2, 4)))
   assert loss.discriminator is losses.non_saturating.discriminator
 
 

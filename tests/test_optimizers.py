@@ -9,22 +9,22 @@ import optax
 
 from ganjax import optimizers
 
-SLOPES = np.random.default_rng(0).normal(size=(12, 3)).astype('f4')
+GRADIENTS = np.random.default_rng(0).normal(size=(12, 3)).astype('f4')
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def path(make, number):
-  """The parameters after each move along SLOPES, `[12, 3]`."""
+  """The parameters after each move along GRADIENTS, `[12, 3]`."""
   optimizer = make(number)
   params = jnp.float32([0.5, -0.25, 0])
 
-  def move(carry, slopes):
+  def move(carry, gradients):
     params, state = carry
-    updates, state = optimizer.update(slopes, state, params)
+    updates, state = optimizer.update(gradients, state, params)
     params = optax.apply_updates(params, updates)
     return (params, state), params
 
-  return jax.lax.scan(move, (params, optimizer.init(params)), SLOPES)[1]
+  return jax.lax.scan(move, (params, optimizer.init(params)), GRADIENTS)[1]
 
 
 def clipped(bound):
@@ -37,8 +37,8 @@ def lookahead(rate):
 
 def test_no_parameter_moves_beyond_its_bound():
   expected, params = [], np.float32([0.5, -0.25, 0])
-  for slopes in SLOPES:
-    params = np.clip(params - 0.3 * slopes, -0.2, 0.2)
+  for gradients in GRADIENTS:
+    params = np.clip(params - 0.3 * gradients, -0.2, 0.2)
     expected.append(params)
   found = path(clipped, 0.2)
   np.testing.assert_allclose(found, expected, atol=1e-6)
@@ -49,8 +49,8 @@ def test_no_parameter_moves_beyond_its_bound():
 def test_lookahead_comes_back_after_every_fourth_move():
   fast = slow = np.float32([0.5, -0.25, 0])
   momentum, expected = np.zeros(3), []
-  for number, slopes in enumerate(SLOPES, 1):
-    momentum = 0.9 * momentum + slopes
+  for number, gradients in enumerate(GRADIENTS, 1):
+    momentum = 0.9 * momentum + gradients
     fast = fast - 0.1 * momentum
     if number % 4 == 0:
       fast = slow = slow + 0.3 * (fast - slow)
@@ -95,9 +95,9 @@ def test_optimistic_adam_of_optax_is_the_papers_without_nesterov():
 
   params, mean, square = np.float64([0.5, -0.25, 0]), 0, 0
   expected, before = [], None
-  for turn, slopes in enumerate(SLOPES, 1):
-    mean = 0.5 * mean + 0.5 * slopes
-    square = 0.9 * square + 0.1 * slopes**2
+  for turn, gradients in enumerate(GRADIENTS, 1):
+    mean = 0.5 * mean + 0.5 * gradients
+    square = 0.9 * square + 0.1 * gradients**2
     now = mean / (1 - 0.5**turn) / (np.sqrt(square / (1 - 0.9**turn)) + 1e-8)
     before = now if before is None else before
     params = params - 0.01 * (2 * now - before)

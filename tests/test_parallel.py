@@ -24,7 +24,8 @@ def environment(devices):
 SCRIPT = """
 import json, sys
 import jax, jax.numpy as jnp, numpy as np, optax
-from ganjax import game, losses, parallel, priors, steps
+from ganjax import losses, parallel, priors, steps
+from ganjax.game import Game, gan
 from ganjax.config import runs
 from ganjax.data import images
 from ganjax.networks import dcgan
@@ -35,8 +36,8 @@ shape, rows = (16, 16, 1), 16
 prior = priors.normal(6)
 
 
-def played(axis_name):
-  return game.gan(
+def game(axis_name):
+  return gan(
     dcgan.generator(16, 1, 4, axis_name=axis_name),
     dcgan.discriminator(16, 1, 4, axis_name=axis_name),
     losses.non_saturating,
@@ -53,7 +54,7 @@ def plain(state):
 
 
 start = plain(
-  jax.jit(lambda: steps.init(played(None), optimizers, jax.random.key(0)))()
+  jax.jit(lambda: steps.init(game(None), optimizers, jax.random.key(0)))()
 )
 batches = np.random.default_rng(0).uniform(-1, 1, (3, rows, *shape))
 
@@ -75,7 +76,7 @@ def difference(left, right):
   )
 
 
-step = steps.alternating(played(None), optimizers)
+step = steps.alternating(game(None), optimizers)
 alone = trained(parallel.over_mesh(step, parallel.mesh(1)), start)
 whole = trained(parallel.over_mesh(step, parallel.mesh(8)), start)
 found['mesh'] = [difference(*pair) for pair in zip(alone, whole)]
@@ -98,7 +99,7 @@ def told(axis_name):
 
 def fixed(axis_name):
   return steps.alternating(
-    game.gan(
+    gan(
       dcgan.generator(16, 1, 4, axis_name=axis_name),
       dcgan.discriminator(16, 1, 4, axis_name=axis_name),
       losses.non_saturating,
@@ -131,7 +132,7 @@ def drawing(axis_name):
     if axis_name is not None:
       drawn = drawn.at[jax.lax.axis_index(axis_name)].set(latents[0])
     return params.generator * 0.0, (buffers, {'drawn': drawn})
-  return game.Game(
+  return Game(
     lambda key: (Pair(jnp.ones(()), jnp.ones(())), Pair({}, {})),
     draws,
     lambda params, buffers, batch, key: (

@@ -244,7 +244,7 @@ def test_jensen_shannon_holds_the_fakes_and_moves_the_weights():
   def value(slope, fake):
     return jensen_shannon(lambda x: slope * x[:, 0], jnp.ones((1, 1)), fake)[0]
 
-  slopes = jax.grad(value, (0, 1))(jnp.float32(0.3), jnp.full((1, 1), 2.0))
+  gradients = jax.grad(value, (0, 1))(jnp.float32(0.3), jnp.full((1, 1), 2.0))
 
   def form(a):
     doubt = 1 / (1 + np.exp(a)), 1 / (1 + np.exp(-2 * a))
@@ -252,8 +252,8 @@ def test_jensen_shannon_holds_the_fakes_and_moves_the_weights():
 
   h = 1e-5
   expected = (form(0.3 + h) - form(0.3 - h)) / (2 * h)
-  np.testing.assert_allclose(slopes[0], expected, rtol=1e-4)
-  np.testing.assert_array_equal(slopes[1], 0)
+  np.testing.assert_allclose(gradients[0], expected, rtol=1e-4)
+  np.testing.assert_array_equal(gradients[1], 0)
 
 
 def test_feature_matching_is_the_squared_distance_of_means():
@@ -268,11 +268,11 @@ def test_feature_matching_is_the_squared_distance_of_means():
     values, [np.square(np.subtract(*means)).sum()] * 5, rtol=1e-5
   )
   # With plain images for features, each fake moves by 2 (E x - E y) / N.
-  slopes = jax.grad(
+  gradients = jax.grad(
     lambda fake: feature_matching(lambda x: x.reshape(5, -1), REAL, fake).mean()
   )(FAKE)
   np.testing.assert_allclose(
-    slopes[0], 2 * (FAKE.mean(0) - REAL.mean(0)) / 5, rtol=1e-5, atol=1e-6
+    gradients[0], 2 * (FAKE.mean(0) - REAL.mean(0)) / 5, rtol=1e-5, atol=1e-6
   )
 
 
@@ -292,11 +292,11 @@ def test_mode_seeking_is_the_ratio_of_neighbours_distances():
 
 def test_mode_seeking_of_a_collapsed_generator_is_finite():
   latents = jax.random.normal(KEY, (5, 7))
-  value, slopes = jax.value_and_grad(
+  value, gradients = jax.value_and_grad(
     lambda fake: mode_seeking(fake, latents).mean()
   )(jnp.ones((5, 2)))
   np.testing.assert_allclose(value, 1e5, rtol=1e-6)
-  assert np.isfinite(slopes).all()
+  assert np.isfinite(gradients).all()
 
 
 def test_lecam_compares_logits_with_the_others_moving_average():
@@ -320,8 +320,8 @@ def test_lecam_compares_logits_with_the_others_moving_average():
 
 def test_lecam_holds_its_averages_constant():
   real, fake = jnp.array([2.0, -1.0]), jnp.array([0.5, -1.5])
-  slopes = jax.grad(
+  gradients = jax.grad(
     lambda *logits: lecam(*logits, lecam_memory())[0].sum(), (0, 1)
   )(real, fake)
   # The means are 0.5 and -0.5: 2 relu(r + 0.5) and -2 relu(0.5 - f).
-  np.testing.assert_allclose(slopes, [[5, 0], [0, -4]])
+  np.testing.assert_allclose(gradients, [[5, 0], [0, -4]])

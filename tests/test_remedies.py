@@ -125,7 +125,7 @@ def test_the_gradient_is_that_of_the_divided_kernel(settled):
       for name, kernel in kernels(params).items()
     }
 
-  def slopes(divided):
+  def gradients(divided):
     def inner(params):
       return sum(
         jnp.vdot(weights[name], kernel)
@@ -135,7 +135,7 @@ def test_the_gradient_is_that_of_the_divided_kernel(settled):
     return kernels(jax.grad(inner)(settled.params))
 
   ours, theirs = jax.jit(
-    lambda: (slopes(by_iteration), slopes(by_decomposition))
+    lambda: (gradients(by_iteration), gradients(by_decomposition))
   )()
   for name, slope in theirs.items():
     np.testing.assert_allclose(
@@ -406,8 +406,8 @@ def test_historical_averaging_pulls_towards_the_mean_of_the_own_past(
       there = params._replace(**{player: own})
       return getattr(game, player)(there, buffers, 1.5, KEY)
 
-    slopes = jax.value_and_grad(value, has_aux=True)
-    return slopes(own, game, buffers), slopes(own, CUBIC, Pair(0, 10))
+    gradients = jax.value_and_grad(value, has_aux=True)
+    return gradients(own, game, buffers), gradients(own, CUBIC, Pair(0, 10))
 
   _, buffers = start = game.init(KEY)
   for number, own in enumerate(path, 1):

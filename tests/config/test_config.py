@@ -99,11 +99,11 @@ def test_a_weight_is_a_factor_of_the_bare_term(config):
   values = []
   for weight in 1.0, 3.0:
     r1.weight = weight
-    played = games.schedule(config, SHAPE)(0)
-    params, buffers = played.init(jax.random.key(0))
+    game = games.schedule(config, SHAPE)(0)
+    params, buffers = game.init(jax.random.key(0))
     reals = jnp.ones((4, *SHAPE))
     key = jax.random.key(1)
-    _, (_, metrics) = played.discriminator(params, buffers, reals, key)
+    _, (_, metrics) = game.discriminator(params, buffers, reals, key)
     values.append(metrics['regularizer/r1'])
   np.testing.assert_allclose(values[1], 3 * values[0], rtol=1e-6)
 
@@ -115,9 +115,9 @@ def test_no_weight_leaves_a_penalty_out_unless_it_is_traced(config):
     changed = config.copy_and_resolve_references()
     with changed.ignore_type():
       changed.regularizers.discriminator.r1.weight = weight
-    played = games.schedule(changed, SHAPE)(0)
-    params, buffers = played.init(jax.random.key(0))
-    return played.discriminator(params, buffers, reals, key)[1][1]
+    game = games.schedule(changed, SHAPE)(0)
+    params, buffers = game.init(jax.random.key(0))
+    return game.discriminator(params, buffers, reals, key)[1][1]
 
   assert 'regularizer/r1' not in metrics(0.0)
   weights = jnp.array([0.0, 1.0, 2.0])

@@ -246,7 +246,9 @@ def test_pairwise_distance_closed_forms():
 
 
 def test_images_that_do_not_fit_are_refused():
-  with pytest.raises(ValueError, match='images of 8 pixels; its window needs 11'):
+  with pytest.raises(
+    ValueError, match='images of 8 pixels; its window needs 11'
+  ):
     diversity.ms_ssim(jnp.ones((2, 8, 32, 1)), jnp.ones((2, 8, 32, 1)))
   with pytest.raises(ValueError, match=r'\(2, 16, 16, 1\) and \(2, 16, 16, 3'):
     diversity.ms_ssim(jnp.ones((2, 16, 16, 1)), jnp.ones((2, 16, 16, 3)))

@@ -88,12 +88,12 @@ def faces(x, kernel, y, stride, padding):
 def derivatives(face):
   """Returns the gradients and the gradients of gradients as one function."""
 
-  def slopes(*arguments):
+  def gradients(*arguments):
     # Neither the sine nor the square is linear: no derivative vanishes.
     return jax.grad(lambda *a: jnp.sin(face(*a)).sum(), (0, 1))(*arguments)
 
   def bend(*arguments):
-    found = slopes(*arguments)
+    found = gradients(*arguments)
     norm = sum(jnp.square(slope).sum() for slope in found)
     return norm / arguments[0].size, found
 

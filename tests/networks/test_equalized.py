@@ -89,8 +89,10 @@ def test_pixel_norm_divides_by_the_root_of_the_mean_square():
   np.testing.assert_allclose(outputs, expected, rtol=1e-5)
   np.testing.assert_allclose((outputs**2).mean(-1), 1, rtol=1e-5)
   assert not equalized.pixel_norm(jnp.zeros((1, 4))).any()
-  slopes = jax.grad(lambda x: equalized.pixel_norm(x).sum())(jnp.zeros((1, 4)))
-  assert jnp.isfinite(slopes).all()
+  gradients = jax.grad(lambda x: equalized.pixel_norm(x).sum())(
+    jnp.zeros((1, 4))
+  )
+  assert jnp.isfinite(gradients).all()
 
 
 def test_channels_are_those_of_the_papers_table():

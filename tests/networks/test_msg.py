@@ -9,7 +9,8 @@ import optax
 import pytest
 from flax import linen as nn
 
-from ganjax import game, losses, priors, regularizers
+from ganjax import losses, priors, regularizers
+from ganjax.game import gan, stateless
 from ganjax.networks import layers, msg, pyramids
 from ganjax.players import Pair
 
@@ -149,7 +150,7 @@ def hinged(first, second):
   )
 
 
-PENALTY = game.stateless(
+PENALTY = stateless(
   lambda turn: (
     10 * regularizers.wgan_gp(turn.critic, turn.real, turn.fake, turn.key)
   )
@@ -158,20 +159,20 @@ PENALTY = game.stateless(
 
 def descents(key, loss, terms):
   """The `Pair` of the players' gradients in a game of MSG-ProGAN."""
-  played = game.gan(
+  game = gan(
     msg.generator(**SMALL),
     msg.discriminator(**SMALL),
     loss,
     priors.normal(10),
     Pair({}, terms),
   )
-  params, buffers = played.init(key)
+  params, buffers = game.init(key)
   real = jax.random.normal(key, (4, 16, 16, 3))
 
   def gradient(player):
     def value(own):
       both = params._replace(**{player: own})
-      return getattr(played, player)(both, buffers, real, key)[0]
+      return getattr(game, player)(both, buffers, real, key)[0]
 
     return jax.grad(value)(getattr(params, player))
 
@@ -209,24 +210,26 @@ REAL = tuple(
 )
 
 
-def over(slopes):
+def over(gradients):
   """The critic that is linear in each image of a pyramid."""
   return lambda images: sum(
     jnp.tensordot(image, slope, 3)
-    for image, slope in zip(images, slopes, strict=True)
+    for image, slope in zip(images, gradients, strict=True)
   )
 
 
 def test_penalties_of_a_linear_critic_over_a_pyramid():
   # The gradient at a scale is its slope: R1 sums over scales, WGAN-GP averages.
-  slopes = [image[0] / 7 for image in REAL]
-  norms = np.array([np.linalg.norm(np.ravel(slope)) for slope in slopes])
+  gradients = [image[0] / 7 for image in REAL]
+  norms = np.array([np.linalg.norm(np.ravel(slope)) for slope in gradients])
   fake = jax.tree.map(jnp.zeros_like, REAL)
   np.testing.assert_allclose(
-    regularizers.r1(over(slopes), REAL), np.full(5, (norms**2).sum()), rtol=1e-5
+    regularizers.r1(over(gradients), REAL),
+    np.full(5, (norms**2).sum()),
+    rtol=1e-5,
   )
   np.testing.assert_allclose(
-    regularizers.wgan_gp(over(slopes), REAL, fake, KEY),
+    regularizers.wgan_gp(over(gradients), REAL, fake, KEY),
     np.full(5, ((norms - 1) ** 2).mean()),
     rtol=1e-4,
   )

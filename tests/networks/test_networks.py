@@ -271,8 +271,10 @@ def test_minibatch_std_of_a_collapsed_batch_has_finite_derivatives():
     return MinibatchStd().apply({}, features)[:, -1].sum()
 
   np.testing.assert_allclose(extra(jnp.ones((4, 3))), 4e-4, rtol=1e-5)
-  slopes = jax.grad(lambda x: (jax.grad(extra)(x) ** 2).sum())(jnp.ones((4, 3)))
-  assert np.isfinite(slopes).all()
+  gradients = jax.grad(lambda x: (jax.grad(extra)(x) ** 2).sum())(
+    jnp.ones((4, 3))
+  )
+  assert np.isfinite(gradients).all()
 
 
 def test_minibatch_std_refuses_a_group_that_does_not_divide_the_batch():
@@ -307,7 +309,7 @@ def test_minibatch_discrimination_sums_over_the_other_examples():
       lambda features: layer.apply(variables, features)[:, 12:].sum()
     )(features)
 
-  outputs, slopes = both(features)
+  outputs, gradients = both(features)
   np.testing.assert_array_equal(outputs[:, :12], features)
   np.testing.assert_allclose(
     outputs[:, 12:], closeness(features, kernel), rtol=1e-4
@@ -318,7 +320,7 @@ def test_minibatch_discrimination_sums_over_the_other_examples():
     there[i, j] = h
     ends = (closeness(features + s * there, kernel).sum() for s in (1, -1))
     np.testing.assert_allclose(
-      slopes[i, j], np.subtract(*ends) / (2 * h), rtol=1e-3
+      gradients[i, j], np.subtract(*ends) / (2 * h), rtol=1e-3
     )
 
 
@@ -334,8 +336,10 @@ def test_minibatch_discrimination_does_not_hold_all_pairs_at_once():
   layer = MinibatchDiscrimination()
   features = jax.ShapeDtypeStruct((512, 128), jnp.float32)
   params = jax.eval_shape(layer.init, KEY, features)
-  slopes = jax.grad(lambda *both: layer.apply(*both).sum(), (0, 1))
-  memory = jax.jit(slopes).lower(params, features).compile().memory_analysis()
+  gradients = jax.grad(lambda *both: layer.apply(*both).sum(), (0, 1))
+  memory = (
+    jax.jit(gradients).lower(params, features).compile().memory_analysis()
+  )
   # Of all kernels, the differences alone would be 524 MB.
   assert memory.temp_size_in_bytes < 60e6
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from ganjax import game, losses, priors, regularizers, remedies
+from ganjax import losses, priors, regularizers, remedies
+from ganjax.game import gan, stateless
 from ganjax.networks import equalized, layers, norms, progressive, resample
 from ganjax.players import Pair
 
@@ -174,7 +175,7 @@ def test_reals_are_seen_as_the_stage_shows_its_images():
 
 def test_parameters_that_a_stage_has_no_use_for_have_zero_gradients():
   @jax.jit
-  def slopes(params, alpha):
+  def gradients(params, alpha):
     def value(params):
       made = images(generator(stage=1, alpha=alpha), params.generator)
       judge = discriminator(stage=1, alpha=alpha)
@@ -184,7 +185,7 @@ def test_parameters_that_a_stage_has_no_use_for_have_zero_gradients():
 
   # At alpha 1, what the stage before has of its own rests as well.
   for alpha, idle in ((0.5, ()), (1.0, ('rgb0',))):
-    for player in slopes(parameters(), alpha):
+    for player in gradients(parameters(), alpha):
       for name, part in player.items():
         moves = {bool(slope.any()) for slope in jax.tree.leaves(part)}
         assert moves == {name not in ('block2', 'rgb2', *idle)}, name
@@ -297,7 +298,7 @@ def test_gradient_penalties_have_derivatives():
 
 def test_a_game_of_a_stage_has_finite_values_while_alpha_is_traced():
   terms = {
-    'gradient_penalty': game.stateless(
+    'gradient_penalty': stateless(
       lambda turn: regularizers.wgan_gp(
         turn.critic, turn.real, turn.fake, turn.key
       )
@@ -306,17 +307,17 @@ def test_a_game_of_a_stage_has_finite_values_while_alpha_is_traced():
 
   @jax.jit
   def values(alpha):
-    played = game.gan(
+    game = gan(
       generator(stage=1, alpha=alpha),
       discriminator(stage=1, alpha=alpha),
       losses.wasserstein,
       priors.normal(16),
       Pair({}, terms),
     )
-    params, buffers = played.init(KEY)
+    params, buffers = game.init(KEY)
     return [
       value(params, buffers, REAL, KEY)
-      for value in (played.generator, played.discriminator)
+      for value in (game.generator, game.discriminator)
     ]
 
   for leaf in jax.tree.leaves(values(0.5)):

@@ -8,7 +8,8 @@ import pytest
 from flax import linen as nn
 from scipy import ndimage
 
-from ganjax import game, losses, priors, regularizers
+from ganjax import losses, priors, regularizers
+from ganjax.game import gan, stateless
 from ganjax.networks import equalized, pyramids, stylegan
 from ganjax.players import Pair
 
@@ -299,10 +300,10 @@ def test_other_numbers_of_styles_are_refused(player):
 def gradients():
   """The `Pair` of gradients of MSG-StyleGAN's own game, with everything on."""
   small = {**SMALL, 'resolution': 8}
-  penalty = game.stateless(
+  penalty = stateless(
     lambda turn: 5 * regularizers.r1(turn.critic, turn.real) / len(turn.real)
   )
-  played = game.gan(
+  game = gan(
     stylegan.generator(**small, **NARROW, mixing=0.5, remat=nn.remat),
     stylegan.discriminator(**small),
     losses.non_saturating,
@@ -312,13 +313,13 @@ def gradients():
 
   @jax.jit
   def descend(key):
-    params, buffers = played.init(key)
+    params, buffers = game.init(key)
     real = jax.random.normal(key, (4, 8, 8, 3))
 
     def gradient(player):
       def value(own):
         both = params._replace(**{player: own})
-        return getattr(played, player)(both, buffers, real, key)[0]
+        return getattr(game, player)(both, buffers, real, key)[0]
 
       return jax.grad(value)(getattr(params, player))
 
