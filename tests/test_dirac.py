@@ -277,7 +277,7 @@ def test_multipliers_have_the_radii_of_the_papers():
     np.testing.assert_allclose(np.abs(found).max(), expected, atol=5e-7)
 
 
-def test_negative_momentum_in_turns_alone_converges():
+def test_negative_momentum_converges_only_when_alternating():
   h, keep = 0.2, np.array([-0.5, 0.5, 0.9])
 
   def linearized(rule):
@@ -427,7 +427,7 @@ def test_wasserstein_at_once_spirals_out_by_a_constant_factor():
   )
 
 
-def test_wasserstein_in_turns_stays_on_an_ellipse():
+def test_alternating_wasserstein_stays_on_an_ellipse():
   h = 0.2
   positions, _ = trajectory(
     dirac.game(losses.wasserstein), steps.alternating, sgd(h), 500
@@ -456,7 +456,7 @@ def test_a_clipped_critic_stays_bounded_and_never_converges(rule):
     ),
   ],
 )
-def test_non_saturating_ends_on_a_cycle_at_once_and_converges_in_turns(
+def test_non_saturating_cycles_at_once_and_converges_alternating(
   rule, expected
 ):
   h, number = 0.1, 10_000

@@ -97,7 +97,7 @@ def test_extragradient_moves_momentum_at_both_gradients(x64):
   np.testing.assert_allclose(after.params, here - h * momentum, rtol=1e-12)
 
 
-def test_bilinear_game_in_turns_stays_on_an_ellipse(x64):
+def test_alternating_bilinear_game_stays_on_an_ellipse(x64):
   h = 0.2
   theta, phi = trajectory(steps.alternating, BILINEAR, h, 500)
   # The sign is that of the discriminator moving first.

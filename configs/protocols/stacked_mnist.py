@@ -12,7 +12,7 @@ def _stacked(network, **data):
     split='train',  # or train+test
     range='signed',  # [-1, 1]; or unit, [0, 1]
     pool=0,  # images made once and drawn from; 0: new ones are always made
-    order='shuffled',  # or in turn: the order of the digits in the pool
+    order='shuffled',  # or sequential: the order of the images in the pool
     side=28,  # of the images in pixels; digits get a border of 0
   )
   config.data.update(data)
@@ -99,7 +99,7 @@ def stacked_mnist_pacgan():
     split='train+test',
     range='unit',
     pool=128_000,
-    order='in turn',
+    order='sequential',
   )
   config.steps = 100_000
   config.batch_size = 64

@@ -111,13 +111,13 @@ def repacked(key, table, packing):
   return jnp.asarray(table)[chosen]
 
 
-def in_turn(key, first, number, size):
+def sequential(key, first, number, size):
   """Returns the next examples in the set's own order, int32 [number].
 
-  Stands where `order.indices` does, for protocols that never reshuffle.
+  Takes the place of `order.indices`, for protocols that never reshuffle.
 
   Args:
-    key: is not looked at.
+    key: has no effect.
     first: position of the first example in the run, integer in [0, 2^32); may
       be traced.
     number: how many positions, static.
@@ -139,7 +139,7 @@ def fixed(digits, table, key, first, number, order=orders.indices):
     first: position of the first stack in the run; may be traced.
     number: of stacks, static.
     order: `(key, first, number, size) -> rows of the table`: a new order in
-      each epoch, or `in_turn`.
+      each epoch, or `sequential`.
   """
   rows = order(key, first, number, len(table))
   return stack(digits, jnp.asarray(table)[rows])

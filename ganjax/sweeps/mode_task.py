@@ -159,10 +159,13 @@ def _stacked(config, cache, report):
 
   def batch(tables, key, first, number, shared):
     if data.pool:
-      turn = {'shuffled': order.indices, 'in turn': stacked_mnist.in_turn}[
-        data.order
-      ]
-      stacks = stacked_mnist.fixed(shared[0], tables, key, first, number, turn)
+      positions = {
+        'shuffled': order.indices,
+        'sequential': stacked_mnist.sequential,
+      }[data.order]
+      stacks = stacked_mnist.fixed(
+        shared[0], tables, key, first, number, positions
+      )
     else:
       key = jax.random.fold_in(key, first)
       stacks = stacked_mnist.draw(shared[0], key, number)

@@ -70,10 +70,10 @@ def test_a_fixed_set_shows_each_stack_once_an_epoch():
 
 def test_a_set_can_be_read_in_its_own_order():
   found = stacked_mnist.fixed(
-    DIGITS, TABLE, KEY, 48, 4, order=stacked_mnist.in_turn
+    DIGITS, TABLE, KEY, 48, 4, order=stacked_mnist.sequential
   )
   np.testing.assert_array_equal(numbers(found), TABLE[[48, 49, 0, 1]])
-  late = stacked_mnist.in_turn(KEY, np.uint32(2**32 - 6), 3, 50)
+  late = stacked_mnist.sequential(KEY, np.uint32(2**32 - 6), 3, 50)
   assert late.tolist() == [(2**32 - 6 + i) % 50 for i in range(3)]
 
 
