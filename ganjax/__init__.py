@@ -1,9 +1,8 @@
 """Generative adversarial networks as pure functions: `import ganjax as gx`.
 
-The names that a notebook uses stand in `__init__.pyi`; each is imported when it
-is first used, so that a room of the house loads no other. What trains on a host
-(`ganjax.training`), what reads configs (`ganjax.config`) and the other packages
-are imported by name where they are wanted.
+The names that notebooks use are listed in `__init__.pyi`. Each is imported when
+it is first used, so that a program loads only what it needs. Import the other
+packages by name, such as `ganjax.training` or `ganjax.config`.
 """
 
 import lazy_loader

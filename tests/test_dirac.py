@@ -306,17 +306,17 @@ def test_unrolling_differentiates_through_the_unrolled_steps(rule):
   def critic(theta, psi):
     return jax.nn.softplus(-theta * psi)
 
-  def foreseen(theta, psi, seen):
+  def unrolled(theta, psi, through):
     for _ in range(number):
-      psi = psi - h * seen(jax.grad(critic, 1)(theta, psi))
+      psi = psi - h * through(jax.grad(critic, 1)(theta, psi))
     return -critic(theta, psi)
 
-  def generator(theta, psi, seen=lambda gradient: gradient):
-    return jax.grad(foreseen)(theta, psi, seen)
+  def generator(theta, psi, through=lambda gradient: gradient):
+    return jax.grad(unrolled)(theta, psi, through)
 
   theta = psi = 1.0
-  moved = psi - h * jax.grad(critic, 1)(theta, psi)
-  facing = moved if rule is steps.alternating else psi
+  updated = psi - h * jax.grad(critic, 1)(theta, psi)
+  facing = updated if rule is steps.alternating else psi
   game = dirac.game(losses.minimax)
   case = case_of(game, functools.partial(rule, unroll=number), sgd(h))
   positions, matrix = jax.jit(
@@ -325,7 +325,7 @@ def test_unrolling_differentiates_through_the_unrolled_steps(rule):
       dirac_cases.linearized(case, key),
     )
   )(KEY)
-  expected = theta - h * generator(theta, facing), moved
+  expected = theta - h * generator(theta, facing), updated
   np.testing.assert_allclose(positions[1], expected, rtol=1e-12)
   # With no gradient through the unrolled steps, half of the damping is lost.
   # (The slope is a difference: stopping a gradient stops its derivative too.)
@@ -401,7 +401,7 @@ def test_the_flow_turns_and_draws_in_as_the_theory_says(name):
     change(theta, psi),
     atol=1e-12,
   )
-  # Counter-clockwise, unless a penalty is stronger than the turn.
+  # Counter-clockwise, unless a penalty is stronger than the rotation.
   turn = theta * arrows[..., 1] - psi * arrows[..., 0]
   assert name == 'R1' or (turn > 0).all()
 
@@ -462,7 +462,7 @@ def test_non_saturating_cycles_at_once_and_converges_alternating(
   h, number = 0.1, 10_000
   game = dirac.game(losses.non_saturating)
   _, square = trajectory(game, rule, sgd(h), number)
-  # The last two turns or so around the equilibrium.
+  # The last two rotations or so around the equilibrium.
   np.testing.assert_allclose(
     square[-250:].mean(), expected(h, number), rtol=0.03
   )

@@ -1,4 +1,4 @@
-"""The game that `gan` builds: whose buffers move, and what its terms see."""
+"""The game that `gan` builds: its buffers, values, terms and samples."""
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +23,7 @@ def only(name, term):
 
 @pytest.fixture(scope='module')
 def game():
-  """A game in which all buffers are in use, and a turn of each player."""
+  """A game in which all buffers are in use, and an update of each player."""
   game = gan(
     mlp.generator((2,), widths=(8,), norm=BatchNorm),
     remedies.spectral(mlp.discriminator(widths=(8,))),
@@ -57,7 +57,7 @@ def game():
 @pytest.mark.parametrize(
   ('player', 'other'), [PLAYERS, PLAYERS[::-1]], ids=PLAYERS
 )
-def test_a_turn_moves_only_the_players_own_buffers(game, player, other):
+def test_an_update_changes_only_the_players_own_buffers(game, player, other):
   before, turns, *_ = game
   after = getattr(turns, player)[1][0]
   jax.tree.map(

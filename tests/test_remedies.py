@@ -46,7 +46,7 @@ def kernels(params):
 
 @pytest.fixture(scope='module', params=NETWORKS)
 def settled(request):
-  """A normalised network after many passes; it returns the params it sees."""
+  """A normalised network after many passes, which returns its params."""
   network, function, shape = NETWORKS[request.param]
   echo = remedies.spectral(
     network._replace(
@@ -262,7 +262,7 @@ def x64():
 
 
 def dirac(m):
-  """The Dirac-GAN whose critic sees packs of m."""
+  """The Dirac-GAN with packs of m."""
   discriminator = Discriminator(
     init=lambda key, images: (jnp.zeros(images.shape[1]), {}),
     apply=lambda params, buffers, images, key, train: (
@@ -422,7 +422,7 @@ def test_historical_averaging_pulls_towards_the_mean_of_the_own_past(
       metrics['regularizer/historical_averaging'], total - plain, atol=1e-5
     )
     np.testing.assert_allclose(slope - force, 1.4 * away, rtol=1e-4, atol=1e-5)
-  # The inner buffers of the player moved at its own turns, and no others.
+  # Only the player's own inner buffers changed.
   inner = Pair(*(buffer['game'] for buffer in buffers))
   assert getattr(inner, player) == getattr(Pair(5, 15), player)
   jax.tree.map(

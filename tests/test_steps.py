@@ -87,7 +87,9 @@ def test_bilinear_game_turns_by_a_constant_factor(x64, rule, factor):
 
 def test_extragradient_moves_momentum_at_both_gradients(x64):
   h, keep, here = 0.2, 0.9, np.array([1.0, 1.0])
-  field = np.array([[0, 1], [-1, 0]])  # theta descends theta phi, phi ascends
+  field = np.array(
+    [[0, 1], [-1, 0]]
+  )  # theta minimises theta phi, phi maximises
   momentum = field @ here
   momentum = keep * momentum + field @ (here - h * momentum)
   optimizers = Pair(*[optax.sgd(h, momentum=keep)] * 2)
@@ -100,7 +102,7 @@ def test_extragradient_moves_momentum_at_both_gradients(x64):
 def test_alternating_bilinear_game_stays_on_an_ellipse(x64):
   h = 0.2
   theta, phi = trajectory(steps.alternating, BILINEAR, h, 500)
-  # The sign is that of the discriminator moving first.
+  # The sign is that of an update of the discriminator first.
   conserved = theta**2 + phi**2 + h * theta * phi
   np.testing.assert_allclose(conserved, 2 + h, rtol=1e-12)
 
@@ -131,7 +133,7 @@ def test_skip_below_stops_exactly_under_the_threshold():
     )
     return step(state, jnp.zeros(2))
 
-  # The losses are 1 and then, if it moved, 1 / 2.
+  # The losses are 1 and then, after an update, 1 / 2.
   after, metrics = jax.jit(jax.vmap(move))(jnp.array([0.5, 0.75, 1.0, 1.001]))
   np.testing.assert_allclose(after.params.discriminator, [-0.45, 0.5, 0.5, 1])
   np.testing.assert_array_equal(metrics['skipped'], [0, 1, 1, 1])

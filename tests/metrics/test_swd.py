@@ -148,8 +148,8 @@ def test_many_images_are_measured_as_few_are(monkeypatch):
   fake = RANDOM.uniform(-1, 1, IMAGES.shape) ** 3
   how = {'seed': 2, 'patches': 3, 'directions': 5}
   whole = sliced_wasserstein(IMAGES, fake, **how)
-  monkeypatch.setattr(swd, '_ROWS', 4)
-  monkeypatch.setattr(swd, '_AT_ONCE', 2)
+  monkeypatch.setattr(swd, '_IMAGES', 4)
+  monkeypatch.setattr(swd, '_DIRECTIONS', 2)
   parts = sliced_wasserstein(IMAGES, fake, **how)
   np.testing.assert_allclose(parts.mean, whole.mean, rtol=1e-5)
 

@@ -50,4 +50,4 @@ def spectra(runs):
 def _title(case, words):
   """Returns the title of a narrow panel: the game, the order and the words."""
   game, _, order = case.name.rpartition(', ')
-  return '\n'.join([*textwrap.wrap(game, 22), f'{order}: {words}'])
+  return '\n'.join([*textwrap.wrap(game, 22), order, words])
