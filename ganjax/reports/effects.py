@@ -10,8 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganjax.reports import tables
-
 
 class Level(NamedTuple):
   """What a value of a factor comes to.
@@ -38,49 +36,6 @@ class Level(NamedTuple):
   difference: float
   difference_error: float
   pairs: int
-
-
-def summary(values):
-  """What values `[S]` of one cell come to: a dict.
-
-  Args:
-    values: one for each seed. Those that are not finite are left out, and
-      counted.
-
-  Returns:
-    What `tables.summary` has, and `low` and `high` of `interval`.
-  """
-  low, high = interval(values)
-  return tables.summary(values) | {'low': low, 'high': high}
-
-
-def interval(values, share=0.95, resamples=10_000, seed=0):
-  """The bootstrap interval of the mean of values `[S]`: its two ends.
-
-  Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13:
-  the percentiles of the means of as many values, drawn with replacement. Of few
-  values it is too narrow: by the factor sqrt((S - 1) / S), and because the
-  normal's quantiles stand for Student's.
-
-  Args:
-    values: those that are not finite are left out.
-    share: of the means that lie within, in (0, 1).
-    resamples: how many.
-    seed: draws them; equal values have equal intervals.
-
-  Returns:
-    `low, high`; NaN where fewer than two values are finite.
-  """
-  values = np.asarray(values, float)
-  values = values[np.isfinite(values)]
-  if len(values) < 2:
-    return math.nan, math.nan
-  drawn = np.random.default_rng(seed).integers(
-    len(values), size=(resamples, len(values))
-  )
-  tails = (1 - share) / 2, (1 + share) / 2
-  low, high = np.quantile(values[drawn].mean(1), tails)
-  return float(low), float(high)
 
 
 def main_effect(values, levels, others):

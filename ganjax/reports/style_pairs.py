@@ -4,10 +4,10 @@ import pathlib
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from tabulate import tabulate
 
 from ganjax import files
-from ganjax.reports import tables
+from ganjax.reports import render
+from ganjax.reports.statistics import summary
 
 _COLUMNS = (
   ('held_out_layers', 'held-out layers', '.4f'),
@@ -73,18 +73,13 @@ def table(values, notes):
     [label, *(_cell(found[name], form) for name, _, form in _COLUMNS)]
     for label, found in values.items()
   ]
-  written = tabulate(
-    rows,
-    ['', *(title for _, title, _ in _COLUMNS)],
-    'github',
-    disable_numparse=True,
-    colalign=['left', *['right'] * len(_COLUMNS)],
-  )
-  return '\n'.join([written, '', *(f'- {note}' for note in notes)]) + '\n'
+  titles = ['', *(title for _, title, _ in _COLUMNS)]
+  numbers = frozenset(range(1, len(titles)))
+  return render.markdown(render.Table(titles, rows, numbers, notes))
 
 
 def _cell(numbers, form):
-  mean, error = map(tables.summary(numbers).get, ('mean', 'error'))
+  mean, error = map(summary(numbers).get, ('mean', 'error'))
   several = f' ± {error:{form}}' if np.isfinite(error) else ''
   return f'{mean:{form}}{several}'
 

@@ -6,6 +6,7 @@ from ganjax.reports import effects, results
 from ganjax.reports.figures import sweep
 from ganjax.reports.figures.sweep import Course, Effect
 from ganjax.reports.results import words
+from ganjax.reports.statistics import summary
 
 _FEW = 3  # of the best cells and of the worst, where there are many
 _TOGETHER = 6  # lines that one panel can hold
@@ -235,13 +236,13 @@ def _courses(found, cells, evaluations):
   for cell in cells:
     ended = [run.state == 'done' for run in cell.runs]
     summaries = [
-      effects.summary(results.values(cell, found.objective, evaluation)[ended])
+      summary(results.values(cell, found.objective, evaluation)[ended])
       for evaluation in evaluations
     ]
     courses[label(found, cell)] = Course(
       [_images([cell], evaluation) for evaluation in evaluations],
-      np.array([summary['mean'] for summary in summaries]),
-      np.array([summary['std'] for summary in summaries]),
+      np.array([own['mean'] for own in summaries]),
+      np.array([own['std'] for own in summaries]),
     )
   return courses
 

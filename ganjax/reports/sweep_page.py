@@ -12,6 +12,7 @@ from ganjax import files
 from ganjax.reports import (
   columns,
   effects,
+  render,
   results,
   sweep_figures,
   sweep_tables,
@@ -54,16 +55,14 @@ def write(workdir):
       drawing.save(figure, paths[-1])
     images[name] = _drawn(folder / f'{name}.png')
   page = _PAGES.get_template('sweep.html.jinja')
-  comma_separated = sweep_tables.comma_separated
+  table = sweep_tables.for_papers(found)
   contents = {
     'report.html': page.render(_context(found, folder, images)),
-    'table.csv': comma_separated(sweep_tables.run_lines(found)),
-    'table_evaluations.csv': comma_separated(
-      sweep_tables.evaluation_lines(found)
-    ),
-    'table_cells.csv': comma_separated(sweep_tables.cell_lines(found)),
-    'table.tex': sweep_tables.latex(found),
-    'table.md': sweep_tables.markdown(found),
+    'table.csv': render.csv(sweep_tables.run_lines(found)),
+    'table_evaluations.csv': render.csv(sweep_tables.evaluation_lines(found)),
+    'table_cells.csv': render.csv(sweep_tables.cell_lines(found)),
+    'table.tex': render.latex(table),
+    'table.md': render.markdown(table),
   }
   for name, content in contents.items():
     files.write(folder / name, content)

@@ -1,15 +1,14 @@
 """The tables of a sweep: a line for each cell, run or evaluation."""
 
-import csv
-import io
 import math
 import shlex
 
 import numpy as np
-from tabulate import tabulate
 
-from ganjax.reports import effects, results
+from ganjax.reports import render, results
 from ganjax.reports.results import words
+from ganjax.reports.statistics import summary
+from ganjax.reports.tables import mean_and_deviation
 
 
 def cells(found):
@@ -31,10 +30,10 @@ def cells(found):
     states = [run.state for run in cell.runs]
     measured = {}
     for key in found.titles:
-      summary = effects.summary(finals[key][at])
-      measured[key] = summary | {
-        'words': _plus_minus(summary, forms[key], states.count('done')),
-        'interval': _between(summary, forms[key]),
+      own = summary(finals[key][at])
+      measured[key] = own | {
+        'words': _mean(own, forms[key], states.count('done')),
+        'interval': _interval(own, forms[key]),
       }
     ended = states.count('done') + states.count('diverged')
     lines.append(
@@ -86,33 +85,30 @@ def cell_lines(found):
       **{state: states.count(state) for state in results.STATES},
     }
     for key in found.titles:
-      for name, value in effects.summary(results.final(cell, key)).items():
+      for name, value in summary(results.final(cell, key)).items():
         line[f'{key}_{name}'] = value if math.isfinite(value) else None
     lines.append(line)
   return lines
 
 
-def comma_separated(lines):
-  """Lines, dicts, as CSV: a column for each key of any of them."""
-  file = io.StringIO()
-  names = dict.fromkeys(name for line in lines for name in line)
-  writer = csv.DictWriter(file, names, lineterminator='\n')
-  writer.writeheader()
-  writer.writerows(lines)
-  return file.getvalue()
-
-
-def latex(found):
-  """The table of the cells for a paper, with booktabs; its legend before."""
-  head = '\n'.join(f'% {line}' for line in _legend(found))
-  table = _typeset(found, 'latex_booktabs').replace('±', r'$\pm$')
-  return f'{head}\n{table}\n'
-
-
-def markdown(found):
-  """The table of the cells for notes, with its legend."""
-  foot = '\n'.join(f'- {line}' for line in _legend(found))
-  return f'{_typeset(found, "github")}\n\n{foot}\n'
+def for_papers(found):
+  """Returns the `render.Table` of the cells."""
+  titles = ['cell', *found.names.values()]
+  left = len(titles)
+  for key, title in found.titles.items():
+    titles += [title, '95 %'] if key == found.objective else [title]
+  titles += ['runs done', 'diverged']
+  rows = []
+  for line in cells(found):
+    row = [f'{line["number"]}', *map(words, line['settings'].values())]
+    for key, own in line['measured'].items():
+      row.append(own['words'])
+      if key == found.objective:
+        row.append(own['interval'])
+    done = f'{line["done"]} of {line["of"]}'
+    rows.append([*row, done, f'{line["broken"] or ""}'])
+  numbers = frozenset(range(left, len(titles)))
+  return render.Table(titles, rows, numbers, _notes(found))
 
 
 def ways(found):
@@ -169,32 +165,8 @@ def form(values):
   return lambda value: f'{value:,.{places}f}' if math.isfinite(value) else '–'
 
 
-def _typeset(found, style):
-  head = ['cell', *found.names.values()]
-  for key, title in found.titles.items():
-    head += [title, '95 %'] if key == found.objective else [title]
-  table = []
-  for line in cells(found):
-    row = [f'{line["number"]}', *map(words, line['settings'].values())]
-    for key, own in line['measured'].items():
-      row.append(own['words'])
-      if key == found.objective:
-        row.append(own['interval'])
-    done = f'{line["done"]} of {line["of"]}'
-    table.append([*row, done, f'{line["broken"] or ""}'])
-  head += ['runs done', 'diverged']
-  left = 1 + len(found.names)
-  return tabulate(
-    table,
-    head,
-    style,
-    disable_numparse=True,
-    colalign=['left'] * left + ['right'] * (len(head) - left),
-  )
-
-
-def _legend(found):
-  """How the table is to be read, a sentence a line."""
+def _notes(found):
+  """Returns how the table is to be read, sentences."""
   found_ways = ways(found)
   return [
     'Mean ± standard deviation over the seeds; 95 %: percentile bootstrap '
@@ -245,17 +217,12 @@ def _any(values):
   return np.isfinite(values).any()
 
 
-def _plus_minus(summary, write, done):
-  told = write(summary['mean'])
-  if summary['number'] > 1:
-    told += f' ± {write(summary["std"])}'
-  if 0 < summary['number'] < done:
-    # It is undefined for the others, such as a divergence of nothing.
-    told += f' ({summary["number"]} of {done})'
-  return told
+def _mean(own, write, done):
+  """Returns a summary in words; it may be undefined for runs that ended."""
+  return mean_and_deviation(own, write, done) if own['number'] else '–'
 
 
-def _between(summary, write):
-  if not math.isfinite(summary['low']):
+def _interval(own, write):
+  if not math.isfinite(own['low']):
     return '–'
-  return f'{write(summary["low"])} to {write(summary["high"])}'
+  return f'{write(own["low"])} to {write(own["high"])}'

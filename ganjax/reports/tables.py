@@ -1,34 +1,36 @@
-"""Tables of remedies: each measure over seeds, beside what was published.
+"""Tables of measures over seeds, beside published values where there are some.
 
-A row is a plain dict. It has a `label`, the remedy's name, and `values`, from a
-measure's key to a list with one value for each seed; it may have
+A row is a dict. It has a `label`, such as the name of a remedy, and `values`,
+from the key of a measure to a list with one value for each seed; it may have
 
-  published: from some of the keys to a dict of `value`, `spread` (what stands
-    behind its +-), `kind` ('standard error' or 'deviation') and `number` (of
-    trials), in the units of the column; `value` alone where no more is known.
-  words: from a title to what stands under it, after the numbers.
-  source: where the published values are from.
-  note: what sets the row apart, such as a run cut short.
+  published: from keys to what was published: a dict as in
+    `statistics.agreement`, in the units of the column.
+  words: from a title to words in a column of that title, after the numbers.
+  source: of the published values.
+  note: what distinguishes the row, such as a shortened run.
 """
 
-import csv
-import io
 import json
-import math
 import pathlib
 from typing import NamedTuple
 
 import numpy as np
-from tabulate import tabulate
 
 from ganjax import files
+from ganjax.reports import render
+from ganjax.reports.statistics import (
+  KINDS,
+  agreement,
+  published_error,
+  summary,
+)
 
-_SHORT = {'standard error': 'se', 'deviation': 'sd'}
-_TOLD = ('source', 'note')
+_WORDS = ('source', 'note')
+_TERMINAL = 28  # characters across, of a column of words on a terminal
 
 
 class Column(NamedTuple):
-  """How a measure is shown.
+  """How a measure is written.
 
   Attributes:
     key: of the measure, in the rows.
@@ -43,82 +45,8 @@ class Column(NamedTuple):
   factor: float = 1.0
 
 
-def summary(values):
-  """The mean of values `[S]`, and how far to trust it: a dict.
-
-  Args:
-    values: one for each seed. Those that are not finite (a divergence where
-      nothing counts) are left out, and counted.
-
-  Returns:
-    `mean`; `std`, the standard deviation with S - 1; `error`, the standard
-    error of the mean; `number`, of the values that are finite; `missing`, of
-    the others. What too few values cannot tell is NaN.
-  """
-  values = np.asarray(values, float)
-  finite = values[np.isfinite(values)]
-  number = len(finite)
-  std = float(finite.std(ddof=1)) if number > 1 else math.nan
-  return {
-    'mean': float(finite.mean()) if number else math.nan,
-    'std': std,
-    'error': std / math.sqrt(max(number, 1)),
-    'number': number,
-    'missing': len(values) - number,
-  }
-
-
-def agreement(ours, published):
-  """Whether two means are within two standard errors of each other: a dict.
-
-  Args:
-    ours: a `summary`.
-    published: a dict of `value`, `spread`, `kind` and `number`, as in a row,
-      or None. A deviation is divided by the root of the number.
-
-  Returns:
-    None where nothing was published. Else `difference`, ours less theirs;
-    `error`, the standard error of the difference; `ratio` of the two; `agrees`,
-    True or False, or None where that cannot be judged; and `reason`, in words.
-
-  Raises:
-    ValueError: if there is a spread of another kind, or a deviation without
-      its number.
-  """
-  if published is None:
-    return None
-  theirs = _published_error(published)
-  error = math.hypot(ours['error'], theirs)
-  difference = ours['mean'] - published['value']
-  if math.isclose(ours['mean'], published['value']):
-    # Where nothing spreads, rounding is no disagreement.
-    difference = 0.0
-  if error:
-    ratio = difference / error
-  else:
-    ratio = math.copysign(math.inf, difference) if difference else 0.0
-  agrees = None
-  if ours['missing']:
-    seeds = ours['number'] + ours['missing']
-    reason = f'undefined for {ours["missing"]} of {seeds} seeds'
-  elif ours['number'] < 2:
-    reason = 'one seed only' if ours['number'] else 'not measured'
-  elif math.isnan(theirs):
-    reason = 'published without an error'
-  else:
-    agrees = abs(ratio) <= 2
-    reason = f'{ratio:+.1f} standard errors'
-  return {
-    'difference': difference,
-    'error': error,
-    'ratio': ratio,
-    'agrees': agrees,
-    'reason': reason,
-  }
-
-
 def text(rows, columns, notes=(), title='remedy'):
-  """The table for a terminal, and below it how it is to be read.
+  """Returns the table for a terminal, and below it how it is to be read.
 
   Args:
     rows: dicts, as above.
@@ -128,20 +56,20 @@ def text(rows, columns, notes=(), title='remedy'):
     title: over the labels.
 
   Raises:
-    ValueError: if a row has a measure that no column shows, or as `agreement`.
+    ValueError: if a row has a measure without a column, or as
+      `statistics.agreement`.
   """
-  rows = _judged(rows, columns)
-  legend = '\n'.join(_legend(rows, notes))
-  return f'{_set(rows, columns, "simple", title)}\n\n{legend}\n'
+  table = _table(_with_statistics(rows, columns), columns, notes, title)
+  return render.text(table, _TERMINAL)
 
 
 def write(folder, rows, columns, notes=(), title='remedy'):
   """Writes `table.json`, `table.csv`, `table.tex` and `table.md`.
 
-  The JSON has all: the rows as they are given and, in the units of the columns,
-  `summary` and `agreement` of each measure; what is no number is null. The CSV
-  has a line for each row and plain numbers. The LaTeX needs booktabs. A reader
-  never meets half a file.
+  The JSON file has everything: the rows as they are given and, in the units of
+  the columns, `summary` and `agreement` of each measure; null stands for what
+  is not finite. The CSV file has a line for each row and plain numbers. The
+  LaTeX file needs booktabs.
 
   Args:
     folder: an existing one.
@@ -151,55 +79,47 @@ def write(folder, rows, columns, notes=(), title='remedy'):
     title: over the labels.
 
   Raises:
-    ValueError: if a row has a measure that no column shows, or as `agreement`.
+    ValueError: as `text`.
   """
-  rows = _judged(rows, columns)
-  legend = _legend(rows, notes)
+  rows = _with_statistics(rows, columns)
+  table = _table(rows, columns, notes, title)
   whole = {
     'columns': [column._asdict() for column in columns],
     'rows': rows,
-    'notes': legend,
+    'notes': table.notes,
   }
-  latex = _set(rows, columns, 'latex_booktabs', title).replace('±', r'$\pm$')
   contents = {
-    'json': json.dumps(_strict(whole), indent=2, allow_nan=False),
-    'csv': _flat(rows, columns, title),
-    'tex': '\n'.join([*(f'% {line}' for line in legend), latex]),
-    'md': '\n'.join(
-      [
-        _set(rows, columns, 'github', title),
-        '',
-        *(f'- {line}' for line in legend),
-      ]
-    ),
+    'json': json.dumps(render.finite(whole), indent=2, allow_nan=False) + '\n',
+    'csv': render.csv([_flat(row, rows, columns, title) for row in rows]),
+    'tex': render.latex(table),
+    'md': render.markdown(table),
   }
   for ending, content in contents.items():
-    path = pathlib.Path(folder) / f'table.{ending}'
-    files.write(path, f'{content}\n')
+    files.write(pathlib.Path(folder) / f'table.{ending}', content)
 
 
-def _published_error(published):
-  """The standard error of a published value, NaN where it has none."""
-  spread, kind = published.get('spread'), published.get('kind')
-  if spread is None:
-    return math.nan
-  if kind not in _SHORT:
-    raise ValueError(
-      f'a published spread is of kind {kind!r}, but must be one of '
-      f'{", ".join(map(repr, _SHORT))}: look up which in its source'
-    )
-  if kind == 'standard error':
-    return spread
-  if not published.get('number'):
-    raise ValueError(
-      f'a published deviation of {spread} comes without the number of trials '
-      'that makes it a standard error: add `number`, or leave out `spread`'
-    )
-  return spread / math.sqrt(published['number'])
+def mean_and_deviation(summary, write, of=None):
+  """Returns a `statistics.summary` in words: `mean ± deviation (k of n)`.
+
+  Args:
+    summary: which.
+    write: `number -> words`.
+    of: the number of seeds, n, which is written where the measure is defined
+      for k of them only; that of the summary, if None.
+  """
+  of = summary['number'] + summary['missing'] if of is None else of
+  if not summary['number']:
+    return 'undefined' if of else ''
+  words = write(summary['mean'])
+  if summary['number'] > 1:
+    words += f' ± {write(summary["std"])}'
+  if summary['number'] < of:
+    words += f' ({summary["number"]} of {of})'
+  return words
 
 
-def _judged(rows, columns):
-  """The rows, each with its summaries and agreements by key."""
+def _with_statistics(rows, columns):
+  """Returns the rows, each with its summaries and agreements by key."""
   keys = [column.key for column in columns]
   judged = []
   for row in rows:
@@ -230,66 +150,44 @@ def _judged(rows, columns):
 
 
 def _compared(rows, columns):
-  """The columns for which some row has a published value."""
+  """Returns the columns for which a row has a published value."""
   return [c for c in columns if any(c.key in row['published'] for row in rows)]
 
 
 def _titles(rows):
-  """Over the words of the rows, in order."""
+  """Returns the titles of the rows' words, in order."""
   return list(dict.fromkeys(title for row in rows for title in row['words']))
 
 
-def _set(rows, columns, style, title):
-  """The table as `tabulate` sets it in one of its styles."""
-  # A terminal is narrow: there, and only there, cells may have several lines.
-  gap, width = ('\n', 28) if style == 'simple' else (' ', None)
+def _table(rows, columns, notes, title):
+  """Returns the `render.Table` of rows with their statistics."""
   compared, words = _compared(rows, columns), _titles(rows)
-  told = [key for key in _TOLD if any(row.get(key) for row in rows)]
+  others = [key for key in _WORDS if any(row.get(key) for row in rows)]
+  titles = [
+    title,
+    *(column.title for column in columns),
+    *(f'published\n{column.title}' for column in compared),
+    *(['agrees'] if compared else []),
+    *words,
+    *others,
+  ]
   lines = [
     [
-      title,
-      *(column.title for column in columns),
-      *(f'published{gap}{column.title}' for column in compared),
-      *(['agrees'] if compared else []),
-      *words,
-      *told,
+      row['label'],
+      *(_ours(row['summary'][c.key], c.format) for c in columns),
+      *(_theirs(row['published'].get(c.key)) for c in compared),
+      *([_verdict(row['agreement'], columns)] if compared else []),
+      *(row['words'].get(word, '') for word in words),
+      *(row.get(key) or '' for key in others),
     ]
+    for row in rows
   ]
-  for row in rows:
-    lines.append(
-      [
-        row['label'],
-        *(_ours(row['summary'][c.key], c.format) for c in columns),
-        *(_theirs(row['published'].get(c.key)) for c in compared),
-        *([_verdict(row['agreement'], columns)] if compared else []),
-        *(row['words'].get(word, '') for word in words),
-        *(row.get(key) or '' for key in told),
-      ]
-    )
-  if style == 'github':
-    lines = [[cell.replace('|', r'\|') for cell in line] for line in lines]
-  numbers = len(columns) + len(compared)
-  rest = len(lines[0]) - numbers - 1
-  return tabulate(
-    lines[1:],
-    lines[0],
-    style,
-    disable_numparse=True,
-    colalign=['left', *['right'] * numbers, *['left'] * rest],
-    maxcolwidths=[*[None] * (1 + numbers), *[width] * rest],
-  )
+  numbers = frozenset(range(1, 1 + len(columns) + len(compared)))
+  return render.Table(titles, lines, numbers, _legend(rows, notes))
 
 
 def _ours(summary, form):
-  if not summary['number']:
-    return 'undefined' if summary['missing'] else ''
-  words = format(summary['mean'], form)
-  if summary['number'] > 1:
-    words += f' ± {summary["std"]:{form}}'
-  if summary['missing']:
-    seeds = summary['number'] + summary['missing']
-    words += f' ({summary["number"]} of {seeds})'
-  return words
+  return mean_and_deviation(summary, lambda value: format(value, form))
 
 
 def _theirs(published):
@@ -297,12 +195,12 @@ def _theirs(published):
     return ''
   words = f'{published["value"]:g}'
   if published.get('spread') is not None:
-    words += f' ± {published["spread"]:g} {_SHORT[published["kind"]]}'
+    words += f' ± {published["spread"]:g} {KINDS[published["kind"]]}'
   return words
 
 
 def _verdict(agreements, columns):
-  """The agreements of a row in a few words."""
+  """Returns the agreements of a row in words."""
   titles = {column.key: column.title for column in columns}
   apart, unknown = [], {}
   for key, found in agreements.items():
@@ -322,7 +220,7 @@ def _verdict(agreements, columns):
 
 
 def _legend(rows, notes):
-  """How the table is to be read, a sentence a line."""
+  """Returns how the table is to be read, sentences."""
   summaries = [found for row in rows for found in row['summary'].values()]
   # Of a row, what most of its measures have: a time may be one for all seeds.
   seeds = {
@@ -347,40 +245,19 @@ def _legend(rows, notes):
   return [*lines, *notes]
 
 
-def _flat(rows, columns, title):
-  """The table as CSV: a line for each row, and for each number a column."""
-  compared, words = _compared(rows, columns), _titles(rows)
-  lines = []
-  for row in rows:
-    line = {title: row['label']}
-    for key, *_ in columns:
-      for name, value in row['summary'][key].items():
-        line[f'{key}_{name}'] = value
-    for key, *_ in compared:
-      published, found = row['published'].get(key), row['agreement'].get(key)
-      line |= {
-        f'{key}_published': published and published['value'],
-        f'{key}_published_error': published and _published_error(published),
-        f'{key}_ratio': found and found['ratio'],
-        f'{key}_agrees': found and found['agrees'],
-      }
-    line |= {word: row['words'].get(word) for word in words}
-    lines.append(line | {key: row.get(key) for key in _TOLD})
-  file = io.StringIO()
-  writer = csv.writer(file, lineterminator='\n')
-  writer.writerows([line.keys() for line in lines[:1]])
-  writer.writerows(_strict(list(line.values())) for line in lines)
-  return file.getvalue().rstrip('\n')
-
-
-def _strict(value):
-  """The value in what JSON has: lists for arrays, None for NaN and infinity."""
-  if isinstance(value, dict):
-    return {key: _strict(item) for key, item in value.items()}
-  if isinstance(value, list | tuple):
-    return [_strict(item) for item in value]
-  if hasattr(value, 'tolist'):
-    return _strict(value.tolist())
-  if isinstance(value, float) and not math.isfinite(value):
-    return None
-  return value
+def _flat(row, rows, columns, title):
+  """Returns a row as a dict of plain numbers and words."""
+  line = {title: row['label']}
+  for column in columns:
+    for name, value in row['summary'][column.key].items():
+      line[f'{column.key}_{name}'] = value
+  for key in (column.key for column in _compared(rows, columns)):
+    published, found = row['published'].get(key), row['agreement'].get(key)
+    line |= {
+      f'{key}_published': published and published['value'],
+      f'{key}_published_error': published and published_error(published),
+      f'{key}_ratio': found and found['ratio'],
+      f'{key}_agrees': found and found['agrees'],
+    }
+  line |= {word: row['words'].get(word) for word in _titles(rows)}
+  return line | {key: row.get(key) for key in _WORDS}

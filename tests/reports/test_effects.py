@@ -9,34 +9,6 @@ import scipy.stats
 from ganjax.reports import effects
 
 
-def test_the_interval_is_the_percentile_bootstrap():
-  values = np.array([3.0, 5, 4, 8, 1, 7, np.nan])
-  low, high = effects.interval(values)
-  theirs = scipy.stats.bootstrap(
-    (values[:-1],),
-    np.mean,
-    method='percentile',
-    n_resamples=50_000,
-    rng=np.random.default_rng(1),
-  ).confidence_interval
-  # Two draws of quantiles of a mean that lies on a grid of 1/6.
-  np.testing.assert_allclose((low, high), theirs, atol=0.17)
-  assert effects.interval(values) == (low, high)
-
-
-def test_the_interval_of_two_values_is_between_them():
-  # Of four equally likely means, the quarters at both ends are the values.
-  assert effects.interval([2.0, 6.0]) == (2, 6)
-  assert all(map(math.isnan, effects.interval([2.0, np.nan])))
-
-
-def test_a_summary_counts_what_is_left_out():
-  found = effects.summary([1.0, 3.0, np.nan])
-  assert (found['mean'], found['number'], found['missing']) == (2, 2, 1)
-  np.testing.assert_allclose(found['std'], np.sqrt(2))
-  assert (found['low'], found['high']) == (1, 3)
-
-
 def _crossed(rng, losses, rates, seeds, noise=1.0):
   levels = np.repeat(losses, len(rates))
   others = np.tile(rates, len(losses))

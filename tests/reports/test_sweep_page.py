@@ -14,8 +14,8 @@ import pytest
 
 from ganjax import pictures
 from ganjax.reports import (
-  effects,
   results,
+  statistics,
   sweep_figures,
   sweep_page,
   sweep_tables,
@@ -459,7 +459,7 @@ def test_the_bootstrap_of_a_cell_is_that_of_its_seeds(sweep):
     row['fid'] for row in rows if (row['cell'], row['evaluation']) == (0, LOOKS)
   ]
   line = _lines(folder / 'table_cells.csv')[0]
-  low, high = effects.interval(own)
+  low, high = statistics.interval(own)
   assert (float(line['fid_low']), float(line['fid_high'])) == (low, high)
 
 
