@@ -11,5 +11,8 @@ Array = jax.Array | np.ndarray
 Scalar = float | jax.Array
 """A number, which may be traced."""
 
+Metrics = dict[str, jax.Array]
+"""Scalars by their names, such as `loss/generator`."""
+
 Tree = Any
 """An array, or a tuple, list or dict of trees, as `jax.tree` has it."""

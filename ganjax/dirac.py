@@ -15,7 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from ganjax import regularizers
-from ganjax.game import gan, stateless
+from ganjax.arrays import Scalar
+from ganjax.game import Game, Regularizer, gan, stateless
+from ganjax.losses import Loss
 from ganjax.players import Discriminator, Generator, Pair
 
 linear = Discriminator(
@@ -37,7 +39,11 @@ affine = Discriminator(
 """The critic x -> 1/2 + bias - psi x, for least squares: 1/2 at equilibrium."""
 
 
-def game(loss, terms=None, critic=linear):
+def game(
+  loss: Pair[Loss],
+  terms: dict[str, Regularizer] | None = None,
+  critic: Discriminator = linear,
+) -> Game:
   """Returns the Dirac-GAN as a `Game`, which begins with theta and psi at 1.
 
   Theta is a scalar and psi is `[1]`; a batch is zeros `[N, 1]`.
@@ -65,21 +71,21 @@ def game(loss, terms=None, critic=linear):
   )
 
 
-def r1(gamma):
+def r1(gamma: Scalar) -> Regularizer:
   """Returns the paper's R1 penalty: gamma / 2 times the squared gradient."""
   return stateless(
     lambda turn: gamma / 2 * regularizers.r1(turn.critic, turn.real)
   )
 
 
-def r2(gamma):
+def r2(gamma: Scalar) -> Regularizer:
   """Returns the paper's R2 penalty: gamma / 2 times the squared gradient."""
   return stateless(
     lambda turn: gamma / 2 * regularizers.r2(turn.critic, turn.fake)
   )
 
 
-def wgan_gp(gamma, target):
+def wgan_gp(gamma: Scalar, target: Scalar) -> Regularizer:
   """Returns the paper's gradient penalty, with the factor gamma / 2."""
 
   def values(turn):
@@ -89,7 +95,9 @@ def wgan_gp(gamma, target):
   return stateless(values)
 
 
-def flow(slope, generator=0.0, discriminator=0.0):
+def flow(
+  slope: float, generator: float = 0.0, discriminator: float = 0.0
+) -> np.ndarray:
   """Returns the eigenvalues `[2]` of the field's Jacobian at the equilibrium.
 
   The Jacobian is [[-a, -slope], [slope, -b]]. The dampings a of the generator
@@ -112,7 +120,13 @@ def flow(slope, generator=0.0, discriminator=0.0):
   return np.array([middle + root, middle - root])
 
 
-def alternating(slope, h, critic_steps=1, generator=0.0, discriminator=0.0):
+def alternating(
+  slope: float,
+  h: float,
+  critic_steps: int = 1,
+  generator: float = 0.0,
+  discriminator: float = 0.0,
+) -> np.ndarray:
   """Returns the multipliers `[2]` of a step of alternating gradient descent.
 
   Without damping they lie on the unit circle while h slope sqrt(critic_steps)
@@ -133,7 +147,7 @@ def alternating(slope, h, critic_steps=1, generator=0.0, discriminator=0.0):
   )
 
 
-def minimax_radius(theta, psi, h):
+def minimax_radius(theta: float, psi: float, h: float) -> float:
   """Returns the squared radius after a simultaneous step of minimax.
 
   It is never smaller than before.
@@ -142,12 +156,12 @@ def minimax_radius(theta, psi, h):
   return (theta**2 + psi**2) * (1 + (h * slope) ** 2)
 
 
-def wasserstein_invariant(theta, psi, h):
+def wasserstein_invariant(theta: float, psi: float, h: float) -> float:
   """Returns what an alternating step with the Wasserstein loss conserves."""
   return theta**2 + psi**2 + h * theta * psi
 
 
-def non_saturating_radius(square, time):
+def non_saturating_radius(square: float, time: float) -> float:
   """Returns the squared radius after a time of the non-saturating flow, nearly.
 
   It falls like 8 / time, and so does alternating descent, where `time` is h

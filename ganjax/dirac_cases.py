@@ -7,7 +7,7 @@ be run, for its trajectory and for the Jacobian of its steps, to compare.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ import optax
 from jax.flatten_util import ravel_pytree
 
 from ganjax import dirac, dynamics, losses, optimizers, remedies, steps
+from ganjax.arrays import Array
 from ganjax.game import Game
 from ganjax.players import Pair
 
@@ -39,16 +40,16 @@ class Case(NamedTuple):
 
   name: str
   game: Game
-  multipliers: Any
+  multipliers: np.ndarray | None
   verdict: str
   rule: Callable
-  optimizers: Pair
+  optimizers: Pair[optax.GradientTransformation]
   rows: int = 1
   every: int = 1
   tolerance: float = 1e-10
 
 
-def cases(h=0.2):
+def cases(h: float = 0.2) -> tuple[Case, ...]:
   """Returns all `Case`s, a tuple.
 
   Args:
@@ -212,7 +213,7 @@ def cases(h=0.2):
   )
 
 
-def trajectory(case, key, number):
+def trajectory(case: Case, key: jax.Array, number: int) -> jax.Array:
   """Returns both players' parameters at all steps, `[number + 1, P]`.
 
   The columns begin with theta, and the rows with the initial values.
@@ -235,7 +236,7 @@ def trajectory(case, key, number):
   return jnp.concatenate([before, position(state)[None]])
 
 
-def linearized(case, key):
+def linearized(case: Case, key: jax.Array) -> jax.Array:
   """Returns the measured Jacobian `[P, P]` of `case.every` steps.
 
   It is taken at the equilibrium; its eigenvalues are comparable with
@@ -252,7 +253,7 @@ def linearized(case, key):
   return dynamics.monodromy(step, state.replace(params=rest), batch, case.every)
 
 
-def verdict(positions):
+def verdict(positions: Array) -> str:
   """Returns 'converges', 'cycles' or 'diverges', judged by a trajectory.
 
   The largest radius in its last quarter is compared with that in its second
@@ -291,7 +292,7 @@ class Comparison(NamedTuple):
   agrees: bool
 
 
-def compare(case, matrix, positions):
+def compare(case: Case, matrix: Array, positions: Array) -> Comparison:
   """Returns the `Comparison` of a case.
 
   Args:

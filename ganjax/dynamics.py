@@ -16,20 +16,27 @@ the field and the learning rate `h`.
 """
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
+from jax.typing import ArrayLike
 from scipy.sparse.linalg import LinearOperator, eigs
 
+from ganjax.arrays import Tree
+from ganjax.game import Game
 from ganjax.players import PLAYERS, Pair
+from ganjax.steps import Step, TrainState
+
+Field = Callable[..., Tree]
 
 # A dense Jacobian of 100 to 200 MB, and a minute of numpy.linalg.eigvals.
 _MAX_PARAMS = 5000
 
 
-def field(game):
+def field(game: Game) -> Field:
   """Returns the vector field `(params, buffers, batch, key) -> Pair` of a game.
 
   It is minus the gradient of each player's value in its own parameters, with
@@ -53,7 +60,7 @@ def field(game):
   return velocities
 
 
-def jacobian(field, params, *rest):
+def jacobian(field: Field, params: Tree, *rest: Tree) -> jax.Array:
   """Returns the Jacobian `[P, P]` of a field at a point.
 
   Args:
@@ -75,7 +82,7 @@ def jacobian(field, params, *rest):
   return jax.lax.map(product, rows)
 
 
-def eigenvalues(field, params, *rest):
+def eigenvalues(field: Field, params: Tree, *rest: Tree) -> np.ndarray:
   """Returns all eigenvalues `[P]` of a field's Jacobian at a point, complex.
 
   Args:
@@ -89,7 +96,9 @@ def eigenvalues(field, params, *rest):
   return np.linalg.eigvals(np.asarray(_compiled_jacobian(field, params, *rest)))
 
 
-def leading(field, params, *rest, number=8, which='LM'):
+def leading(
+  field: Field, params: Tree, *rest: Tree, number: int = 8, which: str = 'LM'
+) -> np.ndarray:
   """Returns leading eigenvalues `[number]` of a field's Jacobian, by Arnoldi.
 
   Lehoucq, Sorensen and Yang, "ARPACK Users' Guide", 1998: some hundreds of
@@ -126,7 +135,9 @@ def leading(field, params, *rest, number=8, which='LM'):
   )
 
 
-def grid(field, params, first, second, *rest):
+def grid(
+  field: Field, params: Tree, first: ArrayLike, second: ArrayLike, *rest: Tree
+) -> jax.Array:
   """Returns the velocities `[B, A, 2]` of two parameters on a grid of values.
 
   Args:
@@ -156,7 +167,9 @@ def grid(field, params, first, second, *rest):
   )
 
 
-def monodromy(step, state, batch, number=1):
+def monodromy(
+  step: Step, state: TrainState, batch: Tree, number: int = 1
+) -> jax.Array:
   """Returns the Jacobian `[P, P]` of `number` steps at a fixed point.
 
   Its P variables are the parameters and the floats of the optimisers' states
@@ -193,17 +206,17 @@ def monodromy(step, state, batch, number=1):
   return jacobian(after, variables(leaves))
 
 
-def simultaneous(flow, h):
+def simultaneous(flow: np.ndarray, h: float) -> np.ndarray:
   """Returns the multipliers `[P]` of simultaneous gradient descent."""
   return 1 + h * flow
 
 
-def extragradient(flow, h):
+def extragradient(flow: np.ndarray, h: float) -> np.ndarray:
   """Returns the multipliers `[P]` of extragradient."""
   return 1 + h * flow + (h * flow) ** 2
 
 
-def optimistic(flow, h):
+def optimistic(flow: np.ndarray, h: float) -> np.ndarray:
   """Returns the multipliers `[2 P]` of simultaneous optimistic descent.
 
   Daskalakis et al., "Training GANs with Optimism", 2018, arXiv:1711.00141: the
@@ -214,7 +227,7 @@ def optimistic(flow, h):
   return np.concatenate([middle + root, middle - root])
 
 
-def momentum(flow, h, beta):
+def momentum(flow: np.ndarray, h: float, beta: float) -> np.ndarray:
   """Returns the multipliers `[2 P]` of simultaneous descent with momentum.
 
   Gidel et al., "Negative Momentum for Improved Game Dynamics", 2019,
@@ -225,7 +238,7 @@ def momentum(flow, h, beta):
   return np.concatenate([middle + root, middle - root])
 
 
-def alternating_momentum(rotation, h, beta):
+def alternating_momentum(rotation: float, h: float, beta: float) -> np.ndarray:
   """Returns the multipliers `[4]` of alternating descent with momentum.
 
   Gidel et al., "Negative Momentum for Improved Game Dynamics", 2019,
@@ -237,7 +250,9 @@ def alternating_momentum(rotation, h, beta):
   return np.roots(polynomial)
 
 
-def lookahead(flow, h, every, rate):
+def lookahead(
+  flow: np.ndarray, h: float, every: int, rate: float
+) -> np.ndarray:
   """Returns the multipliers `[2 P]` of `every` steps of simultaneous lookahead.
 
   Chavdarova et al., "Taming GANs with Lookahead-Minmax", 2021,

@@ -7,12 +7,15 @@ A function `step -> Game` is a schedule: whatever changes while training runs
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from ganjax.players import PLAYERS, Pair
+from ganjax.arrays import Metrics, Scalar, Tree
+from ganjax.losses import Loss
+from ganjax.players import PLAYERS, Discriminator, Generator, Pair
+from ganjax.priors import Prior
 
 # Initialisation needs shapes only; packs and groups of 2, 3 and 4 divide it.
 _EXAMPLES = 12
@@ -40,14 +43,14 @@ class Game(NamedTuple):
     synthesis: the second half, likewise: styles -> images.
   """
 
-  init: Callable
-  generator: Callable
-  discriminator: Callable
-  prior: Callable
-  sample: Callable
-  fake: Callable | None = None
-  mapping: Callable | None = None
-  synthesis: Callable | None = None
+  init: Callable[[jax.Array], tuple[Pair, Pair]]
+  generator: Callable[..., tuple[jax.Array, tuple[Pair, Metrics]]]
+  discriminator: Callable[..., tuple[jax.Array, tuple[Pair, Metrics]]]
+  prior: Prior
+  sample: Callable[..., Tree]
+  fake: Callable[[Pair, Pair, jax.Array, jax.Array], 'Fake'] | None = None
+  mapping: Callable[..., Tree] | None = None
+  synthesis: Callable[..., Tree] | None = None
 
 
 class Fake(NamedTuple):
@@ -61,9 +64,9 @@ class Fake(NamedTuple):
   """
 
   latents: jax.Array
-  styles: Any
-  images: Any
-  buffers: Any
+  styles: Tree
+  images: Tree
+  buffers: Tree
 
 
 class Turn(NamedTuple):
@@ -84,16 +87,16 @@ class Turn(NamedTuple):
     key: for the random draws of the regulariser.
   """
 
-  real: Any
-  fake: Any
+  real: Tree
+  fake: Tree
   real_logits: jax.Array
   fake_logits: jax.Array
   latents: jax.Array
-  styles: Any
-  critic: Callable
-  features: Callable
-  generate: Callable
-  synthesis: Callable
+  styles: Tree
+  critic: Callable[[Tree], jax.Array]
+  features: Callable[[Tree], jax.Array]
+  generate: Callable[[jax.Array], Tree]
+  synthesis: Callable[[Tree], Tree]
   key: jax.Array
 
 
@@ -106,16 +109,16 @@ class Regularizer(NamedTuple):
     init: `() -> memory`, any tree of arrays.
   """
 
-  apply: Callable
-  init: Callable
+  apply: Callable[[Turn, Tree], tuple[jax.Array, Tree]]
+  init: Callable[[], Tree]
 
 
-def stateless(values):
+def stateless(values: Callable[[Turn], jax.Array]) -> Regularizer:
   """Returns the `Regularizer` of `turn -> values [N]`, without a memory."""
   return Regularizer(lambda turn, memory: (values(turn), memory), lambda: ())
 
 
-def lazily(regularizer, every):
+def lazily(regularizer: Regularizer, every: int) -> Regularizer:
   """Returns the `Regularizer` applied at each `every`-th update, times `every`.
 
   Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", 2020,
@@ -145,13 +148,18 @@ def lazily(regularizer, every):
   return Regularizer(apply, lambda: (jnp.int32(0), regularizer.init()))
 
 
-def gan(generator, discriminator, loss, prior, regularizers=None):
+def gan(
+  generator: Generator,
+  discriminator: Discriminator,
+  loss: Pair[Loss],
+  prior: Prior,
+  regularizers: Pair[dict[str, Regularizer]] | None = None,
+) -> Game:
   """Returns the unconditional `Game` of two networks, over images or trees.
 
   Both objectives run the networks in training mode. An update stores only the
-  player's own buffers, so that the generator's update leaves the running
-  statistics of the discriminator alone (in PyTorch's DCGAN example they change
-  with both).
+  player's own buffers, so the generator's leaves the running statistics of the
+  discriminator alone (in PyTorch's DCGAN example both change them).
 
   Args:
     generator: a `Generator`.
@@ -290,12 +298,11 @@ def gan(generator, discriminator, loss, prior, regularizers=None):
     network = buffers.generator['network']
     return generated(params.generator, network, latents, key)
 
-  return Game(
-    init, *map(objective, PLAYERS), prior, sample, fake, mapping, synthesis
-  )
+  objectives = Pair(*map(objective, PLAYERS))
+  return Game(init, *objectives, prior, sample, fake, mapping, synthesis)
 
 
-def truncated(game, psi, mean_latents):
+def truncated(game: Game, psi: Scalar, mean_latents: jax.Array) -> Game:
   """Returns the `Game` whose samples have truncated styles.
 
   Karras, Laine and Aila, "A Style-Based Generator Architecture for Generative

@@ -5,10 +5,17 @@ returns `[N]`; the game takes the mean. Logits are the discriminator's output
 before any sigmoid. A config can choose every `Pair` here by its name.
 """
 
+from collections.abc import Callable
+
+import jax
 import jax.numpy as jnp
 from jax.nn import relu, softplus
 
+from ganjax.arrays import Scalar
 from ganjax.players import Pair
+
+Loss = Callable[[jax.Array, jax.Array], jax.Array]
+"""A player's function of the logits, `(real [N], fake [N]) -> [N]`."""
 
 
 def _cross_entropy(real, fake):
@@ -105,7 +112,7 @@ arXiv:1606.03498, section 3.1.
 """
 
 
-def top_k(loss, share):
+def top_k(loss: Pair[Loss], share: Scalar) -> Pair[Loss]:
   """Returns the loss whose generator learns from its best fakes only.
 
   Sinha et al., "Top-k Training of GANs: Improving GAN Performance by Throwing
@@ -127,7 +134,7 @@ def top_k(loss, share):
   return loss._replace(generator=generator)
 
 
-def label_smoothing(loss, amount):
+def label_smoothing(loss: Pair[Loss], amount: Scalar) -> Pair[Loss]:
   """Returns the loss with one-sided label smoothing.
 
   Salimans et al., "Improved Techniques for Training GANs", 2016,

@@ -1,11 +1,15 @@
 """A training step over many devices: one program, or one for each device."""
 
+from collections.abc import Callable, Sequence
+
 import jax
 import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
+from ganjax.arrays import Tree
 
-def mesh(data=-1):
+
+def mesh(data: int = -1) -> jax.sharding.Mesh:
   """Returns the mesh with one axis, 'data', over the first devices.
 
   Args:
@@ -29,17 +33,17 @@ def mesh(data=-1):
   )
 
 
-def whole(mesh):
+def whole(mesh: jax.sharding.Mesh) -> NamedSharding:
   """Returns the sharding in which each device holds the whole array."""
   return NamedSharding(mesh, PartitionSpec())
 
 
-def rows(mesh):
+def rows(mesh: jax.sharding.Mesh) -> NamedSharding:
   """Returns the sharding in which each device holds part of the first axis."""
   return NamedSharding(mesh, PartitionSpec('data'))
 
 
-def replicate(mesh, tree):
+def replicate(mesh: jax.sharding.Mesh, tree: Tree) -> Tree:
   """Returns the tree with all arrays on every device of every process."""
 
   def put(leaf):
@@ -49,7 +53,7 @@ def replicate(mesh, tree):
   return jax.tree.map(put, tree)
 
 
-def spread(step, mesh):
+def spread(step: Callable, mesh: jax.sharding.Mesh) -> Callable:
   """Returns the step, not jitted, with the rows of its batch over the mesh.
 
   It computes what one device would compute: batch statistics are those of the
@@ -67,7 +71,7 @@ def spread(step, mesh):
   return spread_step
 
 
-def over_mesh(step, mesh):
+def over_mesh(step: Callable, mesh: jax.sharding.Mesh) -> Callable:
   """Returns the step, jitted over a mesh: `(state, batch) -> (state, metrics)`.
 
   The state is on every device, and its arrays are donated.
@@ -84,7 +88,9 @@ def over_mesh(step, mesh):
   )
 
 
-def over_pmap(step, devices=None):
+def over_pmap(
+  step: Callable, devices: Sequence[jax.Device] | None = None
+) -> Callable:
   """Returns the step as one program for each device, by `jax.pmap`.
 
   Args:

@@ -1,19 +1,23 @@
 """Pictures: read from files and written to them, grids, and interpolations."""
 
 import math
+import os
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from PIL import Image, ImageOps
 
+from ganjax.arrays import Array, Tree
 
-def finest(images):
+
+def finest(images: Tree) -> Array:
   """Returns the images `[N, H, W, C]` of the highest resolution in a tree."""
   return max(jax.tree.leaves(images), key=lambda leaf: leaf.shape[1])
 
 
-def enlarged(images, side):
+def enlarged(images: Array, side: int) -> Array:
   """Returns images `[N, side, side, C]`, enlarged by repeating pixels.
 
   Args:
@@ -25,7 +29,7 @@ def enlarged(images, side):
   return images
 
 
-def grid(images, columns=None, gap=2):
+def grid(images: Array, columns: int | None = None, gap: int = 2) -> np.ndarray:
   """Returns a picture `[height, width, C]`, uint8, of images in a grid.
 
   Args:
@@ -46,7 +50,7 @@ def grid(images, columns=None, gap=2):
   return np.pad(picture, ((0, gap), (0, gap), (0, 0)))
 
 
-def save(path, picture, zoom=1):
+def save(path: str | os.PathLike, picture: np.ndarray, zoom: int = 1) -> None:
   """Writes a picture `[H, W, C]`, uint8, to a file.
 
   Args:
@@ -59,7 +63,7 @@ def save(path, picture, zoom=1):
   Image.fromarray(picture[..., 0] if grey else picture).save(path)
 
 
-def load(path):
+def load(path: str | os.PathLike) -> np.ndarray:
   """Returns the picture of a file, upright, `[H, W, 3]` float32 in [0, 1].
 
   Grey pictures get three equal channels; transparent ones are laid on white.
@@ -72,8 +76,8 @@ def load(path):
     ValueError: if the file cannot be read as a picture.
   """
   try:
-    with Image.open(path) as image:
-      image = ImageOps.exif_transpose(image)
+    with Image.open(path) as file:
+      image: Image.Image = ImageOps.exif_transpose(file)
       if image.has_transparency_data:
         image = image.convert('RGBA')
         white = Image.new('RGBA', image.size, 'white')
@@ -88,7 +92,7 @@ def load(path):
     ) from error
 
 
-def pixels(picture):
+def pixels(picture: Array) -> np.ndarray:
   """Returns the uint8 pixels `[H, W, 3]` of a picture; it is clipped to [0, 1].
 
   Args:
@@ -97,7 +101,9 @@ def pixels(picture):
   return np.asarray(np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def animate(path, frames, seconds=4.0):
+def animate(
+  path: str | os.PathLike, frames: Sequence[np.ndarray], seconds: float = 4.0
+) -> None:
   """Writes an animated GIF, all frames resized to the size of the last.
 
   Args:
@@ -118,7 +124,7 @@ def animate(path, frames, seconds=4.0):
   )
 
 
-def interpolate(start, end, steps):
+def interpolate(start: jax.Array, end: jax.Array, steps: int) -> jax.Array:
   """Returns latents `[steps, N, Z]` from `start` to `end`, on great circles.
 
   White, "Sampling Generative Networks", 2016, arXiv:1609.04468: a straight line

@@ -1,16 +1,22 @@
 """The two players as records of pure functions, and a pair of anything."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Generic, NamedTuple, TypeVar
+
+import jax
+
+from ganjax.arrays import Tree
 
 PLAYERS = ('generator', 'discriminator')
 
+_Value = TypeVar('_Value')
 
-class Pair(NamedTuple):
+
+class Pair(NamedTuple, Generic[_Value]):
   """One value for each player: losses, parameters, optimisers, gradients."""
 
-  generator: Any
-  discriminator: Any
+  generator: _Value
+  discriminator: _Value
 
 
 class Generator(NamedTuple):
@@ -29,9 +35,9 @@ class Generator(NamedTuple):
       images `[N, H, W, C]` in [-1, 1], or any tree of them (a pyramid).
   """
 
-  init: Callable
-  mapping: Callable
-  synthesis: Callable
+  init: Callable[[jax.Array, jax.Array], tuple[Tree, Tree]]
+  mapping: Callable[..., tuple[Tree, Tree]]
+  synthesis: Callable[..., tuple[Tree, Tree]]
 
 
 def _no_features(params, buffers, images, key, train):
@@ -56,7 +62,7 @@ class Discriminator(NamedTuple):
       before the last layer.
   """
 
-  init: Callable
-  apply: Callable
-  prepare_real: Callable = lambda images: images
-  features: Callable = _no_features
+  init: Callable[[jax.Array, Tree], tuple[Tree, Tree]]
+  apply: Callable[..., tuple[jax.Array, Tree]]
+  prepare_real: Callable[[Tree], Tree] = lambda images: images
+  features: Callable[..., jax.Array] = _no_features

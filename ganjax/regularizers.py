@@ -12,8 +12,14 @@ others; one with the argument `memory` also returns its next memory, and begins
 with that of the function `<name>_memory`.
 """
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
+
+from ganjax.arrays import Scalar, Tree
+
+Critic = Callable[[Tree], jax.Array]
 
 
 def _squares(critic, images):
@@ -50,7 +56,7 @@ def _per_example(draws, like):
   return draws.reshape(-1, *[1] * (like.ndim - 1))
 
 
-def r1(critic, real):
+def r1(critic: Critic, real: Tree) -> jax.Array:
   """Returns R1, the squared gradient norm at the reals, without gamma / 2.
 
   Mescheder, Geiger and Nowozin, "Which Training Methods for GANs do actually
@@ -63,10 +69,10 @@ def r1(critic, real):
   Returns:
     `[N]`, in squared logits per squared unit of the images.
   """
-  return sum(jax.tree.leaves(_squares(critic, real)))
+  return jax.tree.reduce(jnp.add, _squares(critic, real))
 
 
-def r2(critic, fake):
+def r2(critic: Critic, fake: Tree) -> jax.Array:
   """Returns R2, the squared gradient norm at the fakes, without gamma / 2.
 
   Mescheder, Geiger and Nowozin, "Which Training Methods for GANs do actually
@@ -82,7 +88,9 @@ def r2(critic, fake):
   return r1(critic, jax.lax.stop_gradient(fake))
 
 
-def wgan_gp(critic, real, fake, key, target=1.0):
+def wgan_gp(
+  critic: Critic, real: Tree, fake: Tree, key: jax.Array, target: Scalar = 1.0
+) -> jax.Array:
   """Returns WGAN-GP's penalty on the gradient norm between reals and fakes.
 
   Gulrajani et al., "Improved Training of Wasserstein GANs", 2017,
@@ -111,7 +119,13 @@ def wgan_gp(critic, real, fake, key, target=1.0):
   return _distances(critic, between, target)
 
 
-def dragan(critic, real, key, spread=0.5, target=1.0):
+def dragan(
+  critic: Critic,
+  real: Tree,
+  key: jax.Array,
+  spread: Scalar = 0.5,
+  target: Scalar = 1.0,
+) -> jax.Array:
   """Returns DRAGAN's penalty on the gradient norm around the reals.
 
   Kodali et al., "On Convergence and Stability of GANs", 2017,
@@ -144,7 +158,7 @@ def dragan(critic, real, key, spread=0.5, target=1.0):
   return _distances(critic, jax.tree.unflatten(structure, around), target)
 
 
-def drift(real_logits):
+def drift(real_logits: jax.Array) -> jax.Array:
   """Returns the squared logits of the reals, `[M]`, which keep them near 0.
 
   Karras et al., "Progressive Growing of GANs for Improved Quality, Stability,
@@ -156,7 +170,7 @@ def drift(real_logits):
   return real_logits**2
 
 
-def jensen_shannon(critic, real, fake):
+def jensen_shannon(critic: Critic, real: Tree, fake: Tree) -> jax.Array:
   """Returns the Jensen-Shannon regulariser: R1 and R2, weighted by D, `[M]`.
 
   Roth et al., "Stabilizing Training of Generative Adversarial Networks through
@@ -177,7 +191,7 @@ def jensen_shannon(critic, real, fake):
   return at_real + at_fake
 
 
-def feature_matching(features, real, fake):
+def feature_matching(features: Critic, real: Tree, fake: Tree) -> jax.Array:
   """Returns the squared distance of mean features of reals and fakes, `[M]`.
 
   Salimans et al., "Improved Techniques for Training GANs", 2016,
@@ -197,7 +211,7 @@ def feature_matching(features, real, fake):
   return jnp.full(len(fakes), ((reals.mean(0) - fakes.mean(0)) ** 2).sum())
 
 
-def mode_seeking(fake, latents):
+def mode_seeking(fake: Tree, latents: jax.Array) -> jax.Array:
   """Returns the distance of latents over that of their images, `[N]`.
 
   Mao et al., "Mode Seeking Generative Adversarial Networks for Diverse Image
@@ -224,12 +238,17 @@ def mode_seeking(fake, latents):
   return jnp.full(len(latents), sum(terms) / len(terms))
 
 
-def lecam_memory():
+def lecam_memory() -> tuple[jax.Array, jax.Array, jax.Array]:
   """Returns the initial memory of `lecam`: a count and two means of logits."""
   return jnp.int32(0), jnp.float32(0), jnp.float32(0)
 
 
-def lecam(real_logits, fake_logits, memory, decay=0.99):
+def lecam(
+  real_logits: jax.Array,
+  fake_logits: jax.Array,
+  memory: tuple[jax.Array, jax.Array, jax.Array],
+  decay: Scalar = 0.99,
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array, jax.Array]]:
   """Returns LeCam's penalty on logits far from average ones, `[M]`, and memory.
 
   Tseng et al., "Regularizing Generative Adversarial Networks under Limited

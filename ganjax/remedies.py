@@ -3,13 +3,19 @@
 Each function is the idea of one paper.
 """
 
+from typing import TypeVar
+
 import jax
 import jax.numpy as jnp
 
-from ganjax.players import PLAYERS, Discriminator, Pair
+from ganjax.arrays import Scalar
+from ganjax.game import Game
+from ganjax.players import PLAYERS, Discriminator, Generator, Pair
+
+Network = TypeVar('Network', Generator, Discriminator)
 
 
-def spectral(network):
+def spectral(network: Network) -> Network:
   """Returns the network with each kernel divided by its spectral norm.
 
   Miyato et al., "Spectral Normalization for Generative Adversarial Networks",
@@ -74,7 +80,7 @@ def spectral(network):
   )
 
 
-def pack(discriminator, m):
+def pack(discriminator: Discriminator, m: int) -> Discriminator:
   """Returns the `Discriminator` of packs: `[N, ...]` -> logits `[N / m]`.
 
   Lin, Khetan, Fanti and Oh, "PacGAN: The power of two samples in generative
@@ -118,7 +124,7 @@ def pack(discriminator, m):
   )
 
 
-def instance_noise(discriminator, std):
+def instance_noise(discriminator: Discriminator, std: Scalar) -> Discriminator:
   """Returns the `Discriminator` with Gaussian noise on its training images.
 
   Arjovsky and Bottou, "Towards Principled Methods for Training Generative
@@ -153,7 +159,7 @@ def instance_noise(discriminator, std):
   )
 
 
-def consensus(game, weight):
+def consensus(game: Game, weight: Scalar) -> Game:
   """Returns the `Game` with consensus optimisation.
 
   Mescheder, Nowozin and Geiger, "The Numerics of GANs", 2017,
@@ -190,7 +196,7 @@ def consensus(game, weight):
   )
 
 
-def historical_averaging(game, weight):
+def historical_averaging(game: Game, weight: Scalar) -> Game:
   """Returns the `Game` with historical averaging of parameters.
 
   Salimans et al., "Improved Techniques for Training GANs", 2016,

@@ -7,7 +7,7 @@ comes from `fold_in(state.key, state.step)`: the same state and batch make the
 same step.
 """
 
-from typing import Any
+from collections.abc import Callable
 
 import flax
 import jax
@@ -15,7 +15,9 @@ import jax.numpy as jnp
 import optax
 
 from ganjax import updates
+from ganjax.arrays import Metrics, Scalar, Tree
 from ganjax.data import order
+from ganjax.game import Game
 from ganjax.players import Pair
 
 # Folded into the key of the run, as is the number of `order.data_key`; no step
@@ -23,8 +25,7 @@ from ganjax.players import Pair
 _SAMPLE = 2**32 - 2
 
 
-@flax.struct.dataclass
-class TrainState:
+class TrainState(flax.struct.PyTreeNode):
   """The whole state of a training run between two steps.
 
   Attributes:
@@ -41,15 +42,23 @@ class TrainState:
   params: Pair
   opt_state: Pair
   buffers: Pair
-  ema_params: Any
+  ema_params: Tree
 
 
-def schedule(game):
+Schedule = Callable[[jax.Array], Game]
+Step = Callable[[TrainState, Tree], tuple[TrainState, Metrics]]
+
+
+def schedule(game: Game | Schedule) -> Schedule:
   """Returns a game as a function `step -> Game`, which it may be already."""
   return game if callable(game) else lambda step: game
 
 
-def init(game, optimizers, key):
+def init(
+  game: Game | Schedule,
+  optimizers: Pair[optax.GradientTransformation],
+  key: jax.Array,
+) -> TrainState:
   """Returns the `TrainState` before the first step; it is slow unless jitted.
 
   Args:
@@ -71,7 +80,9 @@ def init(game, optimizers, key):
   )
 
 
-def restart(optimizers, state):
+def restart(
+  optimizers: Pair[optax.GradientTransformation], state: TrainState
+) -> TrainState:
   """Returns the state with both optimisers in their initial states.
 
   Growth needs it: parameters whose gradients were 0 under Adam so far would
@@ -80,7 +91,7 @@ def restart(optimizers, state):
   return state.replace(opt_state=_initial(optimizers, state.params))
 
 
-def sample(game):
+def sample(game: Game | Schedule) -> Callable[[TrainState, int], Tree]:
   """Returns `(state, number) -> images` of the same latents at every step.
 
   The images are those of the generator's moving average, in evaluation mode.
@@ -99,7 +110,12 @@ def sample(game):
   return images
 
 
-def run(step, state, batches, number):
+def run(
+  step: Step,
+  state: TrainState,
+  batches: Callable[[jax.Array, jax.Array], Tree],
+  number: int,
+) -> tuple[TrainState, Metrics]:
   """Returns the state after `number` steps, and their stacked metrics.
 
   Args:
@@ -117,15 +133,15 @@ def run(step, state, batches, number):
 
 
 def alternating(
-  game,
-  optimizers,
-  critic_steps=1,
-  generator_steps=1,
-  ema_decay=0.999,
-  skip_below=None,
-  unroll=0,
-  axis_name=None,
-):
+  game: Game | Schedule,
+  optimizers: Pair[optax.GradientTransformation],
+  critic_steps: int = 1,
+  generator_steps: int = 1,
+  ema_decay: Scalar = 0.999,
+  skip_below: Scalar | None = None,
+  unroll: int = 0,
+  axis_name: str | None = None,
+) -> Step:
   """Returns the step that updates the discriminator, then the generator.
 
   Goodfellow et al., "Generative Adversarial Nets", 2014, arXiv:1406.2661,
@@ -182,7 +198,13 @@ def alternating(
   return step
 
 
-def simultaneous(game, optimizers, ema_decay=0.999, unroll=0, axis_name=None):
+def simultaneous(
+  game: Game | Schedule,
+  optimizers: Pair[optax.GradientTransformation],
+  ema_decay: Scalar = 0.999,
+  unroll: int = 0,
+  axis_name: str | None = None,
+) -> Step:
   """Returns the step that updates both players at once, with the same latents.
 
   Args:
@@ -205,7 +227,12 @@ def simultaneous(game, optimizers, ema_decay=0.999, unroll=0, axis_name=None):
   return step
 
 
-def extragradient(game, optimizers, ema_decay=0.999, axis_name=None):
+def extragradient(
+  game: Game | Schedule,
+  optimizers: Pair[optax.GradientTransformation],
+  ema_decay: Scalar = 0.999,
+  axis_name: str | None = None,
+) -> Step:
   """Returns the step of extragradient, which extrapolates first.
 
   Gidel et al., "A Variational Inequality Perspective on Generative Adversarial

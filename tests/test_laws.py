@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import inspect
 import os
 import pathlib
 import subprocess
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 import optax
 import pytest
 
+import ganjax as gx
 from ganjax import losses, parallel, priors, steps
 from ganjax.config import runs
 from ganjax.game import gan
@@ -296,6 +298,33 @@ def test_every_sweep_changes_fields_that_there_are(name):
     # Locked and typed: an unknown field or another type raises.
     config.update_from_flattened_dict(changes)
     runs.phases(config, shape)
+
+
+def shown_in_notebooks():
+  """The functions that `import ganjax as gx` shows, by their dotted names."""
+  for name in gx.__all__:
+    entry = getattr(gx, name)
+    members = vars(entry) if inspect.ismodule(entry) else {name: entry}
+    for member, function in members.items():
+      if member[0] == '_' or not inspect.isfunction(function):
+        continue
+      if function.__module__.startswith('ganjax.'):
+        yield f'{function.__module__}.{member}', function
+
+
+def test_what_notebooks_see_has_type_hints():
+  # The type checker of `make lint` checks the hints that there are.
+  functions = dict(shown_in_notebooks())
+  assert {'ganjax.game.gan', 'ganjax.steps.alternating'} <= set(functions)
+  missing = []
+  for name, function in functions.items():
+    signature = inspect.signature(function)
+    hinted = [
+      parameter.annotation for parameter in signature.parameters.values()
+    ]
+    if inspect.Signature.empty in (*hinted, signature.return_annotation):
+      missing.append(name)
+  assert not missing
 
 
 def test_the_core_needs_no_data_checkpoint_or_log_library():

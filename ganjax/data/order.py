@@ -11,13 +11,14 @@ position, by which an example is mirrored, needs as little.
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 # Folded into a run's key, as the numbers of its steps are: none is so large.
 _DATA = 2**32 - 1
 _STRIDE = 0x9E3779B9  # 2^32 / golden ratio: keeps counters apart
 
 
-def data_key(key):
+def data_key(key: jax.Array) -> jax.Array:
   """Returns the key for the order, or the draws, of the data of a run.
 
   Args:
@@ -47,7 +48,7 @@ def _positions(first, number):
   return first + jnp.arange(number, dtype=jnp.uint32)
 
 
-def coins(key, first, number):
+def coins(key: jax.Array, first: ArrayLike, number: int) -> jax.Array:
   """Returns a fair coin for each of `number` positions, bool [number].
 
   Coins of one key depend neither on one another nor on `indices`: an example
@@ -66,7 +67,9 @@ def coins(key, first, number):
   return hashed >= np.uint32(2**31)
 
 
-def indices(key, first, number, size):
+def indices(
+  key: jax.Array, first: ArrayLike, number: int, size: int
+) -> jax.Array:
   """Returns which examples are shown at `number` positions, int32 [number].
 
   Position p belongs to epoch p // size; each epoch shows each example once,

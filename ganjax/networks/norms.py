@@ -5,17 +5,20 @@ Each takes an activation `images -> images` and returns a function
 dict `NORMS` has the names that a config can choose.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from flax import linen as nn
 
 from ganjax.networks import equalized, layers
 
 
-def pixel(activation):
+def pixel(activation: Callable) -> Callable:
   """Returns the activation, followed by `equalized.pixel_norm`."""
   return lambda images, train: equalized.pixel_norm(activation(images))
 
 
-def batch(activation, **arguments):
+def batch(activation: Callable, **arguments: Any) -> Callable:
   """Returns `layers.BatchNorm`, followed by the activation.
 
   Args:
@@ -30,7 +33,7 @@ def batch(activation, **arguments):
   return normalize
 
 
-def layer(activation):
+def layer(activation: Callable) -> Callable:
   """Returns layer normalisation, followed by the activation.
 
   Ba, Kiros and Hinton, "Layer Normalization", 2016, arXiv:1607.06450, over
@@ -45,7 +48,7 @@ def layer(activation):
   return normalize
 
 
-def none(activation):
+def none(activation: Callable) -> Callable:
   """Returns the activation alone."""
   return lambda images, train: activation(images)
 
