@@ -28,6 +28,10 @@ class Every(NamedTuple):
   checkpoint: int
 
 
+def _summary(means):
+  return ', '.join(f'{name} {mean:.4g}' for name, mean in means.items())
+
+
 class Run(NamedTuple):
   """What a training does, apart from the state that it is in.
 
@@ -55,9 +59,7 @@ class Run(NamedTuple):
   samples: int = 64
   columns: int | None = None
   keep: int = 3
-  summary: Callable = lambda means: ', '.join(
-    f'{name} {mean:.4g}' for name, mean in means.items()
-  )
+  summary: Callable = _summary
   metrics_warning: Callable = lambda means: None
   samples_warning: Callable = lambda samples: None
 
