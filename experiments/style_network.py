@@ -17,7 +17,6 @@ import pathlib
 import time
 
 import jax
-import jax.numpy as jnp
 from absl import flags
 from ml_collections import config_flags
 from tqdm import tqdm
@@ -25,38 +24,24 @@ from tqdm import tqdm
 from ganjax import launch, parallel, pictures
 from ganjax.config import workdir
 from ganjax.data import images, loaders
-from ganjax.style import (
-  feedforward,
-  from_config,
-  image_transformation,
-  optimizers,
-  sizes,
-)
+from ganjax.style import feedforward, from_config, sizes
 from ganjax.training import checkpoint, dispatch, loop
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', 'configs/style_network.py', 'The config of the training.'
 )
 _WORKDIR = flags.DEFINE_string('workdir', None, 'The folder of the run.')
-_STYLE = flags.DEFINE_string(
-  'style', None, 'The picture whose style is learned.'
-)
+_STYLE = flags.DEFINE_string('style', None, 'The picture of the style.')
 _DATA = flags.DEFINE_string(
   'data', 'folder', 'The contents to train on: folder, or a data set of TFDS.'
 )
-_DATA_DIR = flags.DEFINE_string(
-  'data_dir', None, 'The folder that they are in.'
-)
+_DATA_DIR = flags.DEFINE_string('data_dir', None, 'The folder with them.')
 _WEIGHTS = flags.DEFINE_string(
-  'weights',
-  None,
-  'The file of the network of features: .pth, .h5, .safetensors, .npz or .net.',
+  'weights', None, "The features' file: .pth, .h5, .safetensors, .npz or .net."
 )
 _CONTENT = flags.DEFINE_string('content', None, 'The picture to paint.')
 _SIZE = flags.DEFINE_integer(
-  'size',
-  None,
-  "Longer side of the result, in pixels; by default the content's.",
+  'size', None, 'Longer side of the result; by default that of the content.'
 )
 _OUTPUT = flags.DEFINE_string('output', 'out.png', 'The file to write.')
 flags.mark_flag_as_required('workdir')
@@ -66,8 +51,7 @@ def main():
   """Trains or paints; returns the exit code."""
   if bool(_STYLE.value) == bool(_CONTENT.value):
     raise ValueError(
-      'Give either --style=FILE to train a network, or --content=FILE to paint '
-      'with a trained one.'
+      'Give either --style=FILE to train, or --content=FILE to paint.'
     )
   return _paint() if _CONTENT.value else _train()
 
@@ -76,7 +60,7 @@ def _paint():
   """Paints the content; returns the exit code."""
   folder = pathlib.Path(_WORKDIR.value)
   config, _ = workdir.read(folder)
-  painter, start = _parts(config)
+  painter, _, start = from_config.painter(config)
   with contextlib.closing(checkpoint.reader(folder / 'checkpoints')) as reader:
     state = checkpoint.restore(
       reader, checkpoint.abstract(start, parallel.mesh(1))
@@ -124,54 +108,23 @@ def _train():
       'features': encoder.name,
     }
   terms, weights = from_config.terms(config, encoder)
-  side = config.data.window
-  style = sizes.limited(
-    pictures.load(_STYLE.value)[None],
-    round(config.style.scale * config.data.resolution),
+  targets = from_config.style_targets(
+    config, encoder, terms, pictures.load(_STYLE.value)[None]
   )
-  targets = jax.jit(
-    lambda params: feedforward.style_targets(
-      encoder, terms, params, style, side
-    )
-  )(encoder.params)
   folder, values = workdir.claim(_WORKDIR.value, config)
   workdir.describe(folder, data)
-  painter, start = _parts(config)
-  step = feedforward.stepper(painter, encoder, terms, _optimizer(config), side)
-  arguments = encoder.params, targets, weights
-  run = _run(config, data, painter, step, arguments)
-  state, finished = loop.fit(run, start, folder, values)
-  if not finished:
-    return launch.LEFT
-  done = int(state.step) * config.batch_size
-  tqdm.write(
-    f'Done after {done} images. Written in {folder}: samples/ (contents, and '
-    'below them the results), checkpoints/, config.json, metrics.jsonl and '
-    'tensorboard/.'
-  )
-  return 0
-
-
-def _run(config, data, painter, step, arguments):
-  """Returns the `loop.Run` of a training, whose steps take the arguments."""
-  examples = feedforward.scale(data.images[:4])
-
-  def sample(state, number):
-    """Contents, and below them what the painter makes of them, in [-1, 1]."""
-    contents = examples[: number // 2]
-    painted = painter.apply(state.params, contents)
-    return 2 * jnp.concatenate([contents, painted]) - 1
-
+  painter, optimizer, start = from_config.painter(config)
+  examples = data.images[:4]
   phase = dispatch.Phase(
-    step,
-    sample,
+    feedforward.stepper(painter, encoder, terms, optimizer, config.data.window),
+    feedforward.sampler(painter, examples),
     rows=config.batch_size,
     steps=math.ceil(config.images / config.batch_size),
     preprocess=lambda pixels, key, first: pixels,
-    arguments=arguments,
+    arguments=(encoder.params, targets, weights),
   )
   mesh = parallel.mesh(1)
-  return loop.Run(
+  run = loop.Run(
     phases=(phase,),
     loader=dispatch.from_host(functools.partial(loaders.batches, data), mesh),
     mesh=mesh,
@@ -183,18 +136,15 @@ def _run(config, data, painter, step, arguments):
     columns=len(examples),
     keep=config.checkpoint.keep,
   )
-
-
-def _parts(config):
-  """Returns the painter of a config, and `() -> PainterState`."""
-  painter = image_transformation.johnson(**config.network)
-  return painter, lambda: feedforward.init(
-    painter, _optimizer(config), jax.random.key(config.seed)
+  state, finished = loop.fit(run, start, folder, values)
+  if not finished:
+    return launch.LEFT
+  done = int(state.step) * config.batch_size
+  tqdm.write(
+    f'Done after {done} images. Written in {folder}: checkpoints/, samples/ '
+    '(contents, and below them the results), metrics.jsonl and tensorboard/.'
   )
-
-
-def _optimizer(config):
-  return optimizers.adam(config.learning_rate, b2=0.999)
+  return 0
 
 
 if __name__ == '__main__':

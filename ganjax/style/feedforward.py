@@ -109,6 +109,25 @@ def with_contents(targets, encoder, terms, encoder_params, contents):
   )
 
 
+def sampler(painter, pixels):
+  """Returns `(state, number) -> images`, contents and what is made of them.
+
+  Of the number, the first half are contents, and the others the results, in the
+  same order. Being images for a grid, they are in [-1, 1].
+
+  Args:
+    painter: of `ganjax.style.image_transformation`.
+    pixels: of contents, `[N, H, W, 3]` uint8.
+  """
+
+  def sample(state, number):
+    contents = scale(pixels[: number // 2])
+    painted = painter.apply(state.params, contents)
+    return 2 * jnp.concatenate([contents, painted]) - 1
+
+  return sample
+
+
 def stepper(painter, encoder, terms, optimizer, side):
   """Returns the step of `steps.stepper` for a painter, on crops of pictures.
 
