@@ -4,7 +4,8 @@ Each rule takes a `Game`, or a schedule `step -> Game`, and a `Pair` of optax
 transformations, and returns `step(state, batch) -> (state, metrics)`, a pure
 function that the caller compiles, scans, maps or shards. All its randomness
 comes from `fold_in(state.key, state.step)`: the same state and batch make the
-same step.
+same step. A config can choose every public function here that has the argument
+`ema_decay`.
 """
 
 from collections.abc import Callable

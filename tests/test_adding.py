@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import pytest
 
 from configs import base
-from ganjax import losses, networks, optimizers, priors, regularizers
+from ganjax import losses, networks, optimizers, priors, regularizers, steps
 from ganjax.config import games, runs
 from ganjax.lookup import gather
 from ganjax.players import Pair
@@ -98,6 +98,26 @@ def test_an_optimizer_is_one_function_of_its_module(config, monkeypatch):
   config.optimizers.generator.name = 'lookahead'
   with pytest.raises(ValueError, match="no optimizer 'lookahead'"):
     one_step(config)
+
+
+def test_an_update_rule_is_one_function_of_its_module(config, monkeypatch):
+  def mine(game, optimizers, ema_decay, unroll):
+    step = steps.simultaneous(game, optimizers, ema_decay, unroll)
+
+    def twice(state, batch):
+      return step(step(state, batch)[0], batch)
+
+    return twice
+
+  monkeypatch.setattr(steps, 'mine', mine, raising=False)
+  config.update_rule = 'mine'
+  assert one_step(config)[0].step == 2
+  config.critic_steps = 2
+  with pytest.raises(ValueError, match=r"'mine' takes no critic_steps \(2\)"):
+    runs.phases(config, SHAPE)
+  config.update_rule = 'none_such'
+  with pytest.raises(ValueError, match='extragradient, mine, simultaneous'):
+    runs.phases(config, SHAPE)
 
 
 NETWORK = """

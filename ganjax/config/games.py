@@ -2,8 +2,8 @@
 
 A config holds JSON values only. A section with a name chooses a function, and
 its other fields are that function's arguments; a section of sections maps names
-to arguments. Losses, priors, regularisers and optimisers are the public
-functions of their modules, found by name. Numbers may be traced (set them by
+to arguments. Losses, priors, regularisers, optimisers and update rules are what
+their modules define, found by name. Numbers may be traced (set them by
 `with_values`), so that configs which differ in numbers can be one program.
 """
 
@@ -16,11 +16,6 @@ from ganjax.config import networks
 from ganjax.game import Regularizer, Turn, gan, lazily, stateless
 from ganjax.lookup import choose, functions
 from ganjax.players import Pair
-
-UPDATE_RULES = {
-  rule.__name__: rule
-  for rule in (steps.alternating, steps.simultaneous, steps.extragradient)
-}
 
 # Arguments that only some update rules take, with the values that the config
 # has to hold for the others.
@@ -115,7 +110,7 @@ def update_step(config, game):
     ValueError: if there is no such rule, or the config sets an argument that it
       does not take.
   """
-  rule = choose('update rule', UPDATE_RULES, config.update_rule)
+  rule = choose('update rule', update_rule_names(), config.update_rule)
   taken = inspect.signature(rule).parameters
   arguments = {'ema_decay': config.ema_decay}
   for name, default in _RULE_ARGUMENTS.items():
@@ -152,6 +147,15 @@ def optimizer_names():
     name: function
     for name, function in functions(optimizers).items()
     if 'learning_rate' in inspect.signature(function).parameters
+  }
+
+
+def update_rule_names():
+  """Returns the update rules that a config can choose, functions by name."""
+  return {
+    name: function
+    for name, function in functions(steps).items()
+    if 'ema_decay' in inspect.signature(function).parameters
   }
 
 

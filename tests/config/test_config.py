@@ -166,7 +166,7 @@ def test_every_optimizer_takes_the_rate_of_its_player(name, config):
     assert any(jax.tree.leaves(moved)) is moves
 
 
-@pytest.mark.parametrize('name', games.UPDATE_RULES)
+@pytest.mark.parametrize('name', games.update_rule_names())
 def test_every_rule_makes_a_step(name, config):
   config.update_rule = name
   state, metrics = one_step(config)
