@@ -350,21 +350,6 @@ def test_batch_normalisation_runs_where_the_stage_is():
   assert all(jax.tree.leaves(moved))
 
 
-def test_layer_normalisation_is_over_all_of_an_example():
-  class Normalized(nn.Module):
-    @nn.compact
-    def __call__(self, images):
-      return norms.layer(jnp.abs)(images, True)
-
-  outputs, _ = Normalized().init_with_output(KEY, 3 + 2 * REAL)
-  axes = (1, 2, 3)
-  real = np.asarray(REAL)
-  expected = np.abs(
-    (real - real.mean(axes, keepdims=True)) / real.std(axes, keepdims=True)
-  )
-  np.testing.assert_allclose(outputs, expected, atol=1e-4)
-
-
 def test_every_row_of_the_ladder_builds():
   plain = {
     'norm': norms.none,
