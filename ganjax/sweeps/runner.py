@@ -164,7 +164,7 @@ def forecast(planned, sweep, devices):
   number = -(-len(first.seeds) // devices) if how == 'vmap' else 1
   keys, numbers = _members(first, sweep, np.arange(number))
   states = mappings.started(training)(keys, numbers, data)
-  advance = mappings.MAPPINGS[how](mappings.blind(training), 4)
+  advance = mappings.MAPPINGS[how](mappings.without_evaluations(training), 4)
   times = []
   for _ in range(3):
     begun = time.monotonic()
@@ -272,7 +272,9 @@ def _trained(program, sweep, folder, evaluation, members, states, name):
   steps = training.every
   parts = max(part for part in range(1, _PARTS + 1) if steps % part == 0)
   return population.train(
-    mappings.blind(training)._replace(steps=steps, every=steps // parts),
+    mappings.without_evaluations(training)._replace(
+      steps=steps, every=steps // parts
+    ),
     *_members(program, sweep, members),
     data,
     states=states,

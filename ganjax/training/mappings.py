@@ -1,4 +1,4 @@
-"""Ways to run several members of a population on one device.
+"""Mappings of a training over several members of a population on one device.
 
 Each is a function of a `population.Training` and a number of steps, and returns
 `(states, numbers, data) -> (states, records)` of all members `[M, ...]`, which
@@ -14,7 +14,15 @@ import jax.numpy as jnp
 
 
 def stretch(training, number):
-  """The function of `number` steps and an evaluation of where they led."""
+  """Returns `(state, numbers, data) -> (state, record)` of several steps.
+
+  The record is that of an evaluation after the last step, and the means of the
+  metrics of all of them.
+
+  Args:
+    training: a `population.Training`.
+    number: of steps.
+  """
 
   def advance(state, numbers, data):
     state, metrics = jax.lax.scan(
@@ -31,26 +39,26 @@ def _means(metrics):
   return jax.tree.map(lambda values: values.mean(axis=0), metrics)
 
 
-# What is compiled is kept, for the next chunk is the same program.
-_once = functools.lru_cache(maxsize=8)
+# The next chunk is the same program, and shall not be compiled again.
+_cached = functools.lru_cache(maxsize=8)
 
 
-@_once
+@_cached
 def started(training):
-  """All members' `(keys, numbers, data) -> states`, in step."""
+  """Returns `(keys, numbers, data) -> states` of all members."""
   return jax.jit(jax.vmap(training.init, (0, 0, None)))
 
 
-@_once
+@_cached
 def vmapped(training, number):
-  """All members' `(states, numbers, data) -> (states, records)`, in step."""
+  """Returns the mapping that takes each step of all members at once."""
   advance = jax.vmap(stretch(training, number), (0, 0, None))
   return jax.jit(advance, donate_argnums=0)
 
 
-@_once
+@_cached
 def mapped(training, number):
-  """As `vmapped`, one member after another in one program."""
+  """Returns the mapping of one member after another, in one program."""
   advance = stretch(training, number)
 
   def members(states, numbers, data):
@@ -59,9 +67,9 @@ def mapped(training, number):
   return jax.jit(members, donate_argnums=0)
 
 
-@_once
+@_cached
 def stepwise(training, number):
-  """As `mapped`, a step a dispatch."""
+  """Returns the mapping of one member after another, a step a dispatch."""
   step = training.host_step or jax.jit(training.step, donate_argnums=0)
   evaluate = training.host_evaluate or jax.jit(training.evaluate)
 
@@ -88,8 +96,8 @@ def stepwise(training, number):
 MAPPINGS = {'vmap': vmapped, 'map': mapped, 'steps': stepwise}
 
 
-def together(advance, shares, shared, pool):
-  """Each device's `(states, records)`, all at the same time.
+def on_devices(advance, shares, shared, pool):
+  """Returns each device's `(states, records)`, computed at the same time.
 
   Args:
     advance: of one of the `MAPPINGS`.
@@ -102,24 +110,26 @@ def together(advance, shares, shared, pool):
 
 
 def fastest(training, shares, shared, pool, announce):
-  """The name of the mapping in which some steps of these very runs take least.
+  """Returns the name of the mapping by which these runs take least time.
+
+  Each mapping takes a few steps of copies of the runs, some times over.
 
   Args:
     training: a `population.Training`.
-    shares: as in `together`.
-    shared: as in `together`.
-    pool: as in `together`.
-    announce: is told what was measured.
+    shares: as in `on_devices`.
+    shared: as in `on_devices`.
+    pool: as in `on_devices`.
+    announce: is given a sentence on what was measured.
   """
   if training.steps > 1:  # Else the evaluation may be the work.
-    training = blind(training)
+    training = without_evaluations(training)
   number, times = min(4, training.every), {}
 
   def once(advance):
-    """The seconds that all devices take together."""
+    """Returns the seconds that all devices take together."""
     trial = jax.block_until_ready(jax.tree.map(jnp.copy, shares))
     begun = time.monotonic()
-    jax.block_until_ready(together(advance, trial, shared, pool))
+    jax.block_until_ready(on_devices(advance, trial, shared, pool))
     return time.monotonic() - begun
 
   for mapping, make in MAPPINGS.items():
@@ -144,8 +154,8 @@ def fastest(training, shares, shared, pool, announce):
   return best
 
 
-def blind(training):
-  """The `Training` whose evaluations record nothing."""
+def without_evaluations(training):
+  """Returns the `Training` whose evaluations record nothing."""
   return training._replace(evaluate=_nothing, host_evaluate=None)
 
 

@@ -1,15 +1,12 @@
 """Many whole runs as one program: a population over seeds and numbers.
 
 A run is a pure function of a key and of numbers that may be traced. Here it is
-given in parts (`Training`), so that a population of runs can be watched while
-it goes on, kept, and taken up again to the bit. `whole` is the same run in one
-piece, for `jit`, `vmap` and notebooks.
+given in parts (`Training`), so that a population of runs can be evaluated as it
+goes on, saved, and resumed to the bit. `whole` is the same run in one piece,
+for `jit`, `vmap` and notebooks.
 """
 
-import concurrent.futures
-import contextlib
 import math
-import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -18,22 +15,20 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from ganjax.training import checkpoint, mappings, signals
-
-_SAVE_EVERY = 60.0  # seconds
+from ganjax.training import chunks, mappings, signals
 
 
 class Training(NamedTuple):
-  """A whole run in parts, each a pure function.
+  """A whole run in parts, each a pure function of one member.
 
   Attributes:
     init: `(key, numbers, data) -> state`, any tree of arrays.
     step: `(state, numbers, data) -> (state, metrics)`.
-    evaluate: `(state, numbers, data) -> record`: what is measured in between.
+    evaluate: `(state, numbers, data) -> record`, what is measured in between.
     steps: how many steps a run has.
     every: how many steps lie between two evaluations; it divides `steps`.
-    host_evaluate: an `evaluate` in several dispatches, which need not be
-      traceable, for the mapping of a step a dispatch; None where one will do.
+    host_evaluate: an `evaluate` that dispatches several programs, so that it
+      need not be traceable, for the mapping 'steps'; None where one will do.
     host_step: a `step` likewise, which may donate its state.
   """
 
@@ -47,14 +42,14 @@ class Training(NamedTuple):
 
 
 class Population(NamedTuple):
-  """What became of M runs with T evaluations.
+  """The results of M runs with T evaluations.
 
   Attributes:
     states: the last ones, `[M, ...]`.
     records: `(what the evaluations recorded, means of the metrics before
       each)`, trees of numpy arrays `[M, T, ...]`.
     seconds: of the clock, for each run: those of all, divided by M.
-    mapping: how the runs were mapped.
+    mapping: how the runs were mapped, of `mappings.MAPPINGS`.
   """
 
   states: Any
@@ -64,7 +59,7 @@ class Population(NamedTuple):
 
 
 def whole(training):
-  """The function `(key, numbers, data) -> (state, records)` of a whole run."""
+  """Returns `(key, numbers, data) -> (state, records)`, a whole run."""
   advance = mappings.stretch(training, training.every)
 
   def run(key, numbers=(), data=()):
@@ -78,10 +73,10 @@ def whole(training):
 
 
 def of(function):
-  """The `Training` of `(key, numbers) -> result`, whose one evaluation is the
-  result.
+  """Returns the `Training` of a function `(key, numbers) -> result`.
 
-  It makes a population of any function, such as a run of one's own.
+  Its one evaluation records the result. So any function, such as a run of one's
+  own, can be a population.
   """
   return Training(
     init=lambda key, numbers, data: key,
@@ -93,7 +88,7 @@ def of(function):
 
 
 def cross(keys, numbers):
-  """Keys and numbers of all combinations, `[H * S]`, the seeds innermost.
+  """Returns keys and numbers of all pairs, `[H * S]`, the keys innermost.
 
   Args:
     keys: `[S]`.
@@ -120,10 +115,10 @@ def train(
   name='runs',
   announce=tqdm.write,
 ):
-  """The `Population` of a run for each key; None where a signal ended it.
+  """Returns the `Population` of a run for each key; None if a signal ended it.
 
-  A member's run equals the same run alone: how runs are mapped changes at most
-  the rounding.
+  A member's run equals the same run by itself: how runs are mapped changes at
+  most the rounding.
 
   Args:
     training: a `Training`.
@@ -133,17 +128,16 @@ def train(
     states: `[M, ...]`, as a `Population` has them, for runs to go on from; they
       begin with their inits where None.
     mapping: 'vmap', the members of a device in step; 'map', one after another
-      in
-      one program; 'steps', one after another, a step a dispatch, for XLA on a
-      CPU is slow at convolutions within loops; 'auto' times them on the runs at
-      hand and takes the fastest.
+      in one program; 'steps', one after another, a step a dispatch, for XLA on
+      a CPU is slow at convolutions within loops; 'auto' times them on the runs
+      at hand and takes the fastest.
     devices: over which members are spread; all of them where None.
-    chunk: members at once; as many as fit the memory where None.
-    folder: where runs are kept, so that the same call goes on, to the bit, from
-      where a signal or a crash ended it; or None.
-    config: JSON values, kept beside them.
+    chunk: how many members train at once; as many as fit the memory where None.
+    folder: where runs are saved, so that the same call resumes them, to the
+      bit, after a signal or a crash; or None.
+    config: JSON values, saved with them.
     name: of the progress bar.
-    announce: is told in words what a user should know.
+    announce: is given sentences that a user should read.
 
   Raises:
     ValueError: if `every` does not divide `steps`, there is no such mapping, or
@@ -183,26 +177,26 @@ def train(
         lambda leaf, first=first: leaf[first : first + chunk],
         (keys, numbers, states),
       )
-      kept = f'{folder}/{first:06d}' if folder else None
-      with _keeping(kept, config) as keeper:
-        part = _chunk(
+      own_folder = f'{folder}/{first:06d}' if folder else None
+      with chunks.storage(own_folder, config) as storage:
+        part = chunks.train(
           training,
-          *members,
+          members,
           data,
-          devices,
-          chunk,
-          mapping,
-          keeper,
-          bar,
-          stop,
-          announce,
+          devices=devices,
+          size=chunk,
+          mapping=mapping,
+          storage=storage,
+          bar=bar,
+          stop=stop,
+          announce=announce,
         )
       if part is None:
         return None
       parts.append(part)
       mapping = part.mapping
   return Population(
-    states=_joined([part.states for part in parts]),
+    states=chunks.joined([part.states for part in parts]),
     records=jax.tree.map(
       lambda *leaves: np.concatenate(leaves), *[part.records for part in parts]
     ),
@@ -211,151 +205,8 @@ def train(
   )
 
 
-def _joined(trees):
-  if len(trees) == 1:
-    return trees[0]
-  return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *trees)
-
-
-def _chunk(
-  training,
-  keys,
-  numbers,
-  given,
-  data,
-  devices,
-  filled,
-  mapping,
-  keeper,
-  bar,
-  stop,
-  announce,
-):
-  """The `Population` of members that fit the devices at once, or None.
-
-  Its last member stands in where there are fewer than `filled`, so that each
-  device has as many, and each chunk is the same program. What is kept knows
-  nothing of that: other devices may go on with it.
-  """
-  evaluations = training.steps // training.every
-
-  def begin():
-    if given is None:
-      return mappings.started(training)(keys, numbers, data)
-    return given
-
-  states = jax.eval_shape(begin)
-  looked = jax.eval_shape(mappings.vmapped(training, 1), states, numbers, data)[
-    1
-  ]
-  records = jax.tree.map(
-    lambda leaf: np.zeros(
-      (leaf.shape[0], evaluations, *leaf.shape[1:]), leaf.dtype
-    ),
-    looked,
-  )
-  reached, seconds = 0, 0.0
-  about, kept = keeper.restore(
-    {'states': states, 'records': records, 'evaluations': np.int32(0)}
-  )
-  if kept is None:
-    states = begin()
-  else:
-    states, reached = kept['states'], int(kept['evaluations'])
-    records = jax.tree.map(np.array, kept['records'])
-    seconds, mapping = about['seconds'], about['mapping']
-    bar.update(reached * training.every)
-  share = filled // len(devices)
-  starts = range(0, filled, share)
-  shares = [
-    jax.device_put(
-      jax.tree.map(
-        lambda leaf, start=start: leaf[
-          np.minimum(np.arange(start, start + share), len(keys) - 1)
-        ],
-        (states, numbers),
-      ),
-      device,
-    )
-    for start, device in zip(starts, devices, strict=True)
-  ]
-  shared = [jax.device_put(data, device) for device in devices]
-
-  def all_states():
-    own = [jax.device_put(states, devices[0]) for states, _ in shares]
-    return jax.tree.map(lambda leaf: leaf[: len(keys)], _joined(own))
-
-  saved = time.monotonic()
-  with concurrent.futures.ThreadPoolExecutor(len(devices)) as pool:
-    if mapping == 'auto' and reached < evaluations:
-      mapping = mappings.fastest(training, shares, shared, pool, announce)
-    while reached < evaluations:
-      advance = mappings.MAPPINGS[mapping](training, training.every)
-      begun = time.monotonic()
-      done = mappings.together(advance, shares, shared, pool)
-      shares = [
-        (states, numbers)
-        for (states, _), (_, numbers) in zip(done, shares, strict=True)
-      ]
-      for start, (_, record) in zip(starts, done, strict=True):
-        rows = range(start, min(start + share, len(keys)))
-        for all_, own in zip(
-          jax.tree.leaves(records), jax.tree.leaves(record), strict=True
-        ):
-          all_[rows, reached] = own[: len(rows)]
-      reached += 1
-      seconds += time.monotonic() - begun
-      bar.update(training.every)
-      leave = stop.is_set()
-      if (
-        reached == evaluations
-        or leave
-        or time.monotonic() - saved > _SAVE_EVERY
-      ):
-        keeper.save(
-          reached,
-          {
-            'states': all_states(),
-            'records': records,
-            'evaluations': np.int32(reached),
-          },
-          {'mapping': mapping, 'seconds': seconds},
-        )
-        saved = time.monotonic()
-      if leave:
-        return None
-  return Population(all_states(), records, seconds, mapping)
-
-
-class _Keeper(NamedTuple):
-  """Where a chunk is kept: `save(step, state, about)`, `restore(abstract)`."""
-
-  save: Callable
-  restore: Callable
-
-
-@contextlib.contextmanager
-def _keeping(folder, config):
-  if folder is None:
-    yield _Keeper(lambda *anything: None, lambda abstract: (None, None))
-    return
-  manager = checkpoint.manager(folder, keep=1)
-
-  def save(step, state, about):
-    checkpoint.save(manager, step, state, {'config': config, **about})
-
-  def restore(abstract):
-    state = checkpoint.restore(manager, abstract)
-    return checkpoint.config(manager), state
-
-  try:
-    yield _Keeper(save, restore)
-  finally:
-    checkpoint.close(manager)
-
-
 def _fitting(training, keys, numbers, data):
-  """How many members fit the memory of a device, by what one of them needs."""
+  """Returns how many members fit the memory of a device."""
   stats = jax.local_devices()[0].memory_stats()
   if stats is None:  # A CPU, which maps members that are large one by one.
     return len(keys)

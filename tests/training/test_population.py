@@ -17,7 +17,7 @@ from ganjax import game, losses, priors, steps
 from ganjax.data import order, toy
 from ganjax.networks import mlp
 from ganjax.players import Pair
-from ganjax.training import population
+from ganjax.training import chunks, population
 from tests.test_parallel import ROOT, environment
 
 RUNS, LOOKS, EVERY = 5, 4, 3
@@ -225,7 +225,7 @@ def test_what_a_signal_ended_goes_on_to_the_bit(
 ):
   # Each reading of this clock is a second after the one before.
   clock = types.SimpleNamespace(monotonic=itertools.count().__next__)
-  monkeypatch.setattr(population, 'time', clock)
+  monkeypatch.setattr(chunks, 'time', clock)
   handler = signal.getsignal(signal.SIGTERM)
 
   def go_on(last=None):
