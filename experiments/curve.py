@@ -1,28 +1,32 @@
-r"""Draws a measure against the images seen, for groups of runs.
+r"""Draws a measured value over training, for groups of runs.
 
   python -m experiments.curve --output runs/curve \
     --group 'msg=runs/msg-*' --group progressive=runs/pg-0,runs/pg-1
+  python -m experiments.curve --output runs/curve --metric change \
+    --group msg=runs/msg-0,runs/msg-1 --scale log
 
-A group's runs differ in their seeds: the line is their mean, the band their
-standard deviation. It reads what `evaluate --checkpoints all` wrote.
+The runs of a group differ in their seeds: the line is their mean, the band
+their standard deviation. Measure each run with evaluate --checkpoints=all
+before. The figure (curve.png and curve.pdf) and its numbers (table.json, .csv,
+.tex and .md) are written into the folder OUTPUT/METRIC.
 """
 
 import glob
-import json
 import pathlib
 
-import numpy as np
 from absl import flags
 from tqdm import tqdm
 
 from ganjax import launch
-from ganjax.lookup import choose
-from ganjax.reports import columns, tables
-from ganjax.reports.figures import curves, drawing
+from ganjax.reports import groups, tables
+from ganjax.reports.figures import curves, layout
 from ganjax.training import provenance
 
 _GROUP = flags.DEFINE_multi_string(
-  'group', None, 'NAME=WORKDIR,WORKDIR: runs of several seeds; may be repeated.'
+  'group',
+  None,
+  'NAME=WORKDIR,WORKDIR: the name of a group and the folders of its runs. A '
+  'folder may be a pattern. Give the flag once for each group.',
 )
 _METRIC = flags.DEFINE_string(
   'metric',
@@ -31,57 +35,57 @@ _METRIC = flags.DEFINE_string(
   'several resolutions has a panel for each of them.',
 )
 _WEIGHTS = flags.DEFINE_enum(
-  'weights', 'ema', ['ema', 'raw'], 'Whose samples were measured.'
+  'weights',
+  'ema',
+  ['ema', 'raw'],
+  'Draw what was measured of samples of the moving average of the weights, or '
+  'of the raw weights.',
 )
 _SCALE = flags.DEFINE_enum(
-  'scale', 'linear', ['linear', 'log'], 'Of the vertical axis.'
+  'scale', 'linear', ['linear', 'log'], 'The scale of the vertical axis.'
 )
 _OUTPUT = flags.DEFINE_string(
-  'output', None, 'Folder; what is written lies in one of the metric therein.'
+  'output', None, 'The folder to write into; each metric has its own in it.'
 )
 flags.mark_flags_as_required(['group', 'output'])
 
 
 def main():
   """Writes the figure and the table."""
-  groups = dict(_parsed(group) for group in _GROUP.value)
-  files, described = {}, {}
-  for place in dict.fromkeys(sum(groups.values(), [])):
-    path = place / 'evaluation.json'
-    written = json.loads(path.read_text()) if path.exists() else {}
-    files[place] = written.get('measures', [])
-    described |= written.get('columns', {})
-  if described:
-    choose('measured value', described, _METRIC.value)
-  own = {'measure': _METRIC.value, 'on_features': True}
-  column = described.get(_METRIC.value, own)
-  found = {place: _moments(rows, column) for place, rows in files.items()}
-  way = _agreed(found, column)
-  lines = {
-    name: _together(name, [found[place] for place in places], column)
-    for name, places in groups.items()
-  }
+  named = dict(_parsed(group) for group in _GROUP.value)
+  found = groups.read(named, _METRIC.value, _WEIGHTS.value)
+  for name, group in found.groups.items():
+    if group.left_out:
+      tqdm.write(
+        f'{name}: {group.left_out} evaluations are left out, for not all runs '
+        'have them.'
+      )
   folder = pathlib.Path(_OUTPUT.value) / _METRIC.value
   folder.mkdir(parents=True, exist_ok=True)
-  said = '; '.join(
-    f'{name.replace("_", " ")}: {value}' for name, value in way.items()
+  titles = list(
+    dict.fromkeys(
+      title for own in found.groups.values() for title in own.values
+    )
   )
-  titles = list(dict.fromkeys(t for _, own in lines.values() for t in own))
-  by_title = {
-    title: {
-      name: (moments, values[title])
-      for name, (moments, values) in lines.items()
-      if title in values
-    }
-    for title in titles
-  }
-  label = columns.title(_METRIC.value, described, way.get('features'))
-  _tabulate(folder, lines, label, titles, f'{said}.')
-  figure = curves.against_images(
-    by_title, label, _references(files, way, column), _SCALE.value, f'{said}.'
+  _tabulate(folder, found, titles)
+  figure = curves.curves(
+    {
+      title: {
+        name: curves.with_deviation(group.images, group.values[title])
+        for name, group in found.groups.items()
+        if title in group.values
+      }
+      for title in titles
+    },
+    found.title,
+    scale=_SCALE.value,
+    bottom=0,
+    references=found.references,
+    reference='held-out reals',
+    caption=found.note,
   )
   for ending in ('png', 'pdf'):
-    drawing.save(figure, folder / f'curve.{ending}')
+    layout.save(figure, folder / f'curve.{ending}')
   tqdm.write(
     f'In {folder}: curve.png and .pdf; table.json, .csv, .tex and .md.'
   )
@@ -89,126 +93,36 @@ def main():
 
 
 def _parsed(group):
-  """The name of a group and the workdirs of its runs."""
+  """Returns the name of a group and the folders of its runs."""
   name, _, listed = group.partition('=')
-  places = []
+  folders = []
   for part in filter(None, listed.split(',')):
-    matches = sorted(glob.glob(part)) or [part]
-    places += [pathlib.Path(match) for match in matches]
-  if not name or not places:
+    folders += map(pathlib.Path, sorted(glob.glob(part)) or [part])
+  if not name or not folders:
     raise ValueError(
       f'--group is {group!r}; give a name and the workdirs of its runs, such '
       'as msg=runs/msg-0,runs/msg-1.'
     )
-  return name, places
+  return name, folders
 
 
-def _moments(rows, column):
-  """The rows of samples that have the metric, measured as the last of them."""
-  rows = [
-    row
-    for row in rows
-    if row.get('subject') == f'samples ({_WEIGHTS.value})'
-    and column['measure'] in row.get('how', ())
-  ]
-  return [row for row in rows if _way(row, column) == _way(rows[-1], column)]
-
-
-def _way(row, column):
-  """All that has to be the same for two values to be compared."""
-  way = {**row['settings'], **row['how'][column['measure']]}
-  if not column['on_features']:
-    del way['features']
-  return way
-
-
-def _agreed(found, column):
-  """How all runs were measured, the same for all of them."""
-  if lacking := [place for place, rows in found.items() if not rows]:
-    raise ValueError(
-      f'{", ".join(map(str, lacking))}: no {_METRIC.value} of '
-      f'{_WEIGHTS.value} samples was measured there; for each of them, run '
-      f'python -m experiments.evaluate --workdir {lacking[0]} --checkpoints '
-      f'all --metrics {column["measure"]} --weights {_WEIGHTS.value}'
-    )
-  (first, rows), *others = found.items()
-  way = _way(rows[0], column)
-  for place, rows in others:
-    other = _way(rows[0], column)
-    if differing := [name for name in way if way[name] != other[name]]:
-      name = differing[0]
-      raise ValueError(
-        f'{first} and {place} were measured in different ways and cannot be '
-        f'compared ({name}: {way[name]} there, {other[name]} here); run '
-        'evaluate on both with the same flags.'
-      )
-  return way
-
-
-def _together(name, runs, column):
-  """The moments `[T]` that all runs have, and values `[S, T]` by title."""
-  by_moment = [{_moment(row, column): row for row in rows} for rows in runs]
-  moments = sorted(set.intersection(*map(set, by_moment)))
-  if not moments:
-    raise ValueError(
-      f'The runs of {name!r} have no moment in common; train them with the '
-      'same checkpoint.every and checkpoint.keep.'
-    )
-  if left_out := len(set.union(*map(set, by_moment))) - len(moments):
-    tqdm.write(f'{name}: {left_out} moments that not all runs have, left out.')
-  values = [[_values(run[moment]) for moment in moments] for run in by_moment]
-  titles = values[0][0]
-  return [shown for shown, _ in moments], {
-    title: np.array([[one[title] for one in run] for run in values])
-    for title in titles
-  }
-
-
-def _moment(row, column):
-  """The images seen, and those since when a change is counted, 0 for others.
-
-  A run that was stopped has a checkpoint more: a change since then is smaller.
-  """
-  return row['images_seen'], row.get(f'{column["measure"]}_since', 0)
-
-
-def _values(row):
-  """The metric by the title of its panel: one for each resolution it has."""
-  value = row[_METRIC.value]
-  if not isinstance(value, dict):
-    return {'': value}
-  return {f'{side} pixels': part for side, part in value.items()}
-
-
-def _references(files, way, column):
-  """What held-out reals have, measured as the samples; nothing where not."""
-  for rows in files.values():
-    for row in rows:
-      if (
-        row.get('subject', '').startswith('reals')
-        and _METRIC.value in row
-        and _way(row, column) == way
-      ):
-        return _values(row)
-  return {}
-
-
-def _tabulate(folder, lines, label, titles, note):
-  shown = [
-    tables.Column(title, ' '.join(filter(None, (label, title))), '.3g')
+def _tabulate(folder, found, titles):
+  """Writes and prints the table: a row for each evaluation of each group."""
+  columns = [
+    tables.Column(title, f'{found.title} {title}'.strip(), '.3g')
     for title in titles
   ]
   rows = [
     {
-      'label': f'{name}, {moment:,} images',
-      'values': {title: values[title][:, at] for title in values},
+      'label': f'{name}, {images:,} images',
+      'values': {title: own[:, at] for title, own in group.values.items()},
     }
-    for name, (moments, values) in lines.items()
-    for at, moment in enumerate(moments)
+    for name, group in found.groups.items()
+    for at, images in enumerate(group.images)
   ]
-  notes = (note, provenance.in_words())
-  tables.write(folder, rows, shown, notes, title='group')
-  print(tables.text(rows, shown, notes, title='group'))
+  notes = (found.note, provenance.in_words())
+  tables.write(folder, rows, columns, notes, title='group')
+  print(tables.text(rows, columns, notes, title='group'))
 
 
 if __name__ == '__main__':

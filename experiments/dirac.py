@@ -13,7 +13,7 @@ from ganjax import dirac_cases, dynamics
 from ganjax.config import workdir
 from ganjax.reports import tables
 from ganjax.reports.figures import dirac as dirac_figures
-from ganjax.reports.figures import drawing, trajectories
+from ganjax.reports.figures import layout, trajectories
 from ganjax.training import provenance
 
 # The games of two parameters whose fields are drawn.
@@ -68,7 +68,7 @@ def report(folder, config):
     figures['eigenvalues'] = dirac_figures.spectra(runs)
   for name, figure in figures.items():
     for ending in ('png', 'pdf'):
-      drawing.save(figure, folder / f'{name}.{ending}')
+      layout.save(figure, folder / f'{name}.{ending}')
   agree = sum(comparison.agrees for *_, comparison in runs)
   print(
     f'{agree} of {len(rows)} cases agree with the theory. In {folder}: '

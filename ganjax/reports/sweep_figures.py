@@ -3,8 +3,8 @@
 import numpy as np
 
 from ganjax.reports import effects, results
-from ganjax.reports.figures import sweep
-from ganjax.reports.figures.sweep import Course, Effect
+from ganjax.reports.figures import factors as figures
+from ganjax.reports.figures.curves import curves, with_error
 from ganjax.reports.results import words
 from ganjax.reports.statistics import summary
 
@@ -16,8 +16,11 @@ def draw(found):
   """The figures of an `Outcome`, by the names of their files."""
   drawn = _searched(found) if found.searched else _crossed(found)
   if panels := _learning(found):
-    drawn['learning'] = sweep.over_training(
-      panels, found.titles[found.objective], _scale(found, found.objective)
+    drawn['learning'] = curves(
+      panels,
+      found.titles[found.objective],
+      scale=_scale(found, found.objective),
+      shared=False,
     )
   return drawn
 
@@ -113,7 +116,7 @@ def _crossed(found):
     factors = {}
     for fields, levels in main_effects(found, measure).items():
       means = {cell.number: _mean(found, cell, measure) for cell in found.cells}
-      factors[name(found, fields)] = Effect(
+      factors[name(found, fields)] = figures.Effect(
         [words(level.value) for level in levels],
         np.array([level.mean for level in levels]),
         np.array([level.error for level in levels]),
@@ -128,7 +131,7 @@ def _crossed(found):
         ],
       )
     if factors:
-      drawn[f'effects_{measure.replace("/", "_")}'] = sweep.main_effects(
+      drawn[f'effects_{measure.replace("/", "_")}'] = figures.main_effects(
         factors, title, _scale(found, measure)
       )
   return drawn
@@ -150,7 +153,7 @@ def _searched(found):
     _scale(found, found.objective),
   )
   drawn = {
-    'search': sweep.history(
+    'search': figures.history(
       [cell.number for cell in found.cells], every, best, states, title, scale
     )
   }
@@ -161,7 +164,7 @@ def _searched(found):
     for fields in results.factors(found)
   }
   if parameters:
-    drawn['parameters'] = sweep.against_parameters(
+    drawn['parameters'] = figures.against_parameters(
       parameters, finals, title, scale
     )
   return drawn
@@ -221,7 +224,7 @@ def _learning(found):
   for fields in results.factors(found):
     by_level = zip(*(at[fields] for at in at_evaluations), strict=True)
     panels[f'by {name(found, fields)}'] = {
-      words(levels[0].value): Course(
+      words(levels[0].value): with_error(
         images,
         np.array([level.mean for level in levels]),
         np.array([level.error for level in levels]),
@@ -239,7 +242,7 @@ def _courses(found, cells, evaluations):
       summary(results.values(cell, found.objective, evaluation)[ended])
       for evaluation in evaluations
     ]
-    courses[label(found, cell)] = Course(
+    courses[label(found, cell)] = with_error(
       [_images([cell], evaluation) for evaluation in evaluations],
       np.array([own['mean'] for own in summaries]),
       np.array([own['std'] for own in summaries]),

@@ -17,7 +17,7 @@ from ganjax.reports import (
   sweep_figures,
   sweep_tables,
 )
-from ganjax.reports.figures import drawing
+from ganjax.reports.figures import layout
 from ganjax.reports.results import words
 from ganjax.sweeps import fields
 
@@ -52,7 +52,7 @@ def write(workdir):
   for name, figure in sweep_figures.draw(found).items():
     for ending in ('png', 'pdf'):
       paths.append(folder / f'{name}.{ending}')
-      drawing.save(figure, paths[-1])
+      layout.save(figure, paths[-1])
     images[name] = _drawn(folder / f'{name}.png')
   page = _PAGES.get_template('sweep.html.jinja')
   table = sweep_tables.for_papers(found)

@@ -7,7 +7,8 @@ from ganjax import pictures
 from ganjax.files import whole
 from ganjax.metrics import birthday, diversity, prdc
 from ganjax.reports import tables
-from ganjax.reports.figures import drawing, trajectories
+from ganjax.reports.figures import curves, layout, trajectories
+from ganjax.reports.figures import samples as figures
 from ganjax.sweeps import mode_task
 from ganjax.training import provenance
 
@@ -143,8 +144,8 @@ def draw(folder, config, problem, results):
   number = len(next(iter(shown.values()))[1][0])
   reals = _reals(problem, number)
   if reals.ndim == 2:
-    drawn = {'samples': drawing.samples_over_time(shown, reals)}
-    drawn['occupancy'] = drawing.occupancy(
+    drawn = {'samples': figures.samples_over_time(shown, reals)}
+    drawn['occupancy'] = figures.occupancy(
       {
         name: (found['steps'], found['occupancy'][0] / config.measure.samples)
         for name, found in results.items()
@@ -152,7 +153,7 @@ def draw(folder, config, problem, results):
     )
     lengths = {len(steps) for steps, _ in shown.values()}
     if len(lengths) == 1:
-      drawing.animation(folder / 'samples.gif', shown, reals)
+      figures.animation(folder / 'samples.gif', shown, reals)
   else:
     grids = {
       name: (
@@ -161,8 +162,8 @@ def draw(folder, config, problem, results):
       )
       for name, (steps, samples) in shown.items()
     }
-    drawn = {'samples': drawing.images_over_time(grids, pictures.grid(reals))}
-  drawn['modes'] = drawing.modes_over_time(
+    drawn = {'samples': figures.images_over_time(grids, pictures.grid(reals))}
+  drawn['modes'] = curves.modes_over_time(
     _series(results, 'captured'), problem.modes
   )
   for name, title in (
@@ -171,11 +172,11 @@ def draw(folder, config, problem, results):
     ('gradient/discriminator', "norm of D's gradient"),
   ):
     best = 1 if name.startswith('accuracy') else None
-    drawn[name.replace('/', '_')] = drawing.modes_over_time(
+    drawn[name.replace('/', '_')] = curves.modes_over_time(
       _series(results, name), best, title
     )
   for name, figure in drawn.items():
-    drawing.save(figure, folder / f'{name}.png')
+    layout.save(figure, folder / f'{name}.png')
 
 
 def _series(results, name):
@@ -195,7 +196,7 @@ def spectra(folder, values):
       for name, own in values.items()
     }
   )
-  drawing.save(figure, folder / 'eigenvalues.png')
+  layout.save(figure, folder / 'eigenvalues.png')
 
 
 def _seen(samples):

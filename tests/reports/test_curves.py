@@ -9,16 +9,18 @@ from PIL import Image
 
 from ganjax.evaluation import measures
 from ganjax.reports import columns
-from ganjax.reports.figures import curves, drawing
+from ganjax.reports.figures import curves, layout
 
 MOMENTS = np.array([1000, 2000, 4000])
 VALUES = np.array([[9.0, 5, 1], [7, 3, 2]])
 
 
 def test_a_line_is_the_mean_and_a_band_the_deviation_of_the_seeds():
-  figure = curves.against_images(
-    {'': {'msg': (MOMENTS, VALUES), 'alone': (MOMENTS, VALUES[:1])}}, 'FID'
-  )
+  lines = {
+    'msg': curves.with_deviation(MOMENTS, VALUES),
+    'alone': curves.with_deviation(MOMENTS, VALUES[:1]),
+  }
+  figure = curves.curves({'': lines}, 'FID', bottom=0)
   [axes] = figure.axes
   msg, alone = axes.lines
   np.testing.assert_array_equal(msg.get_xdata(), MOMENTS)
@@ -38,17 +40,21 @@ def test_a_line_is_the_mean_and_a_band_the_deviation_of_the_seeds():
 
 
 def test_each_resolution_has_a_panel_and_each_group_its_colour():
-  groups = {'msg': (MOMENTS, VALUES), 'progressive': (MOMENTS, VALUES / 2)}
-  figure = curves.against_images(
+  groups = {
+    'msg': curves.with_deviation(MOMENTS, VALUES),
+    'progressive': curves.with_deviation(MOMENTS, VALUES / 2),
+  }
+  figure = curves.curves(
     {'16 pixels': groups, '32 pixels': {'progressive': groups['progressive']}},
     'change',
     references={'32 pixels': 2.5},
+    reference='held-out reals',
     scale='log',
     caption='features: those of a network',
   )
   first, second = figure.axes
   assert (first.get_title(), second.get_title()) == ('16 pixels', '32 pixels')
-  colours = [to_rgb(colour) for colour in drawing.COLOURS[:2]]
+  colours = [to_rgb(colour) for colour in layout.COLOURS[:2]]
   assert [to_rgb(line.get_color()) for line in first.lines] == colours
   line, reference = second.lines
   assert to_rgb(line.get_color()) == colours[1]
@@ -62,12 +68,26 @@ def test_each_resolution_has_a_panel_and_each_group_its_colour():
   ]
 
 
+def test_panels_without_common_names_have_colours_and_legends_of_their_own():
+  line = curves.with_error(MOMENTS, [3.0, 2, 1], [1.0, np.nan, 1])
+  results = {
+    'each cell': {str(n): line for n in range(7)},
+    'by loss': {'a': line},
+  }
+  figure = curves.curves(results, 'FID', shared=False)
+  first, second = figure.axes
+  assert not figure.legends
+  for axes, names in ((first, list('0123456')), (second, ['a'])):
+    texts = axes.get_legend().get_texts()
+    assert [text.get_text() for text in texts] == names
+  # More lines than colours are still told apart.
+  assert len({to_rgb(line.get_color()) for line in first.lines}) == 7
+  assert to_rgb(second.lines[0].get_color()) == to_rgb(layout.COLOURS[0])
+
+
 def test_what_cannot_be_drawn_is_refused():
-  with pytest.raises(ValueError, match=r"'msg'.*\(2, 3\) for 2 moments"):
-    curves.against_images({'': {'msg': (MOMENTS[:2], VALUES)}}, 'FID')
-  many = {str(n): (MOMENTS, VALUES) for n in range(7)}
-  with pytest.raises(ValueError, match='There are 7 groups'):
-    curves.against_images({'': many}, 'FID')
+  with pytest.raises(ValueError, match=r'\(2, 3\) for 2 moments'):
+    curves.with_deviation(MOMENTS[:2], VALUES)
 
 
 COLUMNS = measures.columns(measures.chosen(['fid', 'change', 'swd']))
@@ -125,7 +145,7 @@ def test_groups_become_a_figure_and_a_table(program, runs):
     'msg, 2,000 images': (22, pytest.approx(8**0.5)),
     'progressive, 1,000 images': (50, None),
   }
-  assert 'msg: 1 moments that not all runs have' in out + err
+  assert 'msg: 1 evaluations are left out' in out + err
   assert 'features: a network; seed: 0; reals: 90; images: 50.' in out
   assert 'a network' in (folder / 'table.md').read_text()
   with Image.open(folder / 'curve.png') as picture:
@@ -196,7 +216,7 @@ def test_groups_need_a_name_and_moments_in_common(program, runs):
     'curve', f'--group=a={runs}/pg-0,{runs}/late', f'--output={runs}/curve'
   )
   assert code == 1
-  assert "'a' have no moment in common" in err
+  assert "'a' have no evaluation in common" in err
 
 
 def test_only_a_fid_on_inception_is_called_plain_fid():

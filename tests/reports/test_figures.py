@@ -9,7 +9,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from ganjax.reports.figures import drawing, trajectories
+from ganjax.reports.figures import curves, layout, samples, trajectories
 
 RANDOM = np.random.default_rng(0)
 STEPS = np.arange(0, 1100, 100)
@@ -32,7 +32,7 @@ def titles(figure):
 
 def test_samples_stand_in_a_row_over_the_reals_and_beside_them():
   results = {'GAN': (STEPS, SAMPLES), 'R1': (STEPS, SAMPLES[::-1])}
-  figure = drawing.samples_over_time(results, REALS, evaluations=3)
+  figure = samples.samples_over_time(results, REALS, evaluations=3)
   first, second = np.reshape(shown(figure), (2, 4))
   assert titles(figure) == ['step 0', '500', '1,000', 'data', *[''] * 4]
   assert (first[0].get_ylabel(), second[0].get_ylabel()) == ('GAN', 'R1')
@@ -47,7 +47,7 @@ def test_samples_stand_in_a_row_over_the_reals_and_beside_them():
 
 def test_all_panels_show_the_same_square_around_the_reals():
   reals = np.array([[-1, 0], [3, 2], [0, 1]])
-  figure = drawing.samples_over_time({'GAN': (STEPS, SAMPLES)}, reals)
+  figure = samples.samples_over_time({'GAN': (STEPS, SAMPLES)}, reals)
   for axes in shown(figure):
     # Around (1, 1), and 1.3 times as wide as the reals, which are 4 wide.
     np.testing.assert_allclose(axes.get_xlim(), [-1.6, 3.6])
@@ -56,28 +56,28 @@ def test_all_panels_show_the_same_square_around_the_reals():
 
 
 def test_samples_out_of_sight_are_counted():
-  samples = np.zeros((3, 8, 2))
-  samples[1, :2] = 9
-  samples[2] = np.nan
-  figure = drawing.samples_over_time({'GAN': (STEPS[:3], samples)}, REALS)
+  points = np.zeros((3, 8, 2))
+  points[1, :2] = 9
+  points[2] = np.nan
+  figure = samples.samples_over_time({'GAN': (STEPS[:3], points)}, REALS)
   words = [axes.get_xlabel() for axes in shown(figure)]
   assert words == ['', '25% outside', '100% outside', '']
 
 
 def test_remedies_with_other_steps_have_their_own():
   results = {'GAN': (STEPS, SAMPLES), 'R1': (STEPS[:2], SAMPLES[:2])}
-  figure = drawing.samples_over_time(results, REALS, evaluations=3)
+  figure = samples.samples_over_time(results, REALS, evaluations=3)
   assert titles(figure)[4:] == ['step 0', '100', 'data']
 
 
 def test_images_are_drawn_pixel_by_pixel():
   grids = RANDOM.integers(0, 256, (11, 4, 6, 3), dtype=np.uint8)
-  figure = drawing.images_over_time(
+  figure = samples.images_over_time(
     {'GAN': (STEPS, grids)}, grids[3], evaluations=2
   )
   pixels = [axes.images[0].get_array() for axes in shown(figure)]
   np.testing.assert_array_equal(pixels, grids[[0, 10, 3]])
-  figure = drawing.images_over_time(
+  figure = samples.images_over_time(
     {'GAN': (STEPS, grids[..., :1])}, grids[3, ..., :1], evaluations=2
   )
   [image, *_] = [axes.images[0] for axes in shown(figure)]
@@ -90,13 +90,13 @@ def test_images_are_drawn_pixel_by_pixel():
 def test_modes_are_drawn_as_mean_and_range(number, panels):
   captured = np.array([[1, 2, np.nan], [3, 8, 5], [5, 5, np.nan]])
   results = {f'remedy {i}': (STEPS[:3], captured) for i in range(number)}
-  figure = drawing.modes_over_time(results, 8)
+  figure = curves.modes_over_time(results, 8)
   assert len(shown(figure)) == panels
   for axes in shown(figure):
-    curves = {line.get_label(): line for line in axes.lines}
-    for name in set(curves) & set(results):
-      np.testing.assert_allclose(curves.pop(name).get_ydata(), [3, 5, 5])
-    [total] = curves.values()
+    lines = {line.get_label(): line for line in axes.lines}
+    for name in set(lines) & set(results):
+      np.testing.assert_allclose(lines.pop(name).get_ydata(), [3, 5, 5])
+    [total] = lines.values()
     np.testing.assert_array_equal(total.get_ydata(), 8)
     band = axes.collections[0].get_paths()[0].vertices
     for step, low, high in ((0, 1, 5), (100, 2, 8), (200, 5, 5)):
@@ -106,7 +106,7 @@ def test_modes_are_drawn_as_mean_and_range(number, panels):
 
 def test_occupancy_has_a_row_for_each_mode_and_time_across():
   shares = RANDOM.dirichlet(np.ones(5), 11)
-  figure = drawing.occupancy({'GAN': (STEPS, shares), 'R1': (STEPS, shares)})
+  figure = samples.occupancy({'GAN': (STEPS, shares), 'R1': (STEPS, shares)})
   *maps, bar = shown(figure)
   assert [axes.get_title() for axes in maps] == ['GAN', 'R1']
   for axes in maps:
@@ -124,7 +124,7 @@ def test_animation_loops_over_the_looks_and_rests(tmp_path, ending):
   path = tmp_path / f'samples.{ending}'
   # A cloud that goes from the left to the right: its dots say which frame.
   ways = np.linspace([-0.5, 1], [2.5, 1], 11)[:, None].repeat(200, 1)
-  drawing.animation(path, {'GAN': (STEPS, ways)}, REALS, frames=6, seconds=3)
+  samples.animation(path, {'GAN': (STEPS, ways)}, REALS, frames=6, seconds=3)
   with Image.open(path) as film:
     assert film.n_frames == 6
     assert film.info['loop'] == 0
@@ -133,7 +133,7 @@ def test_animation_loops_over_the_looks_and_rests(tmp_path, ending):
       film.seek(frame)
       pixels = np.asarray(film.convert('RGB'), float) / 255
       durations.append(film.info['duration'])
-      distance = np.abs(pixels - to_rgb(drawing.COLOURS[0])).max(-1)
+      distance = np.abs(pixels - to_rgb(layout.COLOURS[0])).max(-1)
       centres.append(np.nonzero(distance < 0.15)[1].mean())
   assert np.all(np.diff(centres) > 3)
   if ending == 'gif':
@@ -248,9 +248,9 @@ def test_trajectories_lie_around_the_equilibrium():
 @pytest.mark.parametrize(
   'draw',
   [
-    lambda: drawing.samples_over_time({}, REALS),
-    lambda: drawing.modes_over_time({}, 8),
-    lambda: drawing.occupancy({}),
+    lambda: samples.samples_over_time({}, REALS),
+    lambda: curves.modes_over_time({}, 8),
+    lambda: samples.occupancy({}),
     lambda: trajectories.eigenvalues({}),
     lambda: trajectories.trajectories({}, 1),
     lambda: trajectories.vector_fields({}),
@@ -264,9 +264,9 @@ def test_nothing_to_draw_is_refused(draw):
 def test_looks_without_steps_are_refused(tmp_path):
   wrong = {'GAN': (STEPS[:4], SAMPLES)}
   for draw in (
-    lambda: drawing.samples_over_time(wrong, REALS),
-    lambda: drawing.occupancy(wrong),
-    lambda: drawing.animation(tmp_path / 'film.gif', wrong, REALS),
+    lambda: samples.samples_over_time(wrong, REALS),
+    lambda: samples.occupancy(wrong),
+    lambda: samples.animation(tmp_path / 'film.gif', wrong, REALS),
   ):
     with pytest.raises(
       ValueError, match="'GAN' has 4 steps and 11 evaluations"
@@ -279,7 +279,7 @@ def test_equal_figures_make_equal_files(tmp_path, ending):
   contents = []
   for name in 'ab':
     path = tmp_path / f'{name}.{ending}'
-    drawing.save(trajectories.eigenvalues({'R1': [0.5j, -0.5j]}), path)
+    layout.save(trajectories.eigenvalues({'R1': [0.5j, -0.5j]}), path)
     contents.append(path.read_bytes())
   assert contents[0] == contents[1]
   for stamp in (b'CreationDate', b'dc:date', b'tIME'):
@@ -288,8 +288,8 @@ def test_equal_figures_make_equal_files(tmp_path, ending):
 
 def test_settings_are_left_alone(tmp_path):
   before = dict(matplotlib.rcParams)
-  drawing.save(
-    drawing.occupancy({'GAN': (STEPS, SAMPLES[..., 0])}), tmp_path / 'a.pdf'
+  layout.save(
+    samples.occupancy({'GAN': (STEPS, SAMPLES[..., 0])}), tmp_path / 'a.pdf'
   )
   assert dict(matplotlib.rcParams) == before
   script = """

@@ -1,95 +1,230 @@
-"""Figures of measures against the images seen: a line for a group of runs."""
+"""Curves over training: a line for the mean, a band for the spread."""
 
 import textwrap
+from typing import NamedTuple
 
 import numpy as np
-from matplotlib.ticker import (
-  EngFormatter,
-  LogLocator,
-  MaxNLocator,
-  NullFormatter,
+from matplotlib import colormaps
+
+from ganjax.reports.figures.layout import (
+  COLOURS,
+  GREYS,
+  count_axis,
+  number_axis,
+  panels,
+  styled,
 )
 
-from ganjax.reports.figures.drawing import COLOURS, GREYS, panels, styled
+_MARKED = 24  # points at most that are marked one by one
+
+
+class Curve(NamedTuple):
+  """A mean and its spread over training.
+
+  Attributes:
+    x: images seen, or steps, `[T]`.
+    mean: `[T]`.
+    low: the lower end of the band, `[T]`; NaN draws none.
+    high: the upper end, `[T]`.
+  """
+
+  x: np.ndarray
+  mean: np.ndarray
+  low: np.ndarray
+  high: np.ndarray
+
+
+def with_error(x, mean, error):
+  """Returns the `Curve` of a mean `[T]` plus and minus an error `[T]`."""
+  x, mean, error = map(np.asarray, (x, mean, error))
+  return Curve(x, mean, mean - error, mean + error)
+
+
+def with_deviation(x, values):
+  """Returns the `Curve` of the mean and standard deviation over seeds.
+
+  Args:
+    x: images seen, or steps, `[T]`.
+    values: `[S, T]`, or `[T]` of one seed, which has no deviation.
+
+  Raises:
+    ValueError: if the values do not have a column for each x.
+  """
+  x, values = np.asarray(x), np.atleast_2d(values)
+  if values.shape[1:] != x.shape:
+    raise ValueError(
+      f'There are values of the shape {values.shape} for {len(x)} moments: '
+      'pass a row for each seed and a column for each moment.'
+    )
+  several = len(values) > 1
+  std = values.std(0, ddof=1) if several else np.full(len(x), np.nan)
+  return with_error(x, values.mean(0), std)
+
+
+def with_range(x, values):
+  """Returns the `Curve` of the mean and the range over seeds.
+
+  Args:
+    x: images seen, or steps, `[T]`.
+    values: `[S, T]`. Those that are not finite are left out.
+  """
+  values = np.ma.masked_invalid(np.asarray(values, float))
+  return Curve(
+    np.asarray(x),
+    *(own.filled(np.nan) for own in (values.mean(0), values.min(0))),
+    values.max(0).filled(np.nan),
+  )
 
 
 @styled
-def against_images(results, label, references=None, scale='linear', caption=''):
-  """The figure of a measure over training: a panel for each title.
+def curves(
+  results,
+  label,
+  xlabel='images seen',
+  scale='linear',
+  shared=True,
+  bottom=None,
+  top=None,
+  references=None,
+  reference='',
+  caption='',
+):
+  """Returns the figure of curves over training: a panel for each title.
 
-  A group of runs is a line through the means of its seeds, with a mark at each
-  moment that was measured; the band is one standard deviation (with S - 1) to
-  either side, and missing where there is one seed.
+  Up to six lines have the colours of Okabe and Ito; more are dark to bright in
+  their order. There is no legend where the title of each panel names its line.
 
   Args:
-    results: from a panel's title to a dict, from a group's name to
-      `(images [T], values [S, T])`.
-    label: what is measured.
-    references: from some of the titles to a value to compare with, such as that
-      of held-out reals: a dashed line.
+    results: from a panel's title to a dict, from a name to its `Curve`.
+    label: of the vertical axis: what is measured.
+    xlabel: of the horizontal axis.
     scale: of the vertical axes, 'linear' or 'log'.
-    caption: what the values depend on, under the figure.
+    shared: whether the same name is the same colour in all panels, and stands
+      in one legend; else each panel has its own.
+    bottom: the highest lower end of linear vertical axes; None for any.
+    top: the upper end of linear vertical axes; None for any.
+    references: from some of the titles to a value to compare with: a dashed
+      line.
+    reference: what the values to compare with are, in the legend.
+    caption: what the values depend on, below the figure.
 
   Raises:
-    ValueError: if there is no panel, more groups than colours, or a group whose
-      values do not have a column for each moment.
+    ValueError: if there is no panel.
   """
-  references = references or {}
-  size = (3.6, 2.4) if len(results) == 1 else (2, 1.8)
-  figure, places = panels(len(results), 4, size, sharex=True, sharey=True)
-  names = list(
-    dict.fromkeys(name for groups in results.values() for name in groups)
-  )
-  if len(names) > len(COLOURS):
-    raise ValueError(
-      f'There are {len(names)} groups, but {len(COLOURS)} lines at most can be '
-      'told apart: draw several figures.'
-    )
-  lines = {}
-  for axes, (title, groups) in zip(places, results.items(), strict=True):
-    for name, (images, values) in groups.items():
-      colour = COLOURS[names.index(name)]
-      lines[name] = _line(axes, name, colour, np.asarray(images), values)
+  references, shared = references or {}, shared or len(results) == 1
+  names = [name for lines in results.values() for name in lines]
+  titled = all(list(lines) == [title] for title, lines in results.items())
+  figure, places = _panels(results, shared, titled)
+  drawn = {}
+  for axes, (title, lines) in zip(places, results.items(), strict=True):
+    colours = _colours(names if shared and not titled else list(lines))
+    for name, curve in lines.items():
+      drawn[name] = _draw(axes, curve, colours[name], name)
     if title in references:
-      lines['held-out reals'] = axes.axhline(
+      line = axes.axhline(
         references[title], color=GREYS[2], linewidth=0.8, linestyle=(0, (4, 3))
       )
+      if reference:
+        drawn[reference] = line
     axes.set(title=title, yscale=scale)
-    if scale == 'log':
-      axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-      axes.yaxis.set_major_formatter('{x:g}')
-      axes.yaxis.set_minor_formatter(NullFormatter())
-    else:
-      axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
-    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    axes.xaxis.set_major_formatter(EngFormatter(sep=''))
-  figure.legend(lines.values(), lines, loc='outside upper center', ncols=3)
-  wide = int(24 * figure.get_figwidth())
-  figure.supxlabel('images seen')
+    axes.grid(color=GREYS[0], linewidth=0.6)
+    axes.set_axisbelow(True)
+    if scale == 'linear' and bottom is not None:
+      axes.set_ylim(min(bottom, axes.get_ylim()[0]), top)
+    number_axis(axes, scale)
+    count_axis(axes, 5)
+    if not shared and not titled:
+      axes.legend(
+        loc='upper center',
+        bbox_to_anchor=(0.5, -0.14),
+        fontsize=6.5,
+        ncols=_legend_columns(lines),
+      )
+  if shared and not titled:
+    where = 'right center' if len(results) == 1 else 'upper center'
+    columns = 1 if len(results) == 1 else 3
+    figure.legend(drawn.values(), drawn, loc=f'outside {where}', ncols=columns)
+  figure.supxlabel(xlabel)
+  figure.supylabel(label)
   # Below the figure; what is saved is cut to all that is drawn.
   figure.text(
-    *(0.5, -0.02, textwrap.fill(caption, wide)),
+    *(0.5, -0.02, textwrap.fill(caption, int(24 * figure.get_figwidth()))),
     fontsize=6,
     ha='center',
     va='top',
   )
-  figure.supylabel(label)
   return figure
 
 
-def _line(axes, name, colour, images, values):
-  """Draws a group; returns its line."""
-  values = np.atleast_2d(values)
-  if values.shape[1:] != images.shape:
-    raise ValueError(
-      f'{name!r} has values of the shape {values.shape} for {len(images)} '
-      'moments: pass a row for each seed and a column for each moment.'
-    )
-  mean = values.mean(0)
-  if len(values) > 1:
-    std = values.std(0, ddof=1)
+def modes_over_time(results, total, label='modes captured'):
+  """Returns the figure of a measure of remedies: mean and range over seeds.
+
+  Up to five remedies share a panel; more than that have one each.
+
+  Args:
+    results: from a remedy's name to `(steps [T], captured [S, T])`. Values
+      that are not finite are left out of the mean and of the range.
+    total: the number of modes, or the best value of another measure: a dashed
+      line; None for a measure that has none.
+    label: what is measured.
+
+  Raises:
+    ValueError: if there is no remedy.
+  """
+  lines = {name: with_range(*series) for name, series in results.items()}
+  if 0 < len(lines) <= 5:
+    by_title = {'': lines}
+  else:
+    by_title = {name: {name: line} for name, line in lines.items()}
+  return curves(
+    by_title,
+    label,
+    xlabel='step',
+    bottom=0,
+    top=total and 1.08 * total,
+    references={} if total is None else dict.fromkeys(by_title, total),
+  )
+
+
+def _panels(results, shared, titled):
+  """Returns a figure and its axes, as large as the curves and legends need."""
+  if len(results) == 1:
+    return panels(1, 1, (4.4, 2.3))
+  if shared or titled:
+    return panels(len(results), 4, (2, 1.6), sharex=True, sharey=True)
+  entries = max(
+    (-(-len(lines) // _legend_columns(lines)) for lines in results.values()),
+    default=0,
+  )
+  return panels(len(results), 3, (2.6, 2.1 + 0.13 * entries), sharey=True)
+
+
+def _legend_columns(names):
+  """Returns how many columns a legend as wide as a panel has room for."""
+  return 2 if max(map(len, names), default=0) < 17 else 1
+
+
+def _colours(names):
+  """Returns a dict from each name to its colour."""
+  names = list(dict.fromkeys(names))
+  if len(names) <= len(COLOURS):
+    return dict(zip(names, COLOURS, strict=False))
+  bright = colormaps['viridis'](np.linspace(0, 0.92, len(names)))
+  return dict(zip(names, map(tuple, bright), strict=True))
+
+
+def _draw(axes, curve, colour, name):
+  """Draws a curve; returns its line."""
+  if np.isfinite(curve.low).any():
     axes.fill_between(
-      images, mean - std, mean + std, color=colour, alpha=0.2, linewidth=0
+      curve.x, curve.low, curve.high, color=colour, alpha=0.18, linewidth=0
     )
-  [line] = axes.plot(images, mean, color=colour, marker='o', markersize=2.5)
+  marker = 'o' if len(curve.x) <= _MARKED else None
+  [line] = axes.plot(
+    *(curve.x, curve.mean),
+    color=colour,
+    marker=marker,
+    markersize=2.5,
+    label=name,
+  )
   return line

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.patches import Circle
 
-from ganjax.reports.figures.drawing import COLOURS, GREYS, panels, styled
+from ganjax.reports.figures.layout import COLOURS, GREYS, panels, styled
 
 
 class Boundary(NamedTuple):

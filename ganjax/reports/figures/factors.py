@@ -1,20 +1,25 @@
-"""Figures of a sweep: what factors do, how cells learn, how a search went."""
+"""Figures of factors: their main effects, and the trials of a search."""
 
 import textwrap
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib import colormaps
-from matplotlib.ticker import EngFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
-from ganjax.reports.figures.drawing import COLOURS, GREYS, panels, styled
+from ganjax.reports.figures.layout import (
+  COLOURS,
+  GREYS,
+  number_axis,
+  panels,
+  styled,
+)
 
 
 class Effect(NamedTuple):
-  """What is drawn of one factor's values, L of them.
+  """What is drawn of the L values of one factor.
 
   Attributes:
-    names: L words.
+    names: of the values, L words.
     means: `[L]`.
     errors: `[L]`, to either side; NaN draws none.
     cells: L arrays, the means of each value's cells, as many as there are.
@@ -26,23 +31,9 @@ class Effect(NamedTuple):
   cells: list
 
 
-class Course(NamedTuple):
-  """What is drawn of a measure over training.
-
-  Attributes:
-    images: shown until then, `[T]`.
-    means: `[T]`.
-    errors: `[T]`, half the width of the band; NaN draws none.
-  """
-
-  images: np.ndarray
-  means: np.ndarray
-  errors: np.ndarray
-
-
 @styled
 def main_effects(factors, label, scale='linear'):
-  """The figure of what each factor does: a panel for each, side by side.
+  """Returns the figure of main effects: a panel for each factor, side by side.
 
   The small points are cells, the large ones the means over them, with their
   standard errors.
@@ -92,65 +83,14 @@ def main_effects(factors, label, scale='linear'):
     axes.set(title=name, xlim=(-0.5, len(at) - 0.5), yscale=scale)
     axes.grid(axis='y', color=GREYS[0], linewidth=0.6)
     axes.set_axisbelow(True)
-    _numbers(axes, scale)
-  figure.supylabel(label)
-  return figure
-
-
-@styled
-def over_training(results, label, scale='linear', columns=3):
-  """The figure of a measure over training: a panel for each title.
-
-  Each panel has its own lines and its own legend. Up to six lines have the
-  colours of Okabe and Ito; more go from dark to bright, in their order.
-
-  Args:
-    results: from a panel's title to a dict, from a line's name to its `Course`.
-    label: what is measured.
-    scale: of the vertical axes, 'linear' or 'log'.
-    columns: of panels, at most.
-
-  Raises:
-    ValueError: if there is no panel.
-  """
-  figure, places = panels(len(results), columns, (2.6, 2.7), sharey=True)
-  for axes, (title, lines) in zip(places, results.items(), strict=True):
-    colours = COLOURS
-    if len(lines) > len(COLOURS):
-      colours = colormaps['viridis'](np.linspace(0, 0.92, len(lines)))
-    for colour, (name, course) in zip(colours, lines.items(), strict=False):
-      images, means, errors = map(np.asarray, course)
-      axes.fill_between(
-        images,
-        means - errors,
-        means + errors,
-        color=colour,
-        alpha=0.15,
-        linewidth=0,
-      )
-      axes.plot(
-        images, means, color=colour, marker='o', markersize=2.5, label=name
-      )
-    axes.set(title=title, yscale=scale)
-    axes.legend(
-      loc='upper center',
-      bbox_to_anchor=(0.5, -0.14),
-      fontsize=6.5,
-      ncols=1 if max(map(len, lines), default=0) > 14 else 2,
-    )
-    axes.grid(color=GREYS[0], linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    axes.xaxis.set_major_formatter(EngFormatter(sep=''))
-    _numbers(axes, scale)
-  figure.supxlabel('images seen')
+    number_axis(axes, scale)
   figure.supylabel(label)
   return figure
 
 
 @styled
 def history(trials, values, best, ended, label, scale='linear'):
-  """The figure of a search: each trial's value, and the best until then.
+  """Returns the figure of a search: the value of each trial, and the best.
 
   Args:
     trials: their numbers `[N]`, ascending.
@@ -180,7 +120,7 @@ def history(trials, values, best, ended, label, scale='linear'):
   )
   axes.set(xlabel='trial', yscale=scale)
   axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-  _numbers(axes, scale)
+  number_axis(axes, scale)
   figure.legend(loc='outside right center')
   figure.supylabel(label)
   return figure
@@ -188,7 +128,7 @@ def history(trials, values, best, ended, label, scale='linear'):
 
 @styled
 def against_parameters(parameters, values, label, scale='linear'):
-  """The figure of trials by each parameter: a panel for each, side by side.
+  """Returns the figure of trials by parameter: a panel for each, side by side.
 
   Args:
     parameters: from a parameter's name to its values, N numbers or words, and
@@ -224,14 +164,7 @@ def against_parameters(parameters, values, label, scale='linear'):
       vmin=-0.4 * len(values),
       linewidth=0,
     )
-    _numbers(axes, scale)
+    number_axis(axes, scale)
   figure.supxlabel('paler: earlier', fontsize=6)
   figure.supylabel(label)
   return figure
-
-
-def _numbers(axes, scale):
-  """Writes the vertical axis in plain numbers."""
-  if scale == 'log':
-    axes.yaxis.set_major_formatter('{x:g}')
-    axes.yaxis.set_minor_formatter(NullFormatter())
