@@ -3,12 +3,11 @@
 import csv
 import io
 import math
-import shlex
 
 import numpy as np
 from tabulate import tabulate
 
-from ganjax.reports import effects, results
+from ganjax.reports import commands, effects, results
 from ganjax.reports.results import words
 
 
@@ -153,13 +152,6 @@ def made(found):
   return [(*one, told.count(one)) for one in dict.fromkeys(told)]
 
 
-def asked(about):
-  """The command of the sweep."""
-  program, *flags = about['command']
-  stem = program.rpartition('/')[2].removesuffix('.py')
-  return f'python -m experiments.{stem} {shlex.join(flags)}'
-
-
 def form(values):
   """The function that writes numbers to three places of the usual one's."""
   sizes = [abs(value) for value in values if value and math.isfinite(value)]
@@ -206,7 +198,7 @@ def _legend(found):
       for _, way in found_ways
     ),
     *(f'{hardware}; {versions}.' for hardware, versions, _ in made(found)),
-    asked(found.about),
+    commands.of_sweep(found.about),
   ]
 
 
