@@ -8,7 +8,6 @@ import sys
 import warnings
 from importlib import metadata
 
-import jax
 from absl import app, flags, logging
 from packaging.requirements import Requirement
 from tqdm import tqdm
@@ -99,6 +98,8 @@ def one_device_a_core():
   which would share out the operations of a single run, has only one. (The flag
   xla_cpu_multi_thread_eigen no longer does that.)
   """
+  import jax
+
   os.environ.setdefault('PJRT_NPROC', '1')
   # Too late where a caller has computed already: it keeps its devices.
   with contextlib.suppress(RuntimeError):
@@ -155,6 +156,17 @@ _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
 
 def _cache_programs():
   """A second start finds compiled programs on the disk."""
-  jax.config.update('jax_compilation_cache_dir', str(files.folder() / 'xla'))
-  jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)
-  jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
+  options = {
+    'jax_compilation_cache_dir': f'{files.folder() / "xla"}',
+    'jax_persistent_cache_min_compile_time_secs': 0,
+    'jax_persistent_cache_min_entry_size_bytes': -1,
+  }
+  if 'jax' not in sys.modules:
+    # A program that only reports needs no jax; another one reads these when it
+    # imports it.
+    os.environ.update({name.upper(): f'{own}' for name, own in options.items()})
+    return
+  import jax
+
+  for name, value in options.items():
+    jax.config.update(name, value)

@@ -9,8 +9,8 @@ STATISTICS = 'discriminator.statistics'
 NON_SATURATING = {'loss': 'non_saturating'}
 
 # The measures of published tables, for points and for Stacked MNIST.
-POINTS = ('captured', 'quality', 'divergence')
-STACKED_MNIST = ('captured', 'divergence')
+POINTS = ('captured', 'quality', 'reverse_kl')
+STACKED_MNIST = ('captured', 'reverse_kl')
 
 
 def protocol():

@@ -11,6 +11,7 @@ from PIL import Image
 from ganjax import files
 from ganjax.reports import (
   columns,
+  commands,
   effects,
   render,
   results,
@@ -19,7 +20,6 @@ from ganjax.reports import (
 )
 from ganjax.reports.figures import layout
 from ganjax.reports.results import words
-from ganjax.sweeps import fields
 
 _SHOWN = 60  # sample grids at most: of the best cells, and a fifth of the worst
 
@@ -80,7 +80,7 @@ def _context(found, folder, images):
   place, scale, ends = _scale(found)
   return {
     'about': found.about,
-    'asked': sweep_tables.asked(found.about),
+    'asked': commands.of_sweep(found.about),
     'searched': found.searched,
     'objective': found.objective,
     'direction': found.direction,
@@ -110,7 +110,7 @@ def _context(found, folder, images):
     'images': images,
     'samples': _samples(found, folder, order, lines),
     'cells': order,
-    'command': lambda cell: fields.command(
+    'command': lambda cell: commands.of_cell(
       found.about, cell.changes, f'runs/cell-{cell.number}'
     ),
     'ways': ways,

@@ -1,11 +1,10 @@
 """The tables of a sweep: a line for each cell, run or evaluation."""
 
 import math
-import shlex
 
 import numpy as np
 
-from ganjax.reports import render, results
+from ganjax.reports import commands, render, results
 from ganjax.reports.results import words
 from ganjax.reports.statistics import summary
 from ganjax.reports.tables import mean_and_deviation
@@ -149,13 +148,6 @@ def made(found):
   return [(*one, told.count(one)) for one in dict.fromkeys(told)]
 
 
-def asked(about):
-  """The command of the sweep."""
-  program, *flags = about['command']
-  stem = program.rpartition('/')[2].removesuffix('.py')
-  return f'python -m experiments.{stem} {shlex.join(flags)}'
-
-
 def form(values):
   """The function that writes numbers to three places of the usual one's."""
   sizes = [abs(value) for value in values if value and math.isfinite(value)]
@@ -178,7 +170,7 @@ def _notes(found):
       for _, way in found_ways
     ),
     *(f'{hardware}; {versions}.' for hardware, versions, _ in made(found)),
-    asked(found.about),
+    commands.of_sweep(found.about),
   ]
 
 

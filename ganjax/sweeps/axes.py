@@ -1,8 +1,8 @@
 """The axes of a sweep, from what is written on the command line.
 
 A factor is one field of the config, or several that move together, with its
-values; a range is what a search draws a field from. All that is wrong with them
-is said before anything starts.
+values; a range is what a search draws a field from. An error in them is raised
+before anything is trained.
 """
 
 import ast
@@ -16,10 +16,10 @@ from ganjax.sweeps import fields, mode_task
 
 
 def grid(config, texts):
-  """From a tuple of fields to their values, as `plan.cross` takes them.
+  """Returns the factors of a grid: from a tuple of fields to their values.
 
   Args:
-    config: whose fields they are.
+    config: the config whose fields they are.
     texts: of the form FIELD=VALUE,VALUE; FIELD+FIELD where fields move
       together.
 
@@ -45,10 +45,12 @@ def grid(config, texts):
 
 
 def search(config, texts):
-  """From a tuple of fields to the distribution that Optuna draws them from.
+  """Returns the ranges of a search: from a tuple of fields to a distribution.
+
+  Optuna draws the fields from it.
 
   Args:
-    config: whose fields they are.
+    config: the config whose fields they are.
     texts: of the form FIELD=LOW..HIGH, FIELD=log:LOW..HIGH, FIELD=int:LOW..HIGH
       or FIELD=VALUE|VALUE.
 
@@ -69,7 +71,7 @@ def search(config, texts):
 
 
 def value(config, name, word):
-  """The value of a field that a word stands for.
+  """Returns the value of a field that a word stands for.
 
   Raises:
     ValueError: if there is no such field, or it is of another type.
@@ -90,12 +92,12 @@ def value(config, name, word):
   ):
     raise ValueError(
       f'{name} is {_TYPES[type_]}, such as {json.dumps(_example(now, type_))}, '
-      f'and {word!r} is none.'
+      f'and {word!r} is not.'
     )
   return read
 
 
-def apart(factors, ranges):
+def check_apart(factors, ranges):
   """Raises ValueError where --grid and --search are both given."""
   for names in ranges:
     _once(factors, names)
@@ -106,8 +108,8 @@ def apart(factors, ranges):
     )
 
 
-def told(ranges):
-  """The ranges of a search in words, a list for each field."""
+def described(ranges):
+  """Returns the ranges of a search in words, a list for each field."""
   return {name: [f'{own}'] for names, own in ranges.items() for name in names}
 
 
@@ -137,16 +139,16 @@ def _example(now, type_):
 
 def _distribution(config, name, spec):
   now, type_ = fields.now(config, name), fields.type_of(config, name)
-  kind, _, limits = spec.rpartition(':')
-  if '..' not in limits or kind not in ('', 'log', 'int'):
+  scale, _, limits = spec.rpartition(':')
+  if '..' not in limits or scale not in ('', 'log', 'int'):
     return _choice(config, name, spec)
-  if type_ not in (int, float) or (type_ is int) != (kind == 'int'):
+  if type_ not in (int, float) or (type_ is int) != (scale == 'int'):
     right = {int: 'int:1..8', float: '0.1..10 or log:1e-5..1e-2'}.get(
       type_, f'{now}|...'
     )
     raise ValueError(f'{name} is {_TYPES[type_]}; give its range as {right}.')
   low, high = (value(config, name, word) for word in limits.split('..', 1))
-  if kind == 'log' and low <= 0:
+  if scale == 'log' and low <= 0:
     raise ValueError(
       f'a logarithmic range begins above 0, and {low:g} is not; give a small '
       'positive number, or leave out log:.'
@@ -155,7 +157,7 @@ def _distribution(config, name, spec):
     raise ValueError(f'the range is empty; {low:g} must be below {high:g}.')
   if type_ is int:
     return optuna.distributions.IntDistribution(low, high)
-  return optuna.distributions.FloatDistribution(low, high, log=kind == 'log')
+  return optuna.distributions.FloatDistribution(low, high, log=scale == 'log')
 
 
 def _choice(config, name, spec):
@@ -176,7 +178,7 @@ def _choice(config, name, spec):
 def _check_twice(chosen):
   for one in chosen:
     if chosen.count(one) > 1:
-      raise ValueError(f'{one} stands there twice; once is enough.')
+      raise ValueError(f'{one} is given twice; give it once.')
 
 
 def _parted(flag, example, text):
@@ -190,7 +192,7 @@ def _parted(flag, example, text):
 
 
 def _alike(said, names, read):
-  """What all of the fields are to be, which must be the same."""
+  """Returns the values of all of the fields, which must be the same."""
   if any(own != read[0] for own in read):
     raise ValueError(
       f'{said}: the fields {" and ".join(names)} are of different types and '
@@ -200,9 +202,9 @@ def _alike(said, names, read):
 
 
 def _once(known, names):
-  taken = [name for others in known for name in others]
+  given = [name for others in known for name in others]
   for name in names:
-    if name in taken or names.count(name) > 1:
+    if name in given or names.count(name) > 1:
       raise ValueError(
         f'The factor {name} is given twice; give it once, with all of its '
         'values.'

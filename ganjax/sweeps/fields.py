@@ -6,12 +6,11 @@ A cell is a dict of changes, from a dotted field to a JSON value.
 import difflib
 import json
 import runpy
-import shlex
 
 from ganjax import files
 from ganjax.sweeps import mode_task
 
-# Of a protocol: what lies beside the fields of a run.
+# Fields of a protocol that a run does not read, and what to do instead.
 _NO_FACTORS = {
   'seed': 'give --seeds, the number of them',
   'seeds': 'give --seeds, the number of them',
@@ -24,7 +23,7 @@ _SECTIONS = ('remedies', 'published')
 
 
 def present(config):
-  """What a cell may change: from a dotted field to its value now.
+  """Returns what a cell may change: from a dotted field to its value now.
 
   A protocol of mode collapse has the field `remedy` besides, which stands for
   all that the remedy changes.
@@ -41,7 +40,12 @@ def present(config):
 
 
 def changed(config, changes):
-  """A copy of the config with the changes of a cell, `{field: value}`.
+  """Returns a copy of the config with the changes of a cell.
+
+  Args:
+    config: of a training or of a protocol, where without the field `remedy` the
+      first remedy is chosen.
+    changes: `{field: value}`.
 
   Raises:
     ValueError: if it has no such field, or one of another type.
@@ -60,7 +64,7 @@ def changed(config, changes):
 
 
 def words(changes):
-  """The changes of a cell, as one reads them."""
+  """Returns the changes of a cell as text."""
   if not changes:
     return 'the config as it is'
   return ', '.join(f'{field}={_word(own)}' for field, own in changes.items())
@@ -73,7 +77,7 @@ def _word(value):
 
 
 def checked(config, added):
-  """The cells of a config file's own sweep, with values of the fields' types.
+  """Returns the cells of a config file's own sweep, with values of right types.
 
   Raises:
     ValueError: if one changes a field that there is not, or its type.
@@ -89,7 +93,7 @@ def checked(config, added):
 
 
 def proposed(name):
-  """The function `add -> None` that proposes the cells of a config file.
+  """Returns the function `add -> None` that proposes a config file's cells.
 
   Args:
     name: of the file, and after a colon what its `get_config` is given.
@@ -99,7 +103,7 @@ def proposed(name):
 
 
 def example(ranges):
-  """A cell that a search could ask for: upper ends, and first choices."""
+  """Returns a cell that a search could draw: upper ends, and first choices."""
   cell = {}
   for names, found in ranges.items():
     first = found.choices[0] if hasattr(found, 'choices') else found.high
@@ -108,7 +112,7 @@ def example(ranges):
 
 
 def factors(cells):
-  """From each field that cells change to its values, in their order."""
+  """Returns the values of each field that cells change, in their order."""
   found = {}
   for changes in cells:
     for name, value in changes.items():
@@ -119,7 +123,7 @@ def factors(cells):
 
 
 def numbers(cells):
-  """From each field with numbers other than 0 to these, in their order."""
+  """Returns the numbers other than 0 of each field that has any, in order."""
   found = {
     name: [own for own in values if isinstance(own, float) and own != 0]
     for name, values in factors(cells).items()
@@ -127,43 +131,8 @@ def numbers(cells):
   return {name: values for name, values in found.items() if values}
 
 
-def command(about, changes, place):
-  """The command that trains a cell: one run, or all of a protocol's.
-
-  Args:
-    about: as `sweep.json` has it.
-    changes: of the cell.
-    place: the workdir.
-  """
-  parts = ['--config', about['name'], *about['overrides']]
-  if about['kind'] == 'images':
-    parts += [
-      f'--config.{field}={_flag(value)}' for field, value in changes.items()
-    ]
-    parts.append(f'--config.seed={about["seeds"][0]}')
-    program = 'train'
-  else:
-    for field, value in changes.items():
-      parts += ['--grid', f'{field}={_flag(value)}']
-    parts += [
-      '--seeds',
-      len(about['seeds']),
-      '--evaluations',
-      about['evaluations'],
-    ]
-    program = 'sweep'
-  parts += ['--workdir', place]
-  return f'python -m experiments.{program} {shlex.join(map(str, parts))}'
-
-
-def _flag(value):
-  if isinstance(value, list | tuple):
-    return f'({",".join(map(_flag, value))},)'
-  return f'{value}'
-
-
 def now(config, name):
-  """The value of a field now.
+  """Returns the value that a field has in the config.
 
   Raises:
     ValueError: if there is none, or it is no factor.
@@ -187,7 +156,7 @@ def now(config, name):
 
 
 def type_of(config, name):
-  """The type of the values of a field."""
+  """Returns the type of the values of a field."""
   *path, last = name.split('.')
   for part in path:
     config = config[part]
@@ -200,5 +169,5 @@ def _as(type_, value):
 
 
 def _remedies(config):
-  """As the protocol lists them; a ConfigDict sorts its own."""
+  """Returns the remedies as the protocol lists them; a ConfigDict sorts."""
   return list(json.loads(config.to_json())['remedies'])

@@ -1,6 +1,6 @@
-"""A training on images, in one phase or several, as a `population.Training`.
+"""Trainings on images, in one phase or several, as tasks.
 
-Its steps are those of a run by itself, `dispatch.play`: they take the same
+Their steps are those of a run by itself, `dispatch.play`: they take the same
 images in the same order, mirrored by the same coins.
 """
 
@@ -13,21 +13,131 @@ import numpy as np
 from ganjax import pictures, steps
 from ganjax.config import games, runs
 from ganjax.data import images
+from ganjax.evaluation import extractors, features, measures, results, samples
+from ganjax.sweeps.task import (
+  Measured,
+  Task,
+  check_evaluations,
+  compiled_evaluation,
+  watched,
+)
 from ganjax.training import dispatch, population
 
 _SAMPLES = 36  # images that an evaluation records
+_SEED = 0  # of the latents, pairs and patches of the measures
 
 
-def training(config, shape, evaluations):
-  """The `population.Training` of a config, whose data are uint8 pixels.
-
-  Numbers are a dict from fields of the config to traced values. An evaluation
-  records a dict of 36 `samples`, uint8, of the same latents at every step.
+def of(config, data, evaluations, metrics=(), number=1000, reals=None):
+  """Returns the `Task` of a training on images.
 
   Args:
-    config: of a training on images.
-    shape: of an image.
-    evaluations: how many; they divide the steps of the run.
+    config: of the training. A run has more images than it says, where its
+      evaluations would not divide its steps.
+    data: the `images.ImageSet`.
+    evaluations: how many, at least 1.
+    metrics: `measures.Measure`s that are taken of the samples at each of them.
+    number: of the samples that are measured.
+    reals: `() -> (Features, Samples)` of the data, as `reals` returns them;
+      needed where there are metrics.
+
+  Raises:
+    ValueError: if the images are streamed, or if a run has fewer steps than
+      evaluations.
+  """
+  if config.data.loader == 'stream':
+    raise ValueError(
+      "data.loader is 'stream', but the runs of a population share images that "
+      "lie on the device; set it to 'auto', or train the runs one by one."
+    )
+  shape = data.images.shape[1:]
+  fitted = _fitted(config, shape, evaluations)
+  phases = runs.phases(fitted, shape)
+  every = _steps(phases) // evaluations
+
+  def settings():
+    extractor, _ = reals()
+    about = results.settings(config, data, extractor, _SEED)
+    return about | {'weights': 'ema, last'}
+
+  training = watched(_training(fitted, shape, phases, every))
+  return Task(
+    name=data.name,
+    data=data.images,
+    key=jax.random.key,
+    training=training,
+    evaluate=compiled_evaluation(training),
+    images_seen=tuple(
+      dispatch.images_seen(phases, every * (evaluation + 1))
+      for evaluation in range(evaluations)
+    ),
+    columns=measures.columns(metrics),
+    number=number,
+    settings=settings,
+    measure=_measure(fitted, shape, metrics, number, reals),
+  )
+
+
+def reals(data, metrics, which='auto'):
+  """Returns the `Features` of a data set, and its images as `Samples`.
+
+  Args:
+    data: the `images.ImageSet`.
+    metrics: `measures.Measure`s that are taken beside it.
+    which: as in `extractors.extractor`.
+  """
+  if {measure.needs for measure in metrics} & {'features', 'logits'}:
+    extractor = extractors.extractor(data, which)
+  else:
+    extractor = features.Features('none', None)
+  return extractor, samples.of(data.images, extractor)
+
+
+def _fitted(config, shape, evaluations):
+  """Returns the config, made longer until evaluations divide its steps."""
+  own = config.copy_and_resolve_references()
+  phases = runs.phases(own, shape)
+  check_evaluations(evaluations, _steps(phases))
+  while _steps(phases) % evaluations:
+    own.images += phases[-1].rows
+    phases = runs.phases(own, shape)
+  return own
+
+
+def _steps(phases):
+  return sum(phase.steps for phase in phases)
+
+
+def _measure(config, shape, metrics, number, reals):
+  @functools.cache
+  def sampler(step):
+    """Returns what samples the generator at a step, and its prior."""
+
+    def generate(given, latents, key):
+      state, numbers = given
+      game = runs.game(games.with_values(config, numbers), shape, step)
+      return game.sample(state.ema_params, state.buffers, latents, key)
+
+    return samples.sampler(generate), runs.game(config, shape, step).prior
+
+  def measure(step, state, numbers, record):
+    extractor, real = reals()
+    sample, prior = sampler(step if 'growth' in config else 0)
+    drawn = sample((state, numbers), prior, number, _SEED, shape[0])
+    fake = samples.of(drawn, extractor)
+    values, how = {}, {}
+    for own in metrics:
+      found, how[own.name] = own.take(real, fake, _SEED)
+      values |= found
+    picture = pictures.grid(images.scale(record['samples']))
+    return Measured(values, how, picture)
+
+  return measure
+
+
+def _training(config, shape, phases, every):
+  """Returns the `population.Training` of a config, whose data are uint8 pixels.
+
+  An evaluation records 36 `samples`, uint8, of the same latents at every step.
   """
 
   def phase(number, numbers):
@@ -35,58 +145,56 @@ def training(config, shape, evaluations):
 
   def init(key, numbers, pixels):
     own = games.with_values(config, numbers)
-    played = games.schedule(own, shape)
-    return steps.init(played, games.optimizer_pair(own), key)
+    game = games.schedule(own, shape)
+    return steps.init(game, games.optimizer_pair(own), key)
 
   def begin(number, state, numbers):
     return phase(number, numbers).begin(state)
 
-  def play(number, state, numbers, pixels, first, began):
+  def take(number, state, numbers, pixels, first, began):
     batch = functools.partial(dispatch.take, pixels)
     return dispatch.play(phase(number, numbers), state, batch, first, began)
 
-  def show(number, state, numbers):
+  def sample(number, state, numbers):
     finest = pictures.finest(phase(number, numbers).sample(state, _SAMPLES))
     drawn = pictures.enlarged(finest, shape[0])
     return {'samples': images.quantize(drawn)}
 
-  phases = runs.phases(config, shape)
-  length = sum(phase.steps for phase in phases)
   if len(phases) > 1:
-    parts = _in_phases(phases, begin, play, show)
+    parts = _in_phases(phases, begin, take, sample)
   else:
     start = np.zeros(2, np.uint32)
     parts = {
-      'step': lambda *given: play(0, *given, *start),
-      'evaluate': lambda state, numbers, pixels: show(0, state, numbers),
+      'step': lambda *given: take(0, *given, *start),
+      'evaluate': lambda state, numbers, pixels: sample(0, state, numbers),
     }
   return population.Training(
-    init=init, steps=length, every=length // evaluations, **parts
+    init=init, steps=_steps(phases), every=every, **parts
   )
 
 
-def _in_phases(phases, begin, play, show):
-  """A dict of the parts of a `Training` whose step changes from time to time.
+def _in_phases(phases, begin, take, sample):
+  """Returns the parts of a `Training` whose step changes from phase to phase.
 
-  The phase is chosen within the program, and for the way of a step a dispatch
-  on the host, for XLA on a CPU is slow at convolutions within branches.
+  The phase is chosen within the program, and on the host where each step is a
+  dispatch, for XLA on a CPU is slow at convolutions within branches.
   """
   lengths = [phase.steps for phase in phases]
   firsts = np.cumsum([0, *lengths[:-1]])
   began = [dispatch.images_seen(phases, first) % 2**32 for first in firsts]
   # Phases with the same step and rows are one program: that of the first.
-  kinds = [(phase.step, phase.rows) for phase in phases]
+  steps_of = [(phase.step, phase.rows) for phase in phases]
   programs, which = np.unique(
-    [kinds.index(kind) for kind in kinds], return_inverse=True
+    [steps_of.index(own) for own in steps_of], return_inverse=True
   )
   every = np.arange(len(phases))
 
-  def reached(step):
-    """The number of the phase that a step, from 0 on, belongs to."""
+  def phase_of(step):
+    """Returns the number of the phase of a step, which counts from 0."""
     return (step >= firsts[1:]).sum()
 
-  def when(number):
-    """What `play` needs to know of a phase."""
+  def beginning(number):
+    """Returns the step and the image that a phase begins with, for `take`."""
     return tuple(
       jnp.array(numbers, jnp.uint32)[number] for numbers in (firsts, began)
     )
@@ -96,7 +204,7 @@ def _in_phases(phases, begin, play, show):
     return lambda chosen, *given: jax.lax.switch(chosen, branches, *given)
 
   def step(state, numbers, pixels):
-    number = reached(state.step)
+    number = phase_of(state.step)
     state = jax.lax.cond(
       state.step == jnp.array(firsts)[number],
       functools.partial(switched(begin, every), number),
@@ -104,28 +212,28 @@ def _in_phases(phases, begin, play, show):
       state,
       numbers,
     )
-    take = switched(play, programs)
     chosen = jnp.array(which)[number]
-    return take(chosen, state, numbers, pixels, *when(number))
+    take_any = switched(take, programs)
+    return take_any(chosen, state, numbers, pixels, *beginning(number))
 
   def evaluate(state, numbers, pixels):
-    chosen = jnp.array(which)[reached(state.step - 1)]
-    return switched(show, programs)(chosen, state, numbers)
+    chosen = jnp.array(which)[phase_of(state.step - 1)]
+    return switched(sample, programs)(chosen, state, numbers)
 
   compiled = functools.partial(jax.jit, static_argnums=0)
-  begin_, play_ = (compiled(part, donate_argnums=1) for part in (begin, play))
-  show_ = compiled(show)
+  begin_, take_ = (compiled(part, donate_argnums=1) for part in (begin, take))
+  sample_ = compiled(sample)
 
   def host_step(state, numbers, pixels):
-    number = int(reached(int(state.step)))
+    number = int(phase_of(int(state.step)))
     if int(state.step) == firsts[number]:
       state = begin_(number, state, numbers)
     own = int(programs[which[number]])
-    return play_(own, state, numbers, pixels, *when(number))
+    return take_(own, state, numbers, pixels, *beginning(number))
 
   def host_evaluate(state, numbers, pixels):
-    number = int(reached(int(state.step) - 1))
-    return show_(int(programs[which[number]]), state, numbers)
+    number = int(phase_of(int(state.step) - 1))
+    return sample_(int(programs[which[number]]), state, numbers)
 
   return {
     'step': step,

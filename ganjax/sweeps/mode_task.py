@@ -1,215 +1,59 @@
-"""The laboratory of mode collapse: from a protocol to runs that are measured.
+"""Protocols of mode collapse, and their remedies, as tasks.
 
-A protocol is a config: data whose modes are known, players, an order of moves,
-a rule for counting. A remedy is what it changes in the config. Both become a
-`population.Training`, of which any number of seeds train as one population.
+A protocol is a config: data whose modes are known, players, an update rule, and
+how modes are counted. A remedy is what it changes in the config.
 """
 
 import contextlib
-import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from ganjax import steps
+from ganjax import pictures, steps
 from ganjax.config import games
-from ganjax.data import images, order, stacked_mnist, toy
-from ganjax.evaluation import classifier, features
+from ganjax.data import images, order
+from ganjax.evaluation import measures
+from ganjax.evaluation.measures import Column
 from ganjax.lookup import choose
-from ganjax.metrics import modes
+from ganjax.sweeps.mode_problems import in_parts, reals
+from ganjax.sweeps.task import (
+  Measured,
+  Task,
+  check_evaluations,
+  compiled_evaluation,
+  watched,
+)
 from ganjax.training import population
 
 
-class Problem(NamedTuple):
-  """Data whose modes are known, and how they are counted.
-
-  Attributes:
-    shape: of one example.
-    modes: how many there are, K.
-    data: a tree of arrays that all runs share.
-    tables: `(key, data, pack=1) -> tree`, what a run draws once, such as a pool
-      of packs.
-    batch: `(tables, key, first, number, data) -> examples`, from example number
-      `first` of the run on.
-    count: `(samples, data) -> Modes`; traceable.
-    host_count: the same in several dispatches, or None where one will do.
-    divergence: of the data from the uniform over the modes, in nats.
-    name: for records.
-  """
-
-  shape: tuple
-  modes: int
-  data: Any
-  tables: Callable
-  batch: Callable
-  count: Callable
-  host_count: Callable | None
-  divergence: float
-  name: str
-
-
-def problem(config, cache=None, report=None):
-  """The `Problem` of a protocol.
-
-  Args:
-    config: of a protocol.
-    cache: folder of decoded digits and of their classifier.
-    report: as in `classifier.train`.
-
-  Raises:
-    ValueError: if there are no such data or rules.
-  """
-  if config.data.name == 'stacked_mnist':
-    return _stacked(config, cache, report)
-  data = config.data
-  centres, std, sample = choose('problem', _mixtures, data.name)(data)
-  rules = _rules(config.measure)
-
-  def tables(key, shared, pack=1):
-    return toy.pool(sample, data.pool, pack)[0](key) if data.pool else ()
-
-  def batch(tables, key, first, number, shared):
-    if not data.pool:
-      return sample(jax.random.fold_in(key, first), number)
-    _, pooled = toy.pool(sample, data.pool, packing=tables.shape[1])
-    return pooled(tables, key, first, number)
-
-  return Problem(
-    shape=(2,),
-    modes=len(centres),
-    data=(),
-    tables=tables,
-    batch=batch,
-    count=lambda samples, data: modes.count(samples, centres, std, **rules),
-    host_count=None,
-    divergence=0.0,
-    name=f'{data.name}, {len(centres)} modes',
-  )
-
-
-def _of_centres(centres, std):
-  return centres, std, toy.mixture(centres, std)
-
-
-_mixtures = {
-  'ring': lambda data: _of_centres(toy.ring(data.modes, data.radius), data.std),
-  'grid': lambda data: _of_centres(toy.grid(data.side, data.spacing), data.std),
-  'mixture': lambda data: _of_centres(jnp.asarray(data.centres), data.std),
-  'spiral': lambda data: (
-    toy.coil(data.modes, data.divisor),
-    data.noise / data.divisor,
-    toy.spiral(data.noise, data.divisor),
-  ),
-}
-
-_comparisons = {'less': jnp.less, 'less_equal': jnp.less_equal}
-
-
-def _rules(measure):
-  return {
-    'within': measure.within,
-    'closer': choose('comparison', _comparisons, measure.closer),
-    'minimum': measure.minimum,
-    'smoothing': measure.smoothing,
-    # Beyond any distance: the divergence counts all samples.
-    'reach': jnp.inf if measure.all_counted else None,
+def _take(modes, settings, seed):
+  values = {
+    'captured': int(modes.captured),
+    'quality': float(modes.quality),
+    'reverse_kl': float(modes.divergence),
   }
+  return values, settings
 
 
-_ranges = {
-  'signed': (images.scale, lambda samples: samples),
-  'unit': (stacked_mnist.unit, lambda samples: 2 * samples - 1),
-}
-
-
-def _stacked(config, cache, report):
-  data, measure = config.data, config.measure
-  digits, labels = stacked_mnist.digits(data.dir, data.split, cache)
-  shown, back = choose('range', _ranges, data.range)
-  judge = classifier.trained_for(
-    *_digits(data.dir, 'train', cache),
-    cache_directory=cache / 'classifiers',
-    name='mnist/train 28x28x1',
-    epochs=measure.classifier_epochs,
-    test=('mnist/test', *_digits(data.dir, 'test', cache)),
-    report=report,
-  )
-  border = (data.side - 28) // 2
-
-  def classify(samples, params):
-    inner = samples[:, border : border + 28, border : border + 28]
-    return classifier.by_channel(params, back(inner))
-
-  def count(logits):
-    return modes.stacked(
-      logits, confidence=measure.confidence, minimum=measure.minimum
-    )
-
-  def traced(samples, shared):
-    return count(_in_parts(lambda x: classify(x, shared[1]), samples, 256))
-
-  def host_count(samples, shared):
-    logits = features.in_batches(
-      lambda part: classify(part, shared[1]), np.asarray(samples)
-    )
-    return count(logits)
-
-  def batch(tables, key, first, number, shared):
-    if data.pool:
-      positions = {
-        'shuffled': order.indices,
-        'sequential': stacked_mnist.sequential,
-      }[data.order]
-      stacks = stacked_mnist.fixed(
-        shared[0], tables, key, first, number, positions
-      )
-    else:
-      key = jax.random.fold_in(key, first)
-      stacks = stacked_mnist.draw(shared[0], key, number)
-    return shown(stacks)
-
-  def tables(key, shared, pack=1):
-    if not data.pool:
-      return ()
-    table_key, pack_key = jax.random.split(key)
-    table = stacked_mnist.table(table_key, data.pool, len(digits))
-    if pack > 1:
-      table = stacked_mnist.repacked(pack_key, table, pack)
-    return table
-
-  share = np.bincount(labels, minlength=10) / len(labels)
-  return Problem(
-    shape=(data.side, data.side, 3),
-    modes=1000,
-    data=(stacked_mnist.padded(digits, data.side), judge.params),
-    tables=tables,
-    batch=batch,
-    count=traced,
-    host_count=host_count,
-    divergence=float(3 * np.sum(share * np.log(10 * share))),
-    name=f'stacked MNIST of {len(digits)} digits; modes by {judge.name}',
-  )
-
-
-def _digits(directory, split, cache):
-  digits, labels = stacked_mnist.digits(directory, split, cache)
-  return digits[..., None], labels
-
-
-def _in_parts(function, rows, size):
-  """The function of all rows, so many at a time, in a loop; traceable."""
-  number = len(rows)
-  filled = rows[np.arange(number + -number % size) % number]
-  parts = filled.reshape(-1, size, *rows.shape[1:])
-  done = jax.lax.map(function, parts)
-  return done.reshape(-1, *done.shape[2:])[:number]
+MODES = measures.Measure(
+  'modes',
+  (
+    Column('captured', 'modes captured', 'maximize'),
+    Column('quality', 'high quality', 'maximize'),
+    Column('reverse_kl', 'reverse KL', 'minimize'),
+  ),
+  'modes',
+  _take,
+)
+"""What is measured of the `Modes` of a run's samples."""
 
 
 def remedied(config, name):
-  """The protocol's config with what a remedy changes in it.
+  """Returns a copy of the protocol with what a remedy changes in it.
+
+  Args:
+    config: of the protocol.
+    name: of the remedy.
 
   Raises:
     ValueError: if the protocol has no such remedy.
@@ -227,31 +71,70 @@ def remedied(config, name):
   return config
 
 
+def of(config, problem, evaluations=None):
+  """Returns the `Task` of a remedied protocol.
+
+  Args:
+    config: as `remedied` returns it. A run is longer than `config.steps` by up
+      to `evaluations - 1` steps, so that its evaluations divide it.
+    problem: the `mode_problems.Problem` of the protocol.
+    evaluations: how many; `config.measure.evaluations` if None.
+
+  Raises:
+    ValueError: if the run has fewer steps than evaluations.
+  """
+  evaluations = evaluations or config.measure.evaluations
+  check_evaluations(evaluations, config.steps)
+  every = -(-config.steps // evaluations)
+  training = watched(_training(config, problem, every, evaluations))
+  return Task(
+    name=f'{config.protocol}: {problem.name}',
+    data=problem.data,
+    key=lambda seed: jax.random.fold_in(jax.random.key(0), seed),
+    training=training,
+    evaluate=compiled_evaluation(training),
+    images_seen=tuple(
+      every * rows(config) * (evaluation + 1)
+      for evaluation in range(evaluations)
+    ),
+    columns=measures.columns([MODES]),
+    number=config.measure.samples,
+    settings=lambda: {
+      'features': 'none; modes are known',
+      'data': problem.name,
+      'split': config.data.get('split', 'none; drawn anew'),
+      'resizing': 'none',
+      'seed': config.measure.seed,
+      'weights': f'{config.measure.weights}, last',
+    },
+    measure=_measure(config, problem),
+    arrays=lambda record: {
+      'samples': record['samples'],
+      **record['modes']._asdict(),
+    },
+  )
+
+
 def rows(config):
-  """How many examples one step of a protocol takes."""
+  """Returns how many examples a step of a protocol takes."""
   return config.batch_size * config.critic_steps
 
 
-def training(config, problem):
-  """The `population.Training` of a remedied protocol.
+def _training(config, problem, every, evaluations):
+  """Returns the `population.Training` of a remedied protocol.
 
-  Numbers are a dict from fields of the config to traced values. Its records are
-  a dict of a `Modes` at `modes` and some `samples` of each evaluation.
-
-  Args:
-    config: as `remedied` returns.
-    problem: a `Problem`.
+  Its records are a dict of the `Modes` at `modes` and some `samples`.
   """
   measure = config.measure
 
   def parts(numbers):
     own = games.with_values(config, numbers)
-    played = games.schedule(own, problem.shape)
-    return played, games.optimizer_pair(own), games.update_step(own, played)
+    game = games.schedule(own, problem.shape)
+    return game, games.optimizer_pair(own), games.update_step(own, game)
 
   def init(key, numbers, data):
-    played, optimizers, _ = parts(numbers)
-    state = steps.init(played, optimizers, key)
+    game, optimizers, _ = parts(numbers)
+    state = steps.init(game, optimizers, key)
     key = jax.random.fold_in(order.data_key(state.key), 0)
     return {'run': state, 'tables': problem.tables(key, data, config.pack)}
 
@@ -267,8 +150,8 @@ def training(config, problem):
     run, metrics = parts(numbers)[-1](run, batch)
     return state | {'run': run}, metrics
 
-  def samples(state, numbers, data):
-    """All samples of an evaluation, always of the same latents."""
+  def samples(state, numbers):
+    """Returns all samples of an evaluation, always of the same latents."""
     run = state['run']
     game = parts(numbers)[0](run.step)
     params = {'raw': run.params.generator, 'ema': run.ema_params}
@@ -286,37 +169,70 @@ def training(config, problem):
 
     if measure.batch >= measure.samples:
       return draw(latents)
-    return _in_parts(draw, latents, measure.batch)
+    return in_parts(draw, latents, measure.batch)
 
-  def record(found, drawn):
+  def record(modes, drawn):
     pictured = drawn[: measure.pictures]
     if pictured.ndim == 4:
       pictured = images.quantize(pictured)
-    return {'modes': found, 'samples': pictured}
+    return {'modes': modes, 'samples': pictured}
 
   def evaluate(state, numbers, data):
-    drawn = samples(state, numbers, data)
+    drawn = samples(state, numbers)
     return record(problem.count(drawn, data), drawn)
 
   jitted = jax.jit(samples)
 
   def host_evaluate(state, numbers, data):
-    drawn = jitted(state, numbers, data)
+    drawn = jitted(state, numbers)
     return record(problem.host_count(drawn, data), drawn)
 
   return population.Training(
     init=init,
     step=step,
     evaluate=evaluate,
-    steps=config.steps,
-    every=math.ceil(config.steps / measure.evaluations),
+    steps=every * evaluations,
+    every=every,
     host_evaluate=host_evaluate if problem.host_count else None,
   )
 
 
-def floor(config, problem):
-  """Reverse KL that a perfect sampler would be measured to have, in nats."""
-  counted = config.measure.samples
-  if config.data.name != 'stacked_mnist' and not config.measure.all_counted:
-    counted = counted * modes.ceiling(config.measure.within)
-  return float(modes.floor(problem.modes, counted, problem.divergence))
+def _measure(config, problem):
+  settings = {
+    'samples': config.measure.samples,
+    'within': config.measure.within,
+  }
+
+  def measure(step, state, numbers, record):
+    samples = record['samples']
+    values, how = MODES.take(record['modes'], settings, config.measure.seed)
+    if samples.ndim == 2:
+      picture = scatter(samples, reals(problem, len(samples)))
+    else:
+      picture = pictures.grid(images.scale(samples[:36]))
+    return Measured(values, {MODES.name: how}, picture)
+
+  return measure
+
+
+def scatter(samples, reals, side=200):
+  """Returns a picture of points in the plane, over reals in a paler colour.
+
+  Args:
+    samples: `[N, 2]`; those that are not finite are left out.
+    reals: `[M, 2]`, which set the limits.
+    side: of the picture, in pixels.
+
+  Returns:
+    uint8 `[side, side, 3]`.
+  """
+  picture = np.full((side, side, 3), 255, np.uint8)
+  middle = (reals.min(0) + reals.max(0)) / 2
+  half = 0.65 * (reals.max(0) - reals.min(0)).max()
+  for points, colour in ((reals, (205, 205, 205)), (samples, (31, 90, 160))):
+    places = np.floor((np.asarray(points) - middle) / half * side / 2)
+    places = places[np.isfinite(places).all(1)].astype(int) + side // 2
+    places = places[((places >= 1) & (places < side - 1)).all(1)]
+    for column, row in ((0, 0), (1, 0), (0, 1), (1, 1)):
+      picture[side - 1 - places[:, 1] + row, places[:, 0] + column] = colour
+  return picture

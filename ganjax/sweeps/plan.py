@@ -1,4 +1,4 @@
-"""The plan of a sweep: which runs there are, and which share a program.
+"""The plan of a sweep: which runs there are, and which of them train together.
 
 A cell is a dict of changes to a config, {field: JSON value}; a member is a cell
 with a seed. Members that differ in traced numbers and seeds alone are one
@@ -28,7 +28,7 @@ class Program(NamedTuple):
 
 
 def cross(factors):
-  """The list of cells of all combinations, the last factor innermost.
+  """Returns the cells of all combinations, a list; the last factor innermost.
 
   Args:
     factors: from a tuple of fields, which move together, to their values.
@@ -37,15 +37,15 @@ def cross(factors):
     ValueError: if a factor has no values or one of them twice, or if two
       factors have a field in common.
   """
-  seen = set()
+  known = set()
   for fields, values in factors.items():
     for field in fields:
-      if field in seen:
+      if field in known:
         raise ValueError(
           f'The field {field} is given by two factors; give it once, with all '
           'of its values.'
         )
-      seen.add(field)
+      known.add(field)
     _check('+'.join(fields), values)
   return [
     {
@@ -60,17 +60,17 @@ def cross(factors):
 def _check(name, values):
   if not len(values):
     raise ValueError(f'The factor {name} has no values; give at least one.')
-  told = [json.dumps(value) for value in values]
-  for value in told:
-    if told.count(value) > 1:
+  texts = [json.dumps(value) for value in values]
+  for text in texts:
+    if texts.count(text) > 1:
       raise ValueError(
-        f'The factor {name} has the value {value} {told.count(value)} times; '
-        'once is enough.'
+        f'The factor {name} has the value {text} {texts.count(text)} times; '
+        'give it once.'
       )
 
 
 def programs(cells, seeds, traced):
-  """The tuple of `Program`s that train each cell with each seed.
+  """Returns a tuple of `Program`s that train each cell with each seed.
 
   A number is traced if its field may be and it is a float other than 0: what is
   0 is left out of a game, which saves its cost. Programs come in the order of
@@ -91,6 +91,56 @@ def programs(cells, seeds, traced):
     which = json.dumps(fixed, sort_keys=True), *sorted(numbers)
     found.setdefault(which, []).append((number, fixed, numbers))
   return tuple(_program(members, seeds) for members in found.values())
+
+
+def completed(planned, there):
+  """Returns the programs of all members that are planned, a list.
+
+  Those that are there already stay as they are, so that what they have trained
+  is not trained again; a member that none of them has is part of a new one.
+
+  Args:
+    planned: `Program`s.
+    there: `Program`s, such as those in the folder of a sweep.
+  """
+  found = []
+  for program in planned:
+    members = _members(program)
+    own = [other for other in there if {*members} & {*_members(other)}]
+    found += [other for other in own if other not in found]
+    had = {member for other in own for member in _members(other)}
+    rest = [at for at, member in enumerate(members) if member not in had]
+    if rest:
+      found.append(_some(program, rest))
+  return found
+
+
+def _members(program):
+  return list(zip(program.cells, program.seeds, strict=True))
+
+
+def _some(program, members):
+  """Returns the `Program` of some of the members."""
+
+  def chosen(values):
+    return tuple(values[member] for member in members)
+
+  return program._replace(
+    numbers={name: chosen(own) for name, own in program.numbers.items()},
+    seeds=chosen(program.seeds),
+    cells=chosen(program.cells),
+  )
+
+
+def read(text):
+  """Returns the `Program` that was written as JSON."""
+  values = json.loads(text)
+  return Program(
+    fixed=values['fixed'],
+    numbers={name: tuple(own) for name, own in values['numbers'].items()},
+    seeds=tuple(values['seeds']),
+    cells=tuple(values['cells']),
+  )
 
 
 def _program(members, seeds):

@@ -1,327 +1,279 @@
 """The programs of a sweep: populations that train from evaluation to
 evaluation.
 
-What a program has measured lies in a folder of its own, named by what it is. A
-evaluation that is measured is never computed again, and one that was begun
-goes on.
+What a program has measured lies in a folder that is named after it:
+
+  program.json      which members there are
+  evaluation.json   a row for each run and evaluation
+  arrays-N.npz      what the task stores of evaluation N, where it does
+  pictures/         a picture for each run and evaluation
+  states-N-*/       the states of all runs at evaluation N, while they train
+
+A process that is killed leaves a whole number of evaluations, and the next one
+goes on from the newest states that are there.
 """
 
-import contextlib
-import fcntl
-import functools
-import hashlib
-import json
 import math
 import pathlib
 import shutil
 import time
-from typing import Any, NamedTuple
+import zlib
+from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from ganjax import pictures
+from ganjax import files, pictures
 from ganjax.evaluation import results
-from ganjax.files import write_json
-from ganjax.sweeps.kinds import Kind
-from ganjax.training import compilation, mappings, population, signals
+from ganjax.sweeps import locks, plan, status
+from ganjax.sweeps.programs import Sweep, mapping, member_inputs, place
+from ganjax.sweeps.task import Task
+from ganjax.training import mappings, population, signals
 
 _PARTS = 10  # of an evaluation, at most, after which a signal can end it
+_SAVE_EVERY = 60.0  # seconds
 
 
-class Sweep(NamedTuple):
-  """What the programs of a sweep share.
+def run_all(planned, sweep, quiet=False):
+  """Runs each program that no other process runs.
+
+  Args:
+    planned: `plan.Program`s.
+    sweep: a `programs.Sweep`.
+    quiet: whether the best cells are not printed after each evaluation.
+
+  Returns:
+    False where a signal ended it.
+  """
+  for number, program in enumerate(planned, 1):
+    folder = place(program, sweep)
+    folder.mkdir(parents=True, exist_ok=True)
+    with locks.attempt(folder / 'lock') as mine:
+      if not mine:
+        continue
+      name = f'program {number} of {len(planned)}'
+      for rows in run(program, sweep, name):
+        if rows is None:
+          return False
+        if not quiet:
+          status.print_best(sweep.folder)
+  return True
+
+
+class _Running(NamedTuple):
+  """A program that runs.
 
   Attributes:
-    folder: the workdir.
-    kind: a `kinds.Kind`.
-    cells: from the number of a cell to its changes.
-    evaluations: how many each run has, T.
-    mapping: of `mappings.MAPPINGS`; None chooses by the network and the
-      backend.
+    program: a `plan.Program`.
+    sweep: the `programs.Sweep`.
+    task: the `task.Task` of its members.
+    folder: where its results are.
+    mapping: of its members.
+    name: of the progress bar.
   """
 
+  program: plan.Program
+  sweep: Sweep
+  task: Task
   folder: pathlib.Path
-  kind: Kind
-  cells: Any
-  evaluations: int
-  mapping: str | None
-
-
-def place(program, sweep):
-  """The folder of a `plan.Program`."""
-  told = json.dumps(program._asdict(), sort_keys=True)
-  name = hashlib.sha256(told.encode()).hexdigest()[:12]
-  return sweep.folder / 'programs' / name
-
-
-@contextlib.contextmanager
-def taken(folder):
-  """Whether this process alone may run the program of a folder now."""
-  folder.mkdir(parents=True, exist_ok=True)
-  with (folder / 'lock').open('w') as file:
-    try:
-      fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-      yield False
-    else:
-      yield True
-
-
-def finished(program, sweep):
-  """Whether all that a program is to measure is measured."""
-  rows = results.read(place(program, sweep) / 'evaluation.json')
-  return any(row['evaluation'] == sweep.evaluations for row in rows)
+  mapping: str
+  name: str
 
 
 def run(program, sweep, name='runs'):
-  """Trains and measures a program: a generator of T evaluations.
+  """Trains and measures a program: a generator of its evaluations.
 
-  It yields after each evaluation the rows of the runs alive, dicts; None where
-  a signal ended it. It may be sent a list of bools, which of them go on.
+  After each evaluation it yields the rows of the runs that are trained on,
+  dicts; or None where a signal ended it. It may be sent a list of bools, which
+  of these runs go on.
 
   Args:
     program: a `plan.Program`.
-    sweep: a `Sweep`.
+    sweep: a `programs.Sweep`.
     name: of the progress bar.
   """
-  folder = place(program, sweep)
-  folder.mkdir(parents=True, exist_ok=True)
-  write_json(folder / 'program.json', program._asdict())
-  rows = results.read(folder / 'evaluation.json')
-  reached = max((row['evaluation'] for row in rows), default=0)
-  if reached < sweep.evaluations and not _states(folder, reached).exists():
-    # Without the states of the last evaluation there is no going on.
-    rows, reached = [], 0
-  alive, states = np.arange(len(program.seeds)), None
-  for evaluation in range(1, sweep.evaluations + 1):
-    if evaluation > reached or evaluation == reached < sweep.evaluations:
-      filled = _filled(alive, program, sweep)
-      at = f'{name}, evaluation {evaluation} of {sweep.evaluations}'
-      found = _trained(program, sweep, folder, evaluation, filled, states, at)
+  own = _running(program, sweep, name)
+  last = len(own.task.images_seen)
+  own.folder.mkdir(parents=True, exist_ok=True)
+  files.write_json(own.folder / 'program.json', program._asdict())
+  rows, start = _stored(own.folder, last)
+  members, states = np.arange(len(program.seeds)), None
+  # How long an evaluation takes is not known yet, so the first is saved.
+  saved, spent = time.monotonic(), math.inf
+  for evaluation in range(1, last + 1):
+    begun, path = time.monotonic(), _states(own.folder, evaluation, members)
+    if evaluation == start < last and not path.exists():
+      # A pruner decided otherwise than before: these are other members.
+      states = _advanced(own, members, start - 1)
+    if evaluation > start or evaluation == start < last:
+      due = begun - saved + spent > _SAVE_EVERY or path.exists()
+      save = due or (evaluation == last and sweep.keep_states)
+      found = _trained(own, members, states, evaluation, path if save else None)
       if found is None:
         yield None
         return
       states = found.states
-    if evaluation > reached:
-      fresh = _measured(program, sweep, folder, evaluation, alive, found, rows)
+    if evaluation > start:
+      fresh = _measured(own, evaluation, members, found, rows)
       if fresh is None:
         yield None
         return
       rows += fresh
-      results.write(folder / 'evaluation.json', rows, sweep.kind.columns)
-    _forget(folder, evaluation - 1)
-    if evaluation == sweep.evaluations:
-      _forget(folder, evaluation)
-    keep = yield [row for row in rows if row['evaluation'] == evaluation]
-    if keep is not None and not all(keep):
-      kept = np.flatnonzero(keep)
-      alive = alive[kept]
+      results.write(own.folder / 'evaluation.json', rows, own.task.columns)
+      spent = time.monotonic() - begun
+      if save:
+        _forget(own.folder, before=evaluation)
+        saved = time.monotonic()
+    if evaluation == last and not sweep.keep_states:
+      _forget(own.folder, before=math.inf)
+    chosen = yield [row for row in rows if row['evaluation'] == evaluation]
+    if chosen is not None and not all(chosen):
+      indices = np.flatnonzero(chosen)
+      members = members[indices]
       if states is not None:
-        rest = kept[_filling(len(kept), _filled(alive, program, sweep))]
+        rest = indices[_filling(own, len(indices))]
         states = jax.tree.map(lambda leaf, rest=rest: leaf[rest], states)
 
 
-def mapping(program, sweep):
-  """How the members of a program are mapped, a name of `mappings.MAPPINGS`.
+def last_states(program, sweep):
+  """Returns the states that stayed of a program that has ended, `[M, ...]`.
 
-  It follows from what is trained, not from a measurement: a sweep that is
-  killed, or shared by several processes, goes the same mapping all along.
+  They are those of `task.watched`.
   """
-  if sweep.mapping:
-    return sweep.mapping
-  training, given, data = _parts(program, sweep)
-  if not compilation.convolutional(jax.eval_shape(training.init, *given, data)):
-    return 'vmap'
-  return 'steps' if jax.default_backend() == 'cpu' else 'map'
+  own, members = _running(program, sweep, 'last states'), program.seeds
+  members, last = np.arange(len(members)), len(own.task.images_seen)
+  path = _states(own.folder, last, members)
+  return _trained(own, members, None, last, path).states
 
 
-def check(program, sweep):
-  """The names of the metrics that the runs of a program record.
-
-  Raises:
-    ValueError: if its config makes no training.
-  """
-  training, given, data = _parts(program, sweep)
-  state = jax.eval_shape(training.init, *given, data)
-  return set(jax.eval_shape(training.step, state, given[1], data)[1])
-
-
-def forecast(planned, sweep, devices):
-  """The seconds that programs take, from some steps and an evaluation of the
-  first.
-
-  Args:
-    planned: `plan.Program`s, at least one.
-    sweep: a `Sweep`.
-    devices: that compute side by side.
-  """
-  first = planned[0]
-  training, _, data = _parts(first, sweep)
-  how = mapping(first, sweep)
-  # One after another, each takes as long; in step, they share the work.
-  number = -(-len(first.seeds) // devices) if how == 'vmap' else 1
-  keys, numbers = _members(first, sweep, np.arange(number))
-  states = mappings.started(training)(keys, numbers, data)
-  advance = mappings.MAPPINGS[how](mappings.without_evaluations(training), 4)
-  times = []
-  for _ in range(3):
-    begun = time.monotonic()
-    states, _ = jax.block_until_ready(advance(states, numbers, data))
-    times.append(time.monotonic() - begun)
-  step = min(times[1:]) / 4 / number
-  measure = sweep.kind.evaluate(_config(first, sweep), 0)
-  state, own = jax.tree.map(lambda leaf: leaf[0], (states, numbers))
-  record = _looking(training)(state, own, data)
-  measure(state['state'], own, record)
-  begun = time.monotonic()
-  measure(state['state'], own, record)
-  evaluation = time.monotonic() - begun
-  runs = sum(len(program.seeds) for program in planned)
-  trained = runs * training.steps * step / min(devices, len(first.seeds))
-  return (
-    len(planned) * times[0] + trained + runs * sweep.evaluations * evaluation
+def _running(program, sweep, name):
+  return _Running(
+    program,
+    sweep,
+    sweep.task(program.fixed),
+    place(program, sweep),
+    mapping(program, sweep),
+    name,
   )
 
 
-def alone(program, sweep, number):
-  """The seconds of each of some runs, one after another, without compiling.
-
-  Args:
-    program: a `plan.Program`, whose first members run.
-    sweep: a `Sweep`.
-    number: of the runs.
-  """
-  training, _, data = _parts(program, sweep)
-  how = mapping(program, sweep)
-
-  def seconds(row):
-    found = population.train(
-      training._replace(every=training.steps),
-      *_members(program, sweep, np.array([row])),
-      data,
-      mapping='map' if how == 'vmap' else how,
-      devices=jax.local_devices()[:1],
-      name='alone',
-    )
-    return found and found.seconds
-
-  seconds(0)  # It compiles.
-  return [seconds(row % len(program.seeds)) for row in range(number)]
+def _stored(folder, last):
+  """Returns the rows that can be gone on from, and their last evaluation."""
+  rows = results.read(folder / 'evaluation.json')
+  reached = max((row['evaluation'] for row in rows), default=0)
+  if reached == last:
+    return rows, reached
+  # States of a later evaluation may not be whole. Rows after the last states
+  # are measured again, to the same values.
+  saved = [own for own in _saved(folder).values() if own <= reached]
+  start = max(saved, default=0)
+  return [row for row in rows if row['evaluation'] <= start], start
 
 
-@functools.lru_cache(maxsize=8)
-def _looking(training):
-  """The compiled evaluation of one member at where it is."""
-  return training.host_evaluate or jax.jit(training.evaluate)
+def _states(folder, evaluation, members):
+  """Returns the folder of the states of these members at an evaluation."""
+  return folder / f'states-{evaluation}-{zlib.crc32(members.tobytes()):08x}'
 
 
-def _config(program, sweep):
-  return sweep.kind.config(program.fixed)
-
-
-def _parts(program, sweep):
-  """A program's training, one member's key and numbers, and the data."""
-  config = _config(program, sweep)
-  training = sweep.kind.training(config, sweep.evaluations)
-  given = jax.tree.map(
-    lambda leaf: leaf[0], _members(program, sweep, np.arange(1))
-  )
-  return training, given, sweep.kind.subject(config).data
-
-
-def _members(program, sweep, rows):
-  """The keys and the numbers of some members, `[M, ...]`."""
-  subject = sweep.kind.subject(_config(program, sweep))
-  keys = jax.vmap(subject.key)(jnp.array(program.seeds)[rows])
-  return keys, {
-    field: jnp.array(values, jnp.float32)[rows]
-    for field, values in program.numbers.items()
+def _saved(folder):
+  """Returns the evaluation of each folder of states."""
+  return {
+    path: int(path.name.split('-')[1]) for path in folder.glob('states-*')
   }
 
 
-def _filled(alive, program, sweep):
-  """The members alive, some more than once where others were dropped.
+def _forget(folder, before):
+  for path, evaluation in _saved(folder).items():
+    if evaluation < before:
+      shutil.rmtree(path, ignore_errors=True)
 
-  A program of each number of members would have to be compiled; so there are
-  programs of powers of two.
+
+def _filling(own, number):
+  """Returns which of so many members are trained, some of them repeatedly.
+
+  Where members were dropped, a program of each number of members would have to
+  be compiled; so there are programs of powers of two.
   """
-  whole = len(program.seeds)
-  if len(alive) == whole or mapping(program, sweep) == 'steps':
-    return alive
-  size = min(whole, 2 ** math.ceil(math.log2(len(alive))))
-  return alive[_filling(len(alive), range(size))]
+  whole = len(own.program.seeds)
+  if number == whole or own.mapping == 'steps':
+    return np.arange(number)
+  size = min(whole, 2 ** math.ceil(math.log2(number)))
+  return np.minimum(np.arange(size), number - 1)
 
 
-def _filling(number, filled):
-  return np.minimum(np.arange(len(filled)), number - 1)
+def _advanced(own, members, evaluations):
+  """Returns the states of members after so many evaluations."""
+  states = None
+  for evaluation in range(1, evaluations + 1):
+    found = _trained(own, members, states, evaluation, None)
+    if found is None:
+      raise KeyboardInterrupt
+    states = found.states
+  return states
 
 
-def _states(folder, evaluation):
-  return folder / f'evaluation-{evaluation}'
-
-
-def _forget(folder, evaluation):
-  shutil.rmtree(_states(folder, evaluation), ignore_errors=True)
-
-
-def _trained(program, sweep, folder, evaluation, members, states, name):
-  """Returns the `population.Population`, or None where a signal ended it."""
-  training, _, data = _parts(program, sweep)
-  steps = training.every
-  parts = max(part for part in range(1, _PARTS + 1) if steps % part == 0)
+def _trained(own, members, states, evaluation, folder):
+  """Returns the `Population` of an evaluation; None where a signal ended it."""
+  steps, last = own.task.training.every, len(own.task.images_seen)
+  number = max(part for part in range(1, _PARTS + 1) if steps % part == 0)
+  training = mappings.without_evaluations(own.task.training)
+  filled = members[_filling(own, len(members))]
   return population.train(
-    mappings.without_evaluations(training)._replace(
-      steps=steps, every=steps // parts
-    ),
-    *_members(program, sweep, members),
-    data,
+    training._replace(steps=steps, every=steps // number),
+    *member_inputs(own.program, own.task, filled),
+    own.task.data,
     states=states,
-    mapping=mapping(program, sweep),
-    folder=_states(folder, evaluation),
-    name=name,
+    mapping=own.mapping,
+    folder=folder,
+    name=f'{own.name}, evaluation {evaluation} of {last}',
   )
 
 
-def _measured(program, sweep, folder, evaluation, alive, found, rows):
-  """Returns the rows of the members alive, or None where a signal ended it."""
-  kind, config = sweep.kind, _config(program, sweep)
-  subject = kind.subject(config)
-  training = kind.training(config, sweep.evaluations)
-  step = training.every * evaluation
-  measure, look_at = kind.evaluate(config, step), _looking(training)
-  _, numbers = _members(program, sweep, alive)
-  spent = {(row['cell'], row['seed']): row['seconds'] for row in rows}
-  settings = kind.settings(config)
+def _measured(own, evaluation, members, found, rows):
+  """Returns the rows of the members; None where a signal ended it.
+
+  Args:
+    own: the `_Running` program.
+    evaluation: its number, from 1.
+    members: those that are trained on.
+    found: the `Population` of them.
+    rows: of the evaluations before.
+  """
+  program, sweep, task, folder, *_ = own
+  _, numbers = member_inputs(program, task, members)
+  before = {(row['cell'], row['seed']): row['seconds'] for row in rows}
+  settings = task.settings()
   shared = {
     'subject': f'samples ({settings["weights"].partition(",")[0]})',
     'evaluation': evaluation,
-    'of': sweep.evaluations,
-    'step': step,
-    'images_seen': subject.images_seen(config, sweep.evaluations)[
-      evaluation - 1
-    ],
-    'number': kind.number(config),
+    'of': len(task.images_seen),
+    'step': task.training.every * evaluation,
+    'images_seen': task.images_seen[evaluation - 1],
+    'number': task.number,
     'settings': settings,
   }
-  fresh = []
+  fresh, arrays = [], []
   with signals.catch() as stop:
-    for row, member in enumerate(alive):
+    for row, member in enumerate(members):
       cell, seed = program.cells[member], program.seeds[member]
-      state, own = jax.tree.map(
+      watch, given = jax.tree.map(
         lambda leaf, row=row: leaf[row], (found.states, numbers)
       )
-      metrics = {name: part[row] for name, part in found.records[1].items()}
-      broken = int(state['broken'])
-      values, how, picture = dict.fromkeys(kind.columns), {}, None
-      if broken < 0:
-        record = look_at(state, own, subject.data)
-        values, how, drawn = measure(state['state'], own, record)
-        picture = folder / 'pictures' / f'{cell:03d}-{seed}-{evaluation}.png'
-        picture.parent.mkdir(exist_ok=True)
-        pictures.save(picture, drawn)
-        picture = picture.relative_to(sweep.folder).as_posix()
+      record = jax.device_get(task.evaluate(watch, given, task.data))
+      arrays.append(task.arrays(record))
+      metrics = {
+        name: np.mean(series[row]) for name, series in found.records[1].items()
+      }
+      diverged = int(watch['diverged'])
+      values, how, picture = dict.fromkeys(task.columns), {}, None
+      if diverged < 0:
+        values, how, drawn = task.measure(
+          shared['step'], watch['state'], given, record
+        )
+        path = folder / 'pictures' / f'{cell:03d}-{seed}-{evaluation}.png'
+        path.parent.mkdir(exist_ok=True)
+        pictures.save(path, drawn)
+        picture = path.relative_to(sweep.folder).as_posix()
       fresh.append(
         {
           **shared,
@@ -330,22 +282,31 @@ def _measured(program, sweep, folder, evaluation, alive, found, rows):
           'seed': seed,
           'how': how,
           **{name: _finite(value) for name, value in values.items()},
-          **{
-            name: _finite(np.mean(series)) for name, series in metrics.items()
-          },
-          'diverged': None if broken < 0 else broken,
-          'seconds': spent.get((cell, seed), 0.0) + found.seconds,
+          **{name: _finite(value) for name, value in metrics.items()},
+          'diverged': None if diverged < 0 else diverged,
+          'seconds': before.get((cell, seed), 0.0) + found.seconds,
           'picture': picture,
           'program': folder.name,
         }
       )
       if stop.is_set():
         return None
+  _store(folder / f'arrays-{evaluation}.npz', fresh, arrays)
   return fresh
 
 
+def _store(path, rows, arrays):
+  """Writes the arrays of an evaluation, `[M, ...]` each, where it has any."""
+  if not arrays[0]:
+    return
+  which = {name: [row[name] for row in rows] for name in ('cell', 'seed')}
+  stacked = {name: [own[name] for own in arrays] for name in arrays[0]}
+  with files.whole(path) as unfinished, unfinished.open('wb') as file:
+    np.savez_compressed(file, **which, **stacked)
+
+
 def _finite(value):
-  """The value as JSON has it, None for a number that is not finite."""
+  """Returns the value as JSON has it, None for a number that is not finite."""
   if isinstance(value, dict):
     return {name: _finite(own) for name, own in value.items()}
   if value is None or isinstance(value, int):

@@ -1,8 +1,8 @@
-"""A search that workers share: trials by whole populations, asked and told.
+"""A search that workers share, whose trials train as populations.
 
-A worker shows that it lives by its beat, a number in the study that a thread
-counts up. Others watch whether it moves, by clocks of their own: that holds
-for every storage, and for machines whose clocks differ.
+A worker that is alive counts a number in the study up, its heartbeat, in a
+thread. The others watch whether it changes, by clocks of their own; so that
+works with every storage, and with machines whose clocks differ.
 """
 
 import contextlib
@@ -25,7 +25,13 @@ _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 class Best(NamedTuple):
-  """The best trial that ran to its end; its number is its `studies.index`."""
+  """The best trial that ran to its end.
+
+  Attributes:
+    number: its `studies.index`.
+    value: of the objective.
+    cell: the changes to the config.
+  """
 
   number: int
   value: float
@@ -33,59 +39,71 @@ class Best(NamedTuple):
 
 
 def run(
-  study, folder, spaces, number, at_once, evaluations, race, beat=5, patience=30
+  study,
+  folder,
+  spaces,
+  number,
+  at_once,
+  evaluations,
+  train,
+  heartbeat=5,
+  patience=30,
 ):
-  """Races trials until the study has enough; False if a race was cut short.
+  """Trains trials until the study has enough of them.
 
   All workers return at the end of the whole study. Trials whose worker died
-  are asked again, with what they were. A trial that diverged counts as
-  pruned, so that TPE keeps off; it has the user attribute `diverged`, its
-  evaluation. Where this worker is cut short, its trials wait for the next.
+  are asked for again, with the same parameters. A trial that diverged counts as
+  pruned, so that TPE avoids such parameters; its user attribute `diverged` is
+  the evaluation. Where a signal ends this worker, its trials wait for the next.
 
   Args:
-    study: of `studies.opened`.
+    study: of `studies.open_study`.
     folder: as there.
     spaces: as there.
     number: of trials that finish, pruned ones among them, over all workers.
-    at_once: trials that are asked at once, to race in one population.
-    evaluations: how often a race yields.
-    race: `(cells, numbers) -> generator` of dicts {field: value} and of the
-      trials' `studies.index`. It yields after each evaluation a list of
-      values, None
-      where diverged, for the cells alive; it is sent a list of bools, which of
-      them go on. Where none does, as after the last evaluation, it is closed;
-      where it returns before that, it was cut short.
-    beat: seconds between the signs of life.
-    patience: seconds without one, after which a worker is given up.
+    at_once: how many trials are asked for at once, to train as a population.
+    evaluations: how often a trial is evaluated.
+    train: `(cells, numbers) -> generator`, for the trials' cells, dicts
+      {field: value}, and their `studies.index`. After each evaluation it yields
+      a list with the value of each trial that is trained on, None where it
+      diverged; it is sent a list of bools, which of these go on. It is closed
+      where none does, as after the last evaluation; if it returns before that,
+      a signal ended it.
+    heartbeat: seconds between two heartbeats.
+    patience: seconds without one, after which a worker counts as dead.
+
+  Returns:
+    False where a signal ended the training.
   """
   worker = f'worker {platform.node()} {os.getpid()} {uuid.uuid4().hex[:8]}'
   watch = _watch(study, patience)
   waiting = False
-  with _beating(study, worker, beat):
+  with _heartbeat(study, worker, heartbeat):
     while True:
-      with studies.turn(folder):
+      with studies.locked(folder):
         trials = study.get_trials(deepcopy=False)
-        held = [t for t in trials if t.state == TrialState.RUNNING]
-        lost, unsure = watch(held)
+        running = [t for t in trials if t.state == TrialState.RUNNING]
+        lost, unsure = watch(running)
         for trial in lost:
-          _again(study, trial.number)
+          _ask_again(study, trial.number)
         finished = sum(trial.state in _FINISHED for trial in trials)
-        free = 0 if unsure else number - finished - len(held) + len(lost)
-        hand = [_ask(study, spaces, worker) for _ in range(min(at_once, free))]
-      if hand:
-        if not _raced(study, hand, evaluations, race):
+        missing = number - finished - len(running) + len(lost)
+        free = 0 if unsure else min(at_once, missing)
+        own = [_ask(study, spaces, worker) for _ in range(free)]
+      if own:
+        if not _train(study, own, evaluations, train):
           return False
-      elif finished >= number and not held:
+      elif finished >= number and not running:
         return True
       else:
         if not waiting:
-          tqdm.write(f'Waiting for {len(held)} trials of other workers.')
-        time.sleep(beat)
-      waiting = not hand
+          tqdm.write(f'Waiting for {len(running)} trials of other workers.')
+        time.sleep(heartbeat)
+      waiting = not own
 
 
 def best(study):
-  """The `Best` of a study so far, or None."""
+  """Returns the `Best` trial of a study so far, or None."""
   if not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
     return None
   trial = study.best_trial
@@ -93,12 +111,12 @@ def best(study):
 
 
 def text(study, objective, command):
-  """What a study found so far, in sentences.
+  """Returns what a study has found so far, in sentences.
 
   Args:
-    study: of `studies.opened`.
-    objective: name of what is searched for.
-    command: `cell -> str` that trains one.
+    study: of `studies.open_study`.
+    objective: the name of what is optimised.
+    command: `cell -> str`, the command that trains a cell.
   """
   trials = study.get_trials(deepcopy=False, states=_FINISHED)
   diverged = sum('diverged' in trial.user_attrs for trial in trials)
@@ -118,7 +136,7 @@ def text(study, objective, command):
 
 
 def _ask(study, spaces, worker):
-  """A trial with its parameters; it is the worker's when it has them all."""
+  """Returns a new trial; it is the worker's when it has all parameters."""
   trial = study.ask(
     {'+'.join(fields): space for fields, space in spaces.items()}
   )
@@ -126,32 +144,32 @@ def _ask(study, spaces, worker):
   return trial
 
 
-def _raced(study, alive, evaluations, race):
-  """Races trials to their ends; False if the race was cut short."""
-  numbers = [studies.index(study, trial) for trial in alive]
-  racing = race([_cell(trial) for trial in alive], numbers)
-  keep = None
+def _train(study, trials, evaluations, train):
+  """Trains trials to their ends; returns False where a signal ended it."""
+  numbers = [studies.index(study, trial) for trial in trials]
+  training = train([_cell(trial) for trial in trials], numbers)
+  going_on = None
   try:
-    with contextlib.closing(racing):
+    with contextlib.closing(training):
       for evaluation in range(1, evaluations + 1):
-        values = racing.send(keep)
-        keep = [
-          _goes_on(study, trial, value, evaluation, evaluation == evaluations)
-          for trial, value in zip(alive, values, strict=True)
+        values = training.send(going_on)
+        going_on = [
+          _report(study, trial, value, evaluation, evaluation == evaluations)
+          for trial, value in zip(trials, values, strict=True)
         ]
-        alive = [trial for trial, kept in zip(alive, keep, strict=True) if kept]
-        if not alive:
+        trials = list(itertools.compress(trials, going_on))
+        if not trials:
           break
   except StopIteration:
     return False
   finally:
-    for trial in alive:
-      _again(study, trial.number)
+    for trial in trials:
+      _ask_again(study, trial.number)
   return True
 
 
-def _goes_on(study, trial, value, evaluation, last):
-  """Tells a trial's value at an evaluation; False where the trial ends."""
+def _report(study, trial, value, evaluation, last):
+  """Reports the value of a trial; returns whether the trial goes on."""
   state = None
   try:
     if value is None or not math.isfinite(value):
@@ -167,13 +185,13 @@ def _goes_on(study, trial, value, evaluation, last):
       own = value if state == TrialState.COMPLETE else None
       study.tell(trial, own, state, skip_if_finished=True)
   except UpdateFinishedTrialError:
-    # Others gave this worker up, and have asked the trial again.
+    # Others took this worker for dead, and have asked for the trial again.
     return False
   return state is None
 
 
-def _again(study, number):
-  """Fails a running trial, and has it asked again with what it was."""
+def _ask_again(study, number):
+  """Fails a running trial, and has its parameters asked for again."""
   trials = study.get_trials(deepcopy=False)
   try:
     study.tell(number, state=TrialState.FAIL)
@@ -193,7 +211,7 @@ def _again(study, number):
 
 
 def _cell(trial):
-  """What a trial changes: fields that move together have one parameter."""
+  """Returns what a trial changes; fields that move together are a parameter."""
   return {
     field: value
     for name, value in trial.params.items()
@@ -202,22 +220,23 @@ def _cell(trial):
 
 
 def _watch(study, patience):
-  """A function of running trials: those lost, and if others are yet unsure.
+  """Returns the function `running trials -> (lost, unsure)`.
 
-  A worker is unsure until its beat has moved or been silent for long.
+  Lost are the trials of dead workers. It is unsure while there is a worker
+  whose heartbeat has neither changed yet nor stopped for long enough.
   """
-  seen = {}
+  known = {}
 
-  def watch(held):
-    now, beats = time.monotonic(), study.user_attrs
+  def watch(running):
+    now, heartbeats = time.monotonic(), study.user_attrs
     lost, unsure = [], False
-    for trial in held:
+    for trial in running:
       owner = trial.user_attrs.get('worker', trial.number)
-      before, since, moved = seen.get(owner, (None, now, False))
-      beat = beats.get(owner)
-      if owner in seen and beat != before:
+      before, since, moved = known.get(owner, (None, now, False))
+      count = heartbeats.get(owner)
+      if owner in known and count != before:
         since, moved = now, True
-      seen[owner] = beat, since, moved
+      known[owner] = count, since, moved
       if now - since > patience:
         lost.append(trial)
       elif not moved:
@@ -228,13 +247,13 @@ def _watch(study, patience):
 
 
 @contextlib.contextmanager
-def _beating(study, worker, every):
-  """Counts the beat of a worker up while the body runs."""
+def _heartbeat(study, worker, every):
+  """Counts the heartbeat of a worker up while the body runs."""
   ended = threading.Event()
 
   def beat():
     for count in itertools.count():
-      # The next beat makes up for one that failed.
+      # The next count makes up for one that failed.
       with contextlib.suppress(StorageInternalError, OSError):
         study.set_user_attr(worker, count)
       if ended.wait(every):

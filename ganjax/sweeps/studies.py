@@ -5,8 +5,6 @@ Hyper-Parameter Optimization", 2011. Halving is of Li et al., "A System for
 Massively Parallel Hyperparameter Tuning", 2018, arXiv:1810.05934.
 """
 
-import contextlib
-import fcntl
 import json
 import pathlib
 import threading
@@ -19,23 +17,26 @@ import sqlalchemy
 from optuna.exceptions import StorageInternalError
 from optuna.storages import journal
 
+from ganjax import files
+from ganjax.lookup import choose
+from ganjax.sweeps import locks
+
 PRUNERS = {
   'median': optuna.pruners.MedianPruner,
-  # Evaluations are few: half of the trials go on after evaluations 1, 2, 4, 8,
-  # ...
+  # Evaluations are few: half of the trials go on after evaluations 1, 2, 4, ...
   'halving': lambda: optuna.pruners.SuccessiveHalvingPruner(1, 2),
   'none': optuna.pruners.NopPruner,
 }
-"""What drops trials: functions `() -> pruner`."""
+"""Functions `() -> pruner`, by name."""
 
 _ATTEMPTS = 3
 
 
 class _Sampler(optuna.samplers.TPESampler):
-  """TPE whose draws follow from the seed and the trials before, retries aside.
+  """TPE whose draws follow from the seed and from the trials before.
 
   So no two workers draw the same, and a search that was killed goes on as it
-  would have where its trials end in the same order.
+  would have, where its trials end in the same order.
   """
 
   def __init__(self, seed):
@@ -49,17 +50,19 @@ class _Sampler(optuna.samplers.TPESampler):
     super().before_trial(study, trial)
 
 
-def opened(
+def open_study(
   folder, name, spaces, about, direction, pruner, seed, storage='', seconds=20
 ):
-  """The `optuna.Study` that all workers of one command share, made or found.
+  """Returns the `optuna.Study` that all workers of one command share.
+
+  It is made by the first of them.
 
   Args:
-    folder: the workdir, which exists; workers that share it take turns.
+    folder: the workdir, which exists; workers that share it wait for another.
     name: of the study in its storage.
     spaces: dict from a tuple of fields, which move together, to the
       distribution of `optuna.distributions` that they are drawn from.
-    about: dict of JSON values, what else the study's numbers depend on.
+    about: dict of JSON values: all else that its results depend on.
     direction: 'minimize' or 'maximize'.
     pruner: of `PRUNERS`.
     seed: int >= 0.
@@ -81,7 +84,7 @@ def opened(
     found = optuna.create_study(
       storage=_storage(storage),
       sampler=_Sampler(seed),
-      pruner=PRUNERS[pruner](),
+      pruner=choose('pruner', PRUNERS, pruner)(),
       study_name=name,
       direction=direction,
       load_if_exists=True,
@@ -90,47 +93,35 @@ def opened(
       found.set_user_attr('about', asked)
     return found, found.user_attrs['about']
 
-  with turn(folder):
+  with locked(folder):
     found, there = _answered(storage, create, seconds)
-  differ = [
-    f'{what}: {there.get(what)} there, {asked.get(what)} now'
-    for what in sorted({*there, *asked})
-    if there.get(what) != asked.get(what)
-  ]
-  if differ:
-    raise ValueError(
-      f'{_shown(storage)} holds a study {name} of another search. Give the '
-      'same command to go on with it, or another workdir to start anew. What '
-      f'differs: {"; ".join(differ)}.'
-    )
+  files.check_same(_without_password(storage), there, asked, 'search')
   return found
 
 
 def first(trial):
-  """The number that Optuna gave a trial when it was asked first."""
+  """Returns the number that Optuna gave a trial when it was first asked for."""
   return trial.user_attrs.get('first', trial.number)
 
 
 def index(study, trial):
-  """How many trials were asked before one, in the end each once: its name.
+  """Returns the number of a trial, from 0 without gaps.
 
-  Trials that are asked again keep theirs, and it has no gaps.
+  It is the number of trials that were asked for before it; one that is asked
+  for again has the number that it had.
   """
   earlier = study.get_trials(deepcopy=False)[: first(trial)]
   return sum('first' not in other.user_attrs for other in earlier)
 
 
-@contextlib.contextmanager
-def turn(folder):
-  """Waits until no other process that shares the folder has its turn."""
-  with (pathlib.Path(folder) / 'study.lock').open('w') as file:
-    fcntl.flock(file, fcntl.LOCK_EX)
-    yield
+def locked(folder):
+  """Waits until no other process that shares the folder holds its study."""
+  return locks.wait(pathlib.Path(folder) / 'study.lock')
 
 
 def _storage(url):
-  kind, _, rest = url.partition(':')
-  if kind == 'journal':
+  scheme, _, rest = url.partition(':')
+  if scheme == 'journal':
     backend = journal.JournalFileBackend(rest)
     return optuna.storages.JournalStorage(backend)
   return _tables(url, _ATTEMPTS)
@@ -150,7 +141,7 @@ def _tables(url, attempts):
 
 
 def _answered(url, function, seconds):
-  """What a function of a storage returns, its errors as sentences."""
+  """Returns what a function of a storage does; its errors are sentences."""
   answer = futures.Future()
 
   def call():
@@ -161,7 +152,7 @@ def _answered(url, function, seconds):
 
   # A connection may hang for minutes, and hold no thread that is waited for.
   threading.Thread(target=call, daemon=True).start()
-  said = f'The storage {_shown(url)}'
+  said = f'The storage {_without_password(url)}'
   try:
     return answer.result(seconds)
   except futures.TimeoutError:
@@ -186,8 +177,8 @@ def _answered(url, function, seconds):
     raise OSError(f'{said} cannot be used: {reason}') from None
 
 
-def _shown(url):
-  """A storage's URL without its password."""
+def _without_password(url):
+  """Returns the URL of a storage without its password."""
   try:
     return sqlalchemy.make_url(url).render_as_string()
   except sqlalchemy.exc.ArgumentError:

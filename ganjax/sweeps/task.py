@@ -1,9 +1,9 @@
-"""Trials: a config's whole training as a `population.Training`.
+"""The task of a config: what a sweep, a search or a notebook needs to know.
 
-There are two kinds of configs, trainings on images and protocols of mode
-collapse. A `Subject` is what those of a kind train on, so that a sweep need not
-know the kind. A member is the run that the config makes by itself with the
-member's seed and numbers.
+Trainings on images and protocols of mode collapse both become tasks
+(`image_task.of`, `mode_task.of`), so that nothing else has to know which of the
+two it trains. A member of a population is the run that the config makes by
+itself with the member's seed and numbers.
 """
 
 import operator
@@ -12,166 +12,107 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from ganjax.config import runs
-from ganjax.sweeps import image_task, mode_task
-from ganjax.training import dispatch, population
+from ganjax.training import population
 
 
-class Subject(NamedTuple):
-  """What configs of a kind are trained on.
+class Measured(NamedTuple):
+  """What was measured of a run at an evaluation.
 
   Attributes:
-    data: a tree of arrays that all runs share.
-    fitted: `(config, evaluations) -> config` of a run whose steps the
-      evaluations divide:
-      the config's own, longer by up to `evaluations - 1` steps.
-    training: `(config, evaluations) -> population.Training` of the fitted
-      config. Numbers are a dict from fields of the config to traced values. An
-      evaluation
-      records a dict: some `samples`, `[n, ...]`, uint8 where they are images,
-      and a `Modes` at `modes` where modes are known.
-    images_seen: `(config, evaluations) -> tuple`, how many examples the run
-      has seen by each evaluation.
-    key: `seed -> key`, of the run with that seed.
+    values: a number, or a dict of numbers, for each of the task's columns.
+    how: for each measure a dict of JSON values: how many samples, for example.
+    picture: uint8 `[H, W, C]`, what the samples look like.
+  """
+
+  values: dict
+  how: dict
+  picture: np.ndarray
+
+
+class Task(NamedTuple):
+  """What a sweep needs to know of a config.
+
+  Attributes:
     name: of the data, in words.
+    data: a tree of arrays that all runs share.
+    key: `seed -> key`, of the run with that seed.
+    training: the `population.Training` of the config, `watched`. Its numbers
+      are a dict from dotted fields of the config to values, which may be
+      traced.
+    evaluate: `(state, numbers, data) -> record`, a dict of arrays, of one run
+      at the step that it is at; compiled.
+    images_seen: a tuple, the examples that a run has seen by each evaluation.
+    columns: of what is measured, as `measures.columns` returns them.
+    number: how many samples are measured.
+    settings: `() -> dict` of JSON values: how all of it is measured.
+    measure: `(step, state, numbers, record) -> Measured`, of a run: the step
+      that it is at, an int; its state, without what `watched` adds; its
+      numbers; and what `evaluate` recorded.
+    arrays: `record -> dict` of the arrays of a record that are stored beside
+      what is measured.
   """
 
-  data: Any
-  fitted: Callable
-  training: Callable
-  images_seen: Callable
-  key: Callable
   name: str
+  data: Any
+  key: Callable
+  training: population.Training
+  evaluate: Callable
+  images_seen: tuple
+  columns: dict
+  number: int
+  settings: Callable
+  measure: Callable
+  arrays: Callable = lambda record: {}
 
 
-def of_images(config, dataset):
-  """The `Subject` of trainings on images.
-
-  Args:
-    config: of any of the trainings on this data set.
-    dataset: as `runs.dataset` returns.
-
-  Raises:
-    ValueError: if the images are streamed; from its functions, if a run has
-      fewer steps than evaluations.
-  """
-  if config.data.loader == 'stream':
+def check_evaluations(evaluations, steps):
+  """Raises ValueError unless a run of so many steps has so many evaluations."""
+  if not 1 <= evaluations <= steps:
     raise ValueError(
-      "data.loader is 'stream', but the runs of a population share images that "
-      "lie on the device; set it to 'auto', or train the runs one by one."
-    )
-  shape = dataset.images.shape[1:]
-
-  def fitted(config, evaluations):
-    own = config.copy_and_resolve_references()
-    phases = runs.phases(own, shape)
-    _check(evaluations, _length(phases))
-    while _length(phases) % evaluations:
-      own.images += phases[-1].rows
-      phases = runs.phases(own, shape)
-    return own
-
-  def training(config, evaluations):
-    return image_task.training(fitted(config, evaluations), shape, evaluations)
-
-  def images_seen(config, evaluations):
-    phases = runs.phases(fitted(config, evaluations), shape)
-    every = _length(phases) // evaluations
-    return tuple(
-      dispatch.images_seen(phases, every * evaluation)
-      for evaluation in range(1, evaluations + 1)
-    )
-
-  return Subject(
-    data=dataset.images,
-    fitted=fitted,
-    training=training,
-    images_seen=images_seen,
-    key=jax.random.key,
-    name=dataset.name,
-  )
-
-
-def of_problem(config, problem):
-  """The `Subject` of a protocol of mode collapse and its remedies.
-
-  Args:
-    config: of the protocol.
-    problem: a `mode_task.Problem` of it.
-
-  Raises:
-    ValueError: from its functions, if a run has fewer steps than evaluations.
-  """
-
-  def fitted(config, evaluations):
-    _check(evaluations, config.steps)
-    own = config.copy_and_resolve_references()
-    own.steps = -(-config.steps // evaluations) * evaluations
-    own.measure.evaluations = evaluations
-    return own
-
-  def training(config, evaluations):
-    return mode_task.training(fitted(config, evaluations), problem)
-
-  def images_seen(config, evaluations):
-    own = fitted(config, evaluations)
-    every = own.steps // evaluations * mode_task.rows(own)
-    return tuple(every * evaluation for evaluation in range(1, evaluations + 1))
-
-  return Subject(
-    data=problem.data,
-    fitted=fitted,
-    training=training,
-    images_seen=images_seen,
-    key=lambda seed: jax.random.fold_in(jax.random.key(0), seed),
-    name=f'{config.protocol}: {problem.name}',
-  )
-
-
-def _check(evaluations, number):
-  if not 1 <= evaluations <= number:
-    raise ValueError(
-      f'{evaluations} evaluations were asked for at a run of {number} steps; '
+      f'{evaluations} evaluations were asked for at a run of {steps} steps; '
       'give a number from 1 to that of the steps.'
     )
 
 
-def _length(phases):
-  return sum(phase.steps for phase in phases)
-
-
 def watched(training):
-  """The `Training` that also notes where a run broke.
+  """Returns the `Training` that also notes where a run diverged.
 
-  Its state is a dict of the `state`, the `steps` taken, and `broken`, int32:
-  the first step, from 0 on, after which a metric was not finite, or -1.
+  Its state is a dict of the `state` of the training; `steps`, int32, how many
+  were taken; and `diverged`, int32: the first step, counted from 0, after which
+  a metric was not finite, or -1.
+
+  Args:
+    training: a `population.Training`.
   """
 
   def init(key, numbers, data):
     return {
       'state': training.init(key, numbers, data),
       'steps': jnp.int32(0),
-      'broken': jnp.int32(-1),
+      'diverged': jnp.int32(-1),
     }
 
   @jax.jit
-  def note(steps, broken, metrics):
+  def note(steps, diverged, metrics):
     finite = jnp.array([jnp.isfinite(value) for value in metrics.values()])
-    breaks = (broken < 0) & ~finite.all()
-    return {'steps': steps + 1, 'broken': jnp.where(breaks, steps, broken)}
+    now = (diverged < 0) & ~finite.all()
+    return {'steps': steps + 1, 'diverged': jnp.where(now, steps, diverged)}
 
   def noting(step):
     def noted(watch, numbers, data):
       state, metrics = step(watch['state'], numbers, data)
-      noted = note(watch['steps'], watch['broken'], metrics)
-      return {'state': state, **noted}, metrics
+      return {
+        'state': state,
+        **note(watch['steps'], watch['diverged'], metrics),
+      }, metrics
 
     return step and noted
 
-  def through(evaluation):
-    return evaluation and (
-      lambda watch, numbers, data: evaluation(watch['state'], numbers, data)
+  def through(evaluate):
+    return evaluate and (
+      lambda watch, numbers, data: evaluate(watch['state'], numbers, data)
     )
 
   return training._replace(
@@ -183,28 +124,30 @@ def watched(training):
   )
 
 
-def traceable(subject, config, fields):
-  """The set of those fields whose numbers may be traced, found by tracing.
+def compiled_evaluation(training):
+  """Returns the function `evaluate` of a `Task` with that training."""
+  return training.host_evaluate or jax.jit(training.evaluate)
 
-  A field is one if it is a float other than 0, for what is 0 is left out; if
-  the run can be traced with it; and if the run reads it. A number of the data,
-  or of a penalty that is left out, is not read.
+
+def traceable(task, config, fields):
+  """Returns the set of those fields whose numbers may be traced.
+
+  It is found by tracing. A field is one of them if it is a float other than 0,
+  for what is 0 is left out of a game; if the run can be traced with it; and if
+  the run reads it. A number of the data, or of a penalty that is left out, is
+  not read.
 
   Args:
-    subject: a `Subject`.
+    task: the `Task` of the config.
     config: with the values that are to be traced, or others that are not 0.
     fields: dotted names.
-
-  Raises:
-    ValueError: if the config makes no training.
   """
-  training = subject.training(config, 1)
-  key = jax.eval_shape(subject.key, 0)
-  data = jax.eval_shape(lambda data: data, subject.data)
+  key = jax.eval_shape(task.key, 0)
+  data = jax.eval_shape(lambda data: data, task.data)
 
   def reads(field):
     def run(number, key, data):
-      return population.whole(training)(key, {field: number}, data)
+      return population.whole(task.training)(key, {field: number}, data)
 
     try:
       jaxpr = jax.make_jaxpr(run)(jnp.float32(0), key, data).jaxpr

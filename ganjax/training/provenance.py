@@ -7,8 +7,6 @@ import platform
 import sys
 from importlib import metadata
 
-import jax
-
 
 def program():
   """Returns the name of the running program: `train` of `experiments.train`.
@@ -27,6 +25,8 @@ def program():
 
 def record():
   """Returns the command, the hardware and the versions, as JSON values."""
+  import jax  # Here, for a program's name alone is needed without jax.
+
   return {
     'command': [program(), *sys.argv[1:]],
     'hardware': f'{jax.device_count()} x {jax.devices()[0].device_kind}, '

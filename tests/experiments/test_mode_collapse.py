@@ -1,6 +1,6 @@
 """The program of mode collapse: what it writes, adds to, goes on with, refuses.
 
-Its protocols themselves are run in test_laboratory.py.
+Its protocols themselves are run in tests/sweeps/test_mode_task.py.
 """
 
 import csv
@@ -9,6 +9,8 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+
+from ganjax.reports import mode_collapse
 
 SMALL = (
   '--config=configs/mode_collapse.py:ring',
@@ -22,7 +24,7 @@ SMALL = (
 )
 # Four steps of the plain GAN, and two of twice the batch.
 LENGTH = '--images=512'
-COUNTED = ('captured', 'quality', 'divergence')
+COUNTED = ('captured', 'quality', 'reverse_kl')
 PICTURES = ('samples.png', 'modes.png', 'occupancy.png', 'samples.gif')
 
 
@@ -43,11 +45,23 @@ def two(program, folder):
   return folder
 
 
+def arrays(folder, remedy):
+  """What was stored of a remedy: a dict of arrays for each evaluation."""
+  cells = json.loads((folder / 'sweep.json').read_text())['cells']
+  [number] = [n for n, cell in enumerate(cells) if cell['remedy'] == remedy]
+  found = {}
+  for path in sorted(folder.glob('programs/*/arrays-*.npz')):
+    with np.load(path) as file:
+      if number in file['cell']:
+        found.setdefault(path.stem, []).append(dict(file))
+  return found
+
+
 def table(folder):
   return json.loads((folder / 'table.json').read_text())
 
 
-def test_it_writes_a_table_in_four_ways(two):
+def test_it_writes_a_table_in_four_formats(two):
   rows = table(two)['rows']
   assert [row['label'] for row in rows] == ['gan', 'pac2']
   for row in rows:
@@ -83,16 +97,49 @@ def test_it_draws_the_samples_the_modes_and_their_occupancy(two):
   assert Image.open(two / 'samples.gif').n_frames >= 2
 
 
-def test_a_look_counts_the_samples_of_each_run(two):
-  with np.load(two / 'gan' / 'seeds-000-002.npz') as file:
-    kept = dict(file)
-  assert kept['steps'].tolist() == [2, 4]
-  assert kept['captured'].shape == (2, 2)
-  assert kept['occupancy'].shape == (2, 2, 8)
-  assert (kept['occupancy'].sum(-1) == 100).all()
-  assert kept['samples'].shape == (2, 2, 30, 2)
-  assert (kept['samples'][0] != kept['samples'][1]).any()
-  assert np.isfinite(kept['loss/generator']).all()
+def test_an_evaluation_counts_the_samples_of_each_run(two):
+  found = arrays(two, 'gan')
+  assert list(found) == ['arrays-1', 'arrays-2']
+  for [own] in found.values():
+    assert own['seed'].tolist() == [0, 1]
+    assert own['captured'].shape == (2,)
+    assert own['occupancy'].shape == (2, 8)
+    assert (own['occupancy'].sum(-1) == 100).all()
+    assert own['samples'].shape == (2, 30, 2)
+    assert (own['samples'][0] != own['samples'][1]).any()
+  runs = mode_collapse.read(two, ['gan', 'pac2'], [0, 1])['gan']
+  assert runs.steps.tolist() == [2, 4]
+  assert runs.modes['captured'].shape == (2, 2)
+  assert runs.samples.shape == runs.last_samples.shape == (2, 30, 2)
+  np.testing.assert_array_equal(runs.samples[-1], runs.last_samples[0])
+  assert np.isfinite(runs.series['loss/generator']).all()
+
+
+def test_it_is_a_sweep_whose_factor_is_the_remedy(program, two):
+  code, _, err = program('sweep', '--report', f'--workdir={two}')
+  assert code == 0, err
+  with (two / 'table_cells.csv').open(newline='') as file:
+    lines = list(csv.DictReader(file))
+  assert [line['remedy'] for line in lines] == ['gan', 'pac2']
+  rows = table(two)['rows']
+  for line, row in zip(lines, rows, strict=True):
+    assert float(line['captured_mean']) == np.mean(row['values']['captured'])
+
+
+def test_eigenvalues_are_of_the_states_that_stay(program, two):
+  code, _, err = program(
+    'mode_collapse',
+    *SMALL,
+    LENGTH,
+    '--seeds=2',
+    '--eigenvalues=3',
+    f'--workdir={two}',
+  )
+  assert code == 0, err
+  with np.load(two / 'eigenvalues.npz') as values:
+    assert {len(own) for own in values.values()} == {3}
+    assert set(values) == {'gan', 'pac2'}
+  assert (two / 'eigenvalues.png').exists()
 
 
 def test_more_seeds_are_added_and_those_there_stay(program, two):
@@ -100,16 +147,16 @@ def test_more_seeds_are_added_and_those_there_stay(program, two):
   before = {row['label']: row['values'] for row in table(two)['rows']}
   there = {
     path: (path.stat().st_mtime_ns, path.read_bytes())
-    for path in two.glob('*/seeds-000-002.npz')
+    for path in two.glob('programs/*/*-2.npz')
   }
   assert len(there) == 2
   code, _, err = program(
     'mode_collapse', *SMALL, LENGTH, '--seeds=3', f'--workdir={two}'
   )
   assert code == 0, err
-  for path, kept in there.items():
-    assert (path.stat().st_mtime_ns, path.read_bytes()) == kept
-  assert len(list(two.glob('*/seeds-002-003.npz'))) == 2
+  for path, before_ in there.items():
+    assert (path.stat().st_mtime_ns, path.read_bytes()) == before_
+  assert len(list(two.glob('programs/*/*-2.npz'))) == 4
   for row in table(two)['rows']:
     for name in COUNTED:
       values = row['values'][name]
@@ -133,7 +180,7 @@ def test_another_length_in_the_same_folder_is_refused(program, two):
     'mode_collapse', *SMALL, '--images=1024', f'--workdir={two}'
   )
   assert code == 1
-  assert 'What differs: steps: 4 there, 8 now' in err
+  assert 'cells.gan.steps: 4 there, 8 now' in err
   assert 'Traceback' not in err
 
 
@@ -187,7 +234,7 @@ def test_published_values_stand_beside_ours(program, tmp_path):
   for name, value, spread in (
     ('captured', 7.9, 0.1),
     ('quality', 95.6, 2.0),
-    ('divergence', 0.07, 0.03),
+    ('reverse_kl', 0.07, 0.03),
   ):
     assert row['published'][name] == {
       'value': value,

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganjax.sweeps import runner
+from ganjax.sweeps import locks
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -74,7 +74,7 @@ def command(*arguments):
   return [sys.executable, '-m', 'experiments.sweep', *map(str, arguments)]
 
 
-def test_a_grid_is_measured_at_every_look(ring):
+def test_a_grid_is_measured_at_every_evaluation(ring):
   rows = measured(ring)
   assert set(rows) == {
     (cell, seed, evaluation)
@@ -100,13 +100,13 @@ def test_a_grid_is_measured_at_every_look(ring):
     assert Image.open(ring / row['picture']).size == (200, 200)
   # What only differs in a rate and seeds is one program.
   assert len({row['program'] for row in rows.values()}) == 2
-  assert not list(ring.glob('programs/*/evaluation-*'))
+  assert not list(ring.glob('programs/*/states-*'))
   with (ring / 'table.csv').open(newline='') as file:
     assert len(list(csv.DictReader(file))) == 8
   assert '</html>' in (ring / 'report.html').read_text()
 
 
-def test_a_member_is_the_run_of_the_laboratory(program, ring, tmp_path):
+def test_a_member_is_the_run_of_the_protocol(program, ring, tmp_path):
   code, _, err = program(
     'mode_collapse',
     *RING[:-2],
@@ -119,16 +119,14 @@ def test_a_member_is_the_run_of_the_laboratory(program, ring, tmp_path):
     f'--workdir={tmp_path}',
   )
   assert code == 0, err
-  with np.load(tmp_path / 'gan' / 'seeds-000-002.npz') as file:
-    alone = dict(file)
+  alone = measured(tmp_path)
   for seed in range(2):
     for evaluation in (1, 2):
       row = measured(ring)[1, seed, evaluation]
-      assert row['captured'] == alone['captured'][seed, evaluation - 1]
+      own = alone[0, seed, evaluation]
+      assert row['captured'] == own['captured']
       np.testing.assert_allclose(
-        row['loss/generator'],
-        alone['loss/generator'][seed, evaluation - 1],
-        1e-4,
+        row['loss/generator'], own['loss/generator'], 1e-4
       )
 
 
@@ -187,11 +185,12 @@ def test_processes_side_by_side_measure_the_same(ring, tmp_path):
   assert (place / 'report.html').exists()
 
 
-def test_a_program_is_taken_by_one_process_at_a_time(tmp_path):
-  with runner.taken(tmp_path) as first, runner.taken(tmp_path) as second:
+def test_a_program_is_run_by_one_process_at_a_time(tmp_path):
+  path = tmp_path / 'lock'
+  with locks.attempt(path) as first, locks.attempt(path) as second:
     assert first
     assert not second
-  with runner.taken(tmp_path) as third:
+  with locks.attempt(path) as third:
     assert third
 
 
@@ -282,7 +281,7 @@ def test_a_search_asks_for_populations_and_says_the_best(program, tmp_path):
     (['--grid=loss=hinge', '--grid=loss=minimax'], 1, 'given twice'),
     (['--grid=loss=hinge', '--search=loss=a|b'], 1, 'given twice'),
     (['--grid=loss=hunge'], 1, "no loss 'hunge'; did you mean 'hinge'?"),
-    (['--grid=loss=hinge,hinge'], 1, 'once is enough'),
+    (['--grid=loss=hinge,hinge'], 1, 'give it once'),
     (['--grid=batch_size=1.5'], 1, 'batch_size is a whole number'),
     ([f'--search={RATE}=log:0..1'], 1, 'begins above 0'),
     ([f'--search={RATE}=2..1'], 1, 'the range is empty'),
@@ -313,3 +312,30 @@ def test_without_a_sweep_there_is_nothing_to_report(program, tmp_path):
   assert code == 1
   assert 'no sweep was started there' in err
   assert os.listdir(tmp_path) == []
+
+
+REPORT = """
+import runpy, sys
+
+class Refuse:
+  def find_spec(self, name, path=None, target=None):
+    if name.partition('.')[0] in ('jax', 'flax', 'optax', 'orbax', 'optuna'):
+      raise ImportError(f'{name} was imported')
+
+sys.meta_path.insert(0, Refuse())
+runpy.run_module('experiments.sweep', run_name='__main__')
+"""
+
+
+def test_a_report_loads_neither_jax_nor_optuna(ring):
+  before = (ring / 'table.csv').read_text()
+  (ring / 'report.html').unlink()
+  done = subprocess.run(
+    [sys.executable, '-c', REPORT, '--report', f'--workdir={ring}'],
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+  )
+  assert done.returncode == 0, done.stderr
+  assert '</html>' in (ring / 'report.html').read_text()
+  assert (ring / 'table.csv').read_text() == before

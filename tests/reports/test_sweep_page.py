@@ -110,7 +110,7 @@ def make(folder, seeds=5):
     )
   ]
   about = {
-    'kind': 'images',
+    'task': 'images',
     'name': 'configs/dcgan.py',
     'command': [
       'sweep',
@@ -153,7 +153,7 @@ def make_search(folder, trials=40):
   """Trials of two parameters, the worse half cut short, two diverged."""
   rng = np.random.default_rng(0)
   about = {
-    'kind': 'images',
+    'task': 'images',
     'name': 'configs/dcgan.py',
     'command': ['sweep', '--config=configs/dcgan.py', '--trials=40'],
     'overrides': [],
@@ -340,7 +340,7 @@ def test_fields_that_move_together_are_one_factor(tmp_path):
   _write(
     tmp_path,
     {
-      'kind': 'images',
+      'task': 'images',
       'name': 'configs/dcgan.py',
       'command': ['sweep'],
       'overrides': [],

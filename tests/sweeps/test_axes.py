@@ -111,35 +111,6 @@ def test_a_file_without_a_sweep_proposes_nothing():
   assert added == []
 
 
-def test_the_command_of_a_cell_is_a_training():
-  about = {
-    'kind': 'images',
-    'name': 'configs/dcgan.py',
-    'overrides': ['--config.images=80'],
-    'seeds': [3, 4],
-  }
-  assert fields.command(about, {'loss': 'hinge'}, 'runs/best') == (
-    'python -m experiments.train --config configs/dcgan.py --config.images=80 '
-    '--config.loss=hinge --config.seed=3 --workdir runs/best'
-  )
-
-
-def test_the_command_of_a_protocols_cell_is_a_sweep_of_it():
-  about = {
-    'kind': 'modes',
-    'name': 'configs/mode_collapse.py:ring',
-    'overrides': [],
-    'seeds': [0, 1, 2],
-    'evaluations': 4,
-  }
-  cell = {'remedy': 'r1', 'widths': [64, 64]}
-  assert fields.command(about, cell, 'runs/cell-3') == (
-    'python -m experiments.sweep --config configs/mode_collapse.py:ring '
-    "--grid remedy=r1 --grid 'widths=(64,64,)' --seeds 3 --evaluations 4 "
-    '--workdir runs/cell-3'
-  )
-
-
 @pytest.mark.parametrize(
   ('text', 'words'),
   [
@@ -150,8 +121,8 @@ def test_the_command_of_a_protocols_cell_is_a_sweep_of_it():
     ('loss=', '--grid loss= lacks a value'),
     ('loss=hinge,', 'lacks a value'),
     (f'{RATE}=1e-3,fast', f"{RATE} is a number, such as 0.0002, and 'fast'"),
-    (f'{RATE}=nan', "and 'nan' is none"),
-    (f'{RATE}=none', "and 'none' is none"),
+    (f'{RATE}=nan', "and 'nan' is not"),
+    (f'{RATE}=none', "and 'none' is not"),
     ('batch_size=1.5', "batch_size is a whole number, such as 32, and '1.5'"),
     ('data.mirror=1', "data.mirror is true or false, such as false, and '1'"),
     ('seed=1', 'seed is no factor of a sweep: give --seeds'),
@@ -171,12 +142,12 @@ def test_a_grid_that_makes_no_sense_is_one_sentence(dcgan, text, words):
     (f'{RATE}=log:0..1', 'a logarithmic range begins above 0, and 0 is not'),
     (f'{RATE}=5..1', 'the range is empty; 5 must be below 1'),
     (f'{RATE}=1..1', 'the range is empty'),
-    (f'{RATE}=log:1e-5..', "and '' is none"),
+    (f'{RATE}=log:1e-5..', "and '' is not"),
     (f'{RATE}=int:1..5', 'give its range as 0.1..10 or log:1e-5..1e-2'),
     ('critic_steps=1..5', 'give its range as int:1..8'),
     ('loss=1..2', 'loss is a name; give its range as'),
     ('loss=hinge', 'this is no range'),
-    ('loss=hinge|hinge', 'hinge stands there twice'),
+    ('loss=hinge|hinge', 'hinge is given twice'),
     ('los=hinge|minimax', "no field 'los'"),
     ('loss', "--search is 'loss'"),
   ],
@@ -192,9 +163,9 @@ def test_a_factor_is_given_once(dcgan):
     axes.grid(dcgan, ['loss=hinge', 'loss=minimax'])
   ranges = axes.search(dcgan, ['loss=hinge|minimax'])
   with pytest.raises(ValueError, match='The factor loss is given twice'):
-    axes.apart({('loss',): ['hinge']}, ranges)
+    axes.check_apart({('loss',): ['hinge']}, ranges)
   with pytest.raises(ValueError, match='cannot be given together'):
-    axes.apart({(RATE,): [1.0]}, ranges)
+    axes.check_apart({(RATE,): [1.0]}, ranges)
 
 
 def test_an_unknown_remedy_is_answered_with_the_nearest(ring):

@@ -1,4 +1,4 @@
-"""The laboratory: its remedies move, and its problems are counted rightly."""
+"""Protocols of mode collapse: their remedies train, their modes are counted."""
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ from configs import mode_collapse
 from ganjax.config import games
 from ganjax.data import stacked_mnist
 from ganjax.evaluation import classifier
-from ganjax.sweeps import mode_task
+from ganjax.sweeps import mode_problems, mode_task
 from ganjax.training import population
 
 KEY = jax.random.key(0)
@@ -60,7 +60,7 @@ def ring(remedy='gan', **changes):
 
 def training(config):
   """The training of a config, on the problem that is its own."""
-  return mode_task.training(config, mode_task.problem(config))
+  return mode_task.of(config, mode_problems.problem(config)).training
 
 
 def marked(name, *others, slow):
@@ -82,7 +82,7 @@ def remedies(protocols):
 
 def assert_shapes(config, problem):
   """A step keeps the state's shapes, and an evaluation shows what is asked."""
-  run = mode_task.training(config, problem)
+  run = mode_task.of(config, problem).training
   state = jax.eval_shape(run.init, KEY, (), problem.data)
   after, metrics = jax.eval_shape(run.step, state, (), problem.data)
   assert after == state
@@ -108,10 +108,10 @@ def test_every_remedy_makes_two_finite_steps(name):
   for _ in range(2):
     state, metrics = run.step(state, (), ())
     assert np.isfinite(list(metrics.values())).all(), metrics
-  assert state['run'].step == 2
+  assert state['state']['run'].step == 2
   for before, after in zip(
-    jax.tree.leaves(start['run'].params.generator),
-    jax.tree.leaves(state['run'].params.generator),
+    jax.tree.leaves(start['state']['run'].params.generator),
+    jax.tree.leaves(state['state']['run'].params.generator),
     strict=True,
   ):
     assert np.isfinite(after).all()
@@ -143,7 +143,7 @@ def test_every_protocol_has_the_remedies_that_it_has_values_for(name):
 @pytest.mark.parametrize(('name', 'remedy'), remedies(TOYS))
 def test_points_keep_the_shapes_of_their_state(name, remedy):
   config = mode_task.remedied(mode_collapse.get_config(name), remedy)
-  assert_shapes(config, mode_task.problem(config))
+  assert_shapes(config, mode_problems.problem(config))
 
 
 def test_an_unknown_remedy_is_answered_by_the_nearest():
@@ -239,17 +239,18 @@ def test_traced_numbers_are_the_same_numbers_in_the_config():
   assert np.ptp(together[1][0]['samples'][:, -1, 0]) > 0
 
 
-def test_every_look_takes_the_same_latents_of_the_asked_weights():
+def test_every_evaluation_takes_the_same_latents_of_the_asked_weights():
   run = training(ring(**{'measure.samples': 5, 'measure.pictures': 3}))
   averaged = training(ring('ema', **{'measure.samples': 5}))
   state = run.init(KEY, (), ())
   first = run.evaluate(state, (), ())['samples']
   assert first.shape == (3, 2)
   np.testing.assert_array_equal(run.evaluate(state, (), ())['samples'], first)
-  moved = state['run'].replace(
-    ema_params=jax.tree.map(jnp.zeros_like, state['run'].ema_params)
+  inner = state['state']
+  moved = inner['run'].replace(
+    ema_params=jax.tree.map(jnp.zeros_like, inner['run'].ema_params)
   )
-  state = state | {'run': moved}
+  state = state | {'state': inner | {'run': moved}}
   np.testing.assert_array_equal(run.evaluate(state, (), ())['samples'], first)
   assert not averaged.evaluate(state, (), ())['samples'].any()
 
@@ -277,10 +278,10 @@ def pooled(remedy):
 
 @pytest.mark.parametrize(('remedy', 'pack'), [('gan', 1), ('pac3', 3)])
 def test_packs_are_rows_of_a_pool_that_stays(remedy, pack):
-  # One problem serves all remedies: what they pack is told by their own config.
-  problem = mode_task.problem(pooled('gan'))
-  run = mode_task.training(pooled(remedy), problem)
-  shape = jax.eval_shape(run.init, KEY, (), ())['tables'].shape
+  # One problem serves all remedies: their own config says what they pack.
+  problem = mode_problems.problem(pooled('gan'))
+  run = mode_task.of(pooled(remedy), problem).training
+  shape = jax.eval_shape(run.init, KEY, (), ())['state']['tables'].shape
   assert shape == (60, pack, 2)
   rows = np.asarray(problem.tables(KEY, (), pack))
   # Rows are drawn with replacement from no more points than there are.
@@ -307,12 +308,13 @@ def test_a_pool_is_the_same_at_each_step_and_of_each_run_its_own():
   run = training(pooled('gan'))
   state, other = (run.init(key, (), ()) for key in (KEY, jax.random.key(1)))
   after, _ = run.step(state, (), ())
-  np.testing.assert_array_equal(after['tables'], state['tables'])
-  assert not np.isin(other['tables'], state['tables']).any()
+  pool, same, others = (own['state']['tables'] for own in (state, after, other))
+  np.testing.assert_array_equal(same, pool)
+  assert not np.isin(others, pool).any()
 
 
 def test_without_a_pool_points_are_new_at_each_position():
-  fresh = mode_task.problem(ring())
+  fresh = mode_problems.problem(ring())
   assert fresh.tables(KEY, ()) == ()
   batches = [fresh.batch((), KEY, first, 12, ()) for first in (0, 12, 12)]
   assert not np.isin(batches[0], batches[1]).any()
@@ -323,16 +325,15 @@ def test_without_a_pool_points_are_new_at_each_position():
 def test_true_samples_are_good_and_capture_every_mode(name):
   config = mode_collapse.get_config(name)
   config.data.pool = 0  # Of the pool itself, each point is a draw.
-  problem = mode_task.problem(config)
+  problem = mode_problems.problem(config)
   number = 20 * config.measure.samples
   found = problem.count(problem.batch((), KEY, 0, number, ()), ())
   assert found.captured == problem.modes
   assert found.occupancy.sum() == number
   ceiling = 1 - np.exp(-4.5)
   if 'spiral' in name:
-    # The mapping to the nearest of the stretches' middles is no more than that
-    # to
-    # the point's own; along the roll, it is at most half a stretch.
+    # The distance to the nearest of the stretches' middles is no more than
+    # that to the point's own; along the roll, it is at most half a stretch.
     assert 0.97 < found.quality < 1
     return
   np.testing.assert_allclose(found.quality, ceiling, atol=0.003)
@@ -344,12 +345,12 @@ def test_true_samples_are_good_and_capture_every_mode(name):
 
 def test_a_swiss_roll_shows_all_its_stretches_to_2500_samples():
   config = mode_collapse.get_config('spiral')
-  problem = mode_task.problem(config)
+  problem = mode_problems.problem(config)
   assert problem.modes == 200
   found = problem.count(problem.batch((), KEY, 0, 2500, ()), ())
   # Each is missed by exp(-2500 / 200).
   assert found.captured == 200
-  floor = mode_task.floor(config, problem)
+  floor = mode_problems.floor(config, problem)
   assert abs(found.divergence - floor) < 5 * np.sqrt(199 / 2) / 2500
 
 
@@ -363,7 +364,7 @@ def test_a_swiss_roll_shows_all_its_stretches_to_2500_samples():
 )
 def test_the_floor_is_that_of_what_is_counted(changes, counted):
   config = ring(**{'measure.samples': 2500} | changes)
-  floor = mode_task.floor(config, mode_task.problem(config))
+  floor = mode_problems.floor(config, mode_problems.problem(config))
   np.testing.assert_allclose(floor, 7 / 2 / counted, rtol=1e-5)
 
 
@@ -372,7 +373,7 @@ def test_rules_of_counting_are_the_config_s():
     config = ring(**{f'measure.{k}': v for k, v in changes.items()})
     # Of std .02: at 0, 3 and 4 deviations of the first mode, on the second.
     samples = jnp.array([[1.0, 0], [1.0, 0.06], [1.08, 0], [0.5**0.5] * 2])
-    return mode_task.problem(config).count(samples, ())
+    return mode_problems.problem(config).count(samples, ())
 
   plain = count(within=3.5)
   assert (plain.captured, plain.quality) == (2, 0.75)
@@ -390,10 +391,10 @@ def test_rules_of_counting_are_the_config_s():
   std, edge = {'data.std': 2.0**-6}, jnp.array([[1.0, 0.0625]])
   for closer, quality in ('less', 0), ('less_equal', 1):
     changes = {'measure.within': 4.0, 'measure.closer': closer}
-    problem = mode_task.problem(ring(**std | changes))
+    problem = mode_problems.problem(ring(**std | changes))
     assert problem.count(edge, ()).quality == quality
   with pytest.raises(ValueError, match="no comparison 'under'"):
-    mode_task.problem(ring(**{'measure.closer': 'under'}))
+    mode_problems.problem(ring(**{'measure.closer': 'under'}))
 
 
 def test_any_mixture_is_a_problem():
@@ -405,7 +406,7 @@ def test_any_mixture_is_a_problem():
       'std': 0.1,
       'pool': 0,
     }
-  problem = mode_task.problem(config)
+  problem = mode_problems.problem(config)
   found = problem.count(problem.batch((), KEY, 0, 300, ()), ())
   assert problem.modes == found.captured == 3
 
@@ -454,7 +455,7 @@ def shown(config, rows):
 @pytest.mark.parametrize('name', STACKS)
 def test_stacks_are_counted_alike_traced_and_dispatched(name, flat, tmp_path):
   config = mode_collapse.get_config(name)
-  problem = mode_task.problem(config, tmp_path)
+  problem = mode_problems.problem(config, tmp_path)
   assert problem.modes == 1000
   # 300 are more than are classified at a time, and 7 are few.
   for number in 300, 7:
@@ -476,14 +477,14 @@ def test_stacks_are_counted_alike_traced_and_dispatched(name, flat, tmp_path):
 def test_stacks_are_made_of_the_split_in_the_range(name, flat, tmp_path):
   config = mode_collapse.get_config(name)
   config.data.pool = min(config.data.pool, 50)
-  problem = mode_task.problem(config, tmp_path)
+  problem = mode_problems.problem(config, tmp_path)
   labels = SPLITS[config.data.split]
   assert f'of {len(labels)} digits; modes by flat' in problem.name
   share = np.bincount(labels) / len(labels)
   divergence = 3 * stats.entropy(share, np.full(10, 0.1))
   np.testing.assert_allclose(problem.divergence, divergence)
   np.testing.assert_allclose(
-    mode_task.floor(config, problem),
+    mode_problems.floor(config, problem),
     divergence + 999 / (2 * config.measure.samples),
     rtol=1e-5,
   )
@@ -502,7 +503,7 @@ def test_stacks_are_made_of_the_split_in_the_range(name, flat, tmp_path):
 def test_fixed_stacks_come_in_turn_and_packs_are_drawn_of_them(flat, tmp_path):
   config = mode_collapse.get_config('stacked_mnist_pacgan')
   config.data.pool = 50
-  problem = mode_task.problem(config, tmp_path)
+  problem = mode_problems.problem(config, tmp_path)
   data = problem.data
   table = problem.tables(KEY, data)
   assert table.shape == (50, 3)
@@ -520,14 +521,17 @@ def test_fixed_stacks_come_in_turn_and_packs_are_drawn_of_them(flat, tmp_path):
   assert set(map(tuple, packs.tolist())) < stacks
   # A run's own config says how many are in its packs.
   own = mode_task.remedied(config, 'pac2')
-  run = mode_task.training(own, problem)
-  assert jax.eval_shape(run.init, KEY, (), data)['tables'].shape == (100, 3)
+  run = mode_task.of(own, problem).training
+  assert jax.eval_shape(run.init, KEY, (), data)['state']['tables'].shape == (
+    100,
+    3,
+  )
 
 
 @pytest.mark.parametrize(('name', 'remedy'), remedies(STACKED))
 def test_stacks_keep_the_shapes_of_their_state(name, remedy, flat, tmp_path):
   config = mode_task.remedied(mode_collapse.get_config(name), remedy)
-  assert_shapes(config, mode_task.problem(config, tmp_path))
+  assert_shapes(config, mode_problems.problem(config, tmp_path))
 
 
 @pytest.mark.parametrize(

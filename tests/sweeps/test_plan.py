@@ -1,6 +1,7 @@
 """Plans of sweeps: each combination once, in as few programs as can be."""
 
 import itertools
+import json
 
 import pytest
 
@@ -81,3 +82,25 @@ def test_factors_that_make_no_sense_are_refused_in_a_sentence():
     plan.cross({('a',): [0.1, 0.2, 0.1]})
   # Equal in Python, and yet two values.
   assert len(plan.cross({('a',): [1, True]})) == 2
+
+
+def test_what_is_there_is_completed_by_what_is_missing():
+  cells = [{'remedy': 'gan'}, {'remedy': 'pac2'}]
+  there = plan.programs(cells[:1], (0, 1), set())
+  wanted = plan.programs(cells, (0, 1, 2), set())
+  found = plan.completed(wanted, there)
+  assert [(own.cells, own.seeds) for own in found] == [
+    ((0, 0), (0, 1)),
+    ((0,), (2,)),
+    ((1, 1, 1), (0, 1, 2)),
+  ]
+  assert found[0] == there[0]
+  # Fewer seeds need no more than those programs that have them.
+  fewer = plan.programs(cells[:1], (1,), set())
+  assert plan.completed(fewer, found) == [there[0]]
+  assert plan.completed(wanted, found) == found
+
+
+def test_a_program_is_read_as_it_was_written():
+  [program] = plan.programs([{RATE: 0.5}, {RATE: 0.1}], (3, 4), {RATE})
+  assert plan.read(json.dumps(program._asdict())) == program

@@ -1,4 +1,4 @@
-"""The search: what is asked, pruned, shared, lost, and asked again."""
+"""The search: what is asked for, pruned, shared, lost, and asked for again."""
 
 import itertools
 import os
@@ -24,16 +24,18 @@ from ganjax.sweeps import search, studies
 
 folder, storage, mine = sys.argv[1:]
 spaces = {('x',): FloatDistribution(-1, 1)}
-study = studies.opened(folder, 'a', spaces, {}, 'minimize', 'none', 0, storage)
+study = studies.open_study(
+  folder, 'a', spaces, {}, 'minimize', 'none', 0, storage
+)
 
-def race(cells, numbers):
+def train(cells, numbers):
   for evaluation in range(2):
     print('has', *numbers, flush=True)
     while not pathlib.Path(mine).exists():
       time.sleep(.02)
     yield [cell['x'] ** 2 for cell in cells]
 
-done = search.run(study, folder, spaces, 12, 2, 2, race, .2, 3)
+done = search.run(study, folder, spaces, 12, 2, 2, train, .2, 3)
 sys.exit(not done)
 """
 
@@ -46,40 +48,40 @@ def memory(monkeypatch):
   )
 
   def make(folder, pruner='none', direction='minimize', spaces=SPACES):
-    return studies.opened(folder, 'a', spaces, {}, direction, pruner, 3)
+    return studies.open_study(folder, 'a', spaces, {}, direction, pruner, 3)
 
   return make
 
 
 def opened(folder, storage='', seconds=20, spaces=SPACES, about=()):
-  return studies.opened(
+  return studies.open_study(
     folder, 'a', spaces, dict(about), 'minimize', 'none', 0, storage, seconds
   )
 
 
-def run(study, folder, number, at_once, evaluations, race):
+def run(study, folder, number, at_once, evaluations, train):
   return search.run(
-    study, folder, SPACES, number, at_once, evaluations, race, 0.05, 0.3
+    study, folder, SPACES, number, at_once, evaluations, train, 0.05, 0.3
   )
 
 
 def square(evaluations, log=None):
-  """A race to x^2, the same at each evaluation."""
+  """Trials whose value is x^2, the same at each evaluation."""
 
-  def race(cells, numbers):
+  def train(cells, numbers):
     if log is not None:
       log.append((numbers, cells))
     for _ in range(evaluations):
       keep = yield [cell['x'] ** 2 for cell in cells]
       cells = list(itertools.compress(cells, keep))
 
-  return race
+  return train
 
 
-def raced(values, log):
-  """A race to given values: from a number to what its evaluations are."""
+def given(values, log):
+  """Trials with given values: from a number to those of its evaluations."""
 
-  def race(cells, numbers):
+  def train(cells, numbers):
     for evaluation in itertools.count():
       if evaluation == len(values[numbers[0]]):
         return
@@ -87,7 +89,7 @@ def raced(values, log):
       keep = yield [values[number][evaluation] for number in numbers]
       numbers = list(itertools.compress(numbers, keep))
 
-  return race
+  return train
 
 
 def states(study):
@@ -115,7 +117,7 @@ def test_the_end_is_told_with_its_command(memory, tmp_path):
   study, log = memory(tmp_path, direction='maximize'), []
   assert search.best(study) is None
   values = {0: [1.0, 2.0], 1: [3.0, None], 2: [2.5, 2.5]}
-  assert run(study, tmp_path, 3, 3, 2, raced(values, log))
+  assert run(study, tmp_path, 3, 3, 2, given(values, log))
   said = search.text(study, 'captured', lambda cell: f'train {sorted(cell)}')
   assert '3 trials: 2 to the end, 0 pruned, 1 diverged.' in said
   assert 'The best is trial 2: captured 2.5 by x ' in said
@@ -129,11 +131,11 @@ def test_fields_that_move_together_are_drawn_once(memory, tmp_path):
   }
   study, log = memory(tmp_path, spaces=spaces), []
 
-  def race(cells, numbers):
+  def train(cells, numbers):
     log.extend(cells)
     yield [cell['g.rate'] for cell in cells]
 
-  assert search.run(study, tmp_path, spaces, 4, 4, 1, race, 0.05, 0.3)
+  assert search.run(study, tmp_path, spaces, 4, 4, 1, train, 0.05, 0.3)
   for cell in log:
     assert set(cell) == {'g.rate', 'd.rate', 'loss'}
     assert 1e-5 <= cell['g.rate'] == cell['d.rate'] <= 1e-2
@@ -145,28 +147,28 @@ def test_what_is_above_the_median_of_the_finished_is_dropped(memory, tmp_path):
   values = {number: [number, number, number] for number in range(6)}
   # The median of 0 to 5 is 2.5.
   values |= {6: [2.4, 2.6, 0], 7: [2.6, 0, 0], 8: [2.4, 2.4, 9]}
-  race = raced(values, log)
-  assert run(study, tmp_path, 6, 6, 3, race)
-  assert run(study, tmp_path, 9, 3, 3, race)
+  train = given(values, log)
+  assert run(study, tmp_path, 6, 6, 3, train)
+  assert run(study, tmp_path, 9, 3, 3, train)
   assert log[3:] == [[6, 7, 8], [6, 8], [6, 8]]
   assert states(study)[6:] == ['COMPLETE', 'PRUNED', 'COMPLETE']
 
 
 def test_half_of_those_before_it_must_be_worse(memory, tmp_path):
   study, log = memory(tmp_path, 'halving'), []
-  # Each is judged among those told before it and itself: 1; 1 2; 1 2 .5; ...
+  # Each is judged among itself and those before it: 1; 1 2; 1 2 .5; ...
   values = {0: [1, 1, 1], 1: [2, 0, 0], 2: [0.5, 2, 2], 3: [3, 0, 0]}
-  assert run(study, tmp_path, 4, 4, 3, raced(values, log))
+  assert run(study, tmp_path, 4, 4, 3, given(values, log))
   # After the second evaluation, of 1 and 2 the smaller goes on.
   assert log == [[0, 1, 2, 3], [0, 2], [0]]
   assert states(study) == ['COMPLETE', 'PRUNED', 'PRUNED', 'PRUNED']
   assert study.trials[2].intermediate_values == {1: 0.5, 2: 2.0}
 
 
-def test_a_race_is_closed_where_none_goes_on(memory, tmp_path):
+def test_a_training_is_closed_where_no_trial_goes_on(memory, tmp_path):
   study, log, closed = memory(tmp_path), [], []
 
-  def race(cells, numbers):
+  def train(cells, numbers):
     try:
       while True:
         log.append(numbers)
@@ -174,7 +176,7 @@ def test_a_race_is_closed_where_none_goes_on(memory, tmp_path):
     finally:
       closed.append(True)
 
-  assert run(study, tmp_path, 2, 2, 4, race)
+  assert run(study, tmp_path, 2, 2, 4, train)
   assert log == [[0, 1]] and closed == [True]
   # Counted, and not asked again.
   assert states(study) == ['PRUNED', 'PRUNED']
@@ -185,12 +187,12 @@ def test_a_race_is_closed_where_none_goes_on(memory, tmp_path):
 def test_the_search_keeps_off_what_diverges(memory, tmp_path):
   log = []
 
-  def race(cells, numbers):
+  def train(cells, numbers):
     log.extend(cell['x'] for cell in cells)
     # The best that does not diverge is at 0.
     yield [cell['x'] ** 2 if cell['x'] < 0.2 else None for cell in cells]
 
-  assert run(memory(tmp_path), tmp_path, 64, 4, 1, race)
+  assert run(memory(tmp_path), tmp_path, 64, 4, 1, train)
   # By chance it would be 40 %; of trials that fail, TPE learns nothing, and
   # nearly all that it asks are such.
   assert sum(x >= 0.2 for x in log[32:]) < 0.3 * 32
@@ -290,15 +292,15 @@ def test_trials_of_a_killed_worker_are_asked_again(tmp_path, storage):
 def test_a_worker_given_up_wrongly_loses_its_trials_only(memory, tmp_path):
   study, log = memory(tmp_path), []
 
-  def race(cells, numbers):
+  def train(cells, numbers):
     log.append(numbers)
     if len(log) == 1:
       for trial in study.trials:
-        search._again(study, trial.number)
+        search._ask_again(study, trial.number)
     for _ in range(2):
       yield [0.0 for _ in cells]
 
-  assert run(study, tmp_path, 2, 2, 2, race)
+  assert run(study, tmp_path, 2, 2, 2, train)
   assert log == [[0, 1], [0, 1]]
   assert states(study) == ['FAIL', 'FAIL', 'COMPLETE', 'COMPLETE']
   assert study.trials[0].params == study.trials[2].params
@@ -307,9 +309,9 @@ def test_a_worker_given_up_wrongly_loses_its_trials_only(memory, tmp_path):
 def test_another_search_in_the_same_place_is_refused(tmp_path):
   for _ in range(2):
     opened(tmp_path, about={'objective': 'fid'})
-  with pytest.raises(ValueError, match='objective: fid there, kid now'):
+  with pytest.raises(ValueError, match='objective: "fid" there, "kid" now'):
     opened(tmp_path, about={'objective': 'kid'})
-  with pytest.raises(ValueError, match='x: Float.* there, Float.* now'):
+  with pytest.raises(ValueError, match='x: "Float.* there, "Float.* now'):
     opened(tmp_path, spaces={('x',): FloatDistribution(0, 1)})
 
 

@@ -1,4 +1,4 @@
-"""Trials: a member of a population is the run that a config makes by itself."""
+"""Tasks: a member of a population is the run that a config makes by itself."""
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ from configs import base, mode_collapse, progressive
 from ganjax import parallel, pictures
 from ganjax.config import runs
 from ganjax.data import images
-from ganjax.sweeps import mode_task, task
+from ganjax.sweeps import image_task, mode_problems, mode_task, task
 from ganjax.training import dispatch, population
 from tests.training.test_population import assert_equal
 
@@ -69,15 +69,13 @@ def alone(config, data):
     yield copied, jax.tree.map(lambda value: value[0], metrics)
 
 
-def together(
-  subject, config, evaluations, seeds, numbers=None, mapping='steps'
-):
-  """The population of runs with these seeds."""
+def together(made, seeds, numbers=None, mapping='steps'):
+  """The population of runs of a task with these seeds."""
   return population.train(
-    subject.training(config, evaluations),
-    jnp.stack([subject.key(seed) for seed in seeds]),
+    made.training,
+    jnp.stack([made.key(seed) for seed in seeds]),
     numbers or {},
-    subject.data,
+    made.data,
     mapping=mapping,
     devices=jax.devices()[:1],
     chunk=len(seeds),
@@ -91,15 +89,14 @@ def member(tree, row):
 @pytest.mark.parametrize('mirror', [False, True])
 def test_a_member_is_the_run_of_its_seed_to_the_bit(mirror):
   config = dense({'data.mirror': mirror, 'critic_steps': 2})
-  subject = task.of_images(config, NOISE)
-  found = together(subject, config, 3, (0, 5))
+  found = together(image_task.of(config, NOISE, 3), (0, 5))
   recorded, means = found.records
   [phase] = runs.phases(config, (4, 4, 1))
   for row, seed in enumerate((0, 5)):
     config.seed = seed
     run = list(alone(config, NOISE))
     assert len(run) == 3
-    assert_equal(member(found.states, row), run[-1][0])
+    assert_equal(member(found.states['state'], row), run[-1][0])
     for evaluation, (state, metrics) in enumerate(run):
       assert_equal(
         {name: own[row, evaluation] for name, own in means.items()}, metrics
@@ -112,7 +109,7 @@ def test_a_member_is_the_run_of_its_seed_to_the_bit(mirror):
 
 @pytest.fixture(scope='module')
 def grown():
-  """The subject and the config of a run that grows, and the run alone."""
+  """The task of a run that grows, with 12 evaluations, and the run alone."""
   config, data = growing(), dataset(8)
   config.seed = 4
   phases = runs.phases(config, data.images.shape[1:])
@@ -127,14 +124,15 @@ def grown():
       zip(alone(config, data), views, strict=True)
     )
   ]
-  return task.of_images(config, data), config, run
+  return image_task.of(config, data, 12), run
 
 
 def test_a_run_that_grows_is_its_phases_one_after_another(grown):
-  subject, config, run = grown
-  found = together(subject, config, 12, (4,), mapping='map')
+  made, run = grown
+  found = together(made, (4,), mapping='map')
   recorded, means = member(found.records, 0)
-  assert_equal(member(found.states, 0), run[-1][0], rtol=1e-4, atol=1e-5)
+  state = member(found.states['state'], 0)
+  assert_equal(state, run[-1][0], rtol=1e-4, atol=1e-5)
   for evaluation, (_, metrics, shown) in enumerate(run):
     own = {name: values[evaluation] for name, values in means.items()}
     assert_equal(own, metrics, rtol=1e-3, atol=1e-4)
@@ -143,62 +141,61 @@ def test_a_run_that_grows_is_its_phases_one_after_another(grown):
       np.testing.assert_allclose(
         np.int32(recorded['samples'][evaluation]), np.int32(shown), atol=1
       )
-  assert subject.images_seen(config, 3) == (3 + 3 + 2 * 2, 10 + 8, 18 + 8)
+  few = image_task.of(growing(), dataset(8), 3)
+  assert few.images_seen == (3 + 3 + 2 * 2, 10 + 8, 18 + 8)
 
 
 def test_phases_that_the_host_chooses_are_the_single_run_to_the_bit(grown):
-  subject, config, run = grown
-  training = task.watched(subject.training(config, 12))
-  data = jnp.asarray(subject.data)
-  watch = jax.jit(training.init)(subject.key(4), {}, data)
+  made, run = grown
+  training, data = made.training, jnp.asarray(made.data)
+  watch = jax.jit(training.init)(made.key(4), {}, data)
   for state, metrics, shown in run:
     watch, found = training.host_step(watch, {}, data)
     assert_equal((watch['state'], found), (state, metrics))
     if shown is not None:
-      drawn = training.host_evaluate(watch, {}, data)['samples']
+      drawn = made.evaluate(watch, {}, data)['samples']
       np.testing.assert_allclose(np.int32(drawn), np.int32(shown), atol=1)
-  assert (int(watch['steps']), int(watch['broken'])) == (12, -1)
+  assert (int(watch['steps']), int(watch['diverged'])) == (12, -1)
   # What does not grow has no need of it.
-  plain = task.of_images(dense(), NOISE).training(dense(), 1)
+  plain = image_task.of(dense(), NOISE, 1).training
   assert plain.host_step is plain.host_evaluate is None
 
 
 def test_traced_numbers_give_what_they_give_alone():
   config = dense({R1: 1.0})
-  subject = task.of_images(config, NOISE)
   rates = (1e-3, 3e-2), (1e-2, 2e-3)
   cells = [(*pair, seed) for pair in rates for seed in (1, 2)]
   first, second, seeds = zip(*cells, strict=True)
   numbers = {RATES[0]: jnp.array(first), RATES[1]: jnp.array(second)}
-  found = together(subject, config, 2, seeds, numbers, mapping='vmap')
+  found = together(image_task.of(config, NOISE, 2), seeds, numbers, 'vmap')
   for row, (generator, discriminator, seed) in enumerate(cells):
     own = dense({R1: 1.0, RATES[0]: generator, RATES[1]: discriminator})
     own.seed = seed
     *_, (state, _) = alone(own, NOISE)
-    assert_equal(member(found.states, row), state, rtol=1e-3, atol=1e-5)
+    own = member(found.states['state'], row)
+    assert_equal(own, state, rtol=1e-3, atol=1e-5)
 
 
-def test_looks_that_do_not_divide_a_run_make_it_a_little_longer():
+def test_evaluations_that_do_not_divide_a_run_make_it_a_little_longer():
   for config, data in ((dense(), NOISE), (growing(), dataset(8))):
-    subject, shape = task.of_images(config, data), data.images.shape[1:]
+    shape = data.images.shape[1:]
     before = sum(phase.steps for phase in runs.phases(config, shape))
     for evaluations in range(1, before + 1):
-      training = subject.training(config, evaluations)
-      assert training.steps == -(-before // evaluations) * evaluations
-      assert training.every == training.steps // evaluations
-      # The config says what a single run needs to be as long.
-      fitted = subject.fitted(config, evaluations)
-      phases = runs.phases(fitted, shape)
-      assert sum(phase.steps for phase in phases) == training.steps
-      assert subject.fitted(fitted, evaluations) == fitted
-      shown = subject.images_seen(config, evaluations)
-      assert len(shown) == evaluations
-      assert shown[-1] == dispatch.images_seen(phases, training.steps)
+      made = image_task.of(config, data, evaluations)
+      assert made.training.steps == -(-before // evaluations) * evaluations
+      assert made.training.every == made.training.steps // evaluations
+      # A single run of as many images is as long.
+      assert len(made.images_seen) == evaluations
+      longer = config.copy_and_resolve_references()
+      longer.images = made.images_seen[-1]
+      phases = runs.phases(longer, shape)
+      assert sum(phase.steps for phase in phases) == made.training.steps
+      assert dispatch.images_seen(phases, made.training.steps) == longer.images
     for evaluations in (0, before + 1):
       with pytest.raises(
         ValueError, match=f'{evaluations} evaluations .* run of {before}'
       ):
-        subject.training(config, evaluations)
+        image_task.of(config, data, evaluations)
 
 
 def ring(changes=()):
@@ -210,30 +207,44 @@ def ring(changes=()):
   return config
 
 
-def test_a_protocol_is_a_subject_too():
+def test_a_protocol_is_a_task_too():
   config = ring({'critic_steps': 2})
-  subject = task.of_problem(config, mode_task.problem(config))
-  assert subject.name == 'ring: ring, 8 modes'
-  training = subject.training(config, 4)
-  assert (training.steps, training.every) == (12, 3)
-  assert subject.images_seen(config, 4) == (72, 144, 216, 288)
-  looked = jax.eval_shape(
-    population.whole(training), subject.key(3), {}, subject.data
+  problem = mode_problems.problem(config)
+  made = mode_task.of(config, problem, 4)
+  assert made.name == 'ring: ring, 8 modes'
+  assert (made.training.steps, made.training.every) == (12, 3)
+  assert made.images_seen == (72, 144, 216, 288)
+  recorded = jax.eval_shape(
+    population.whole(made.training), made.key(3), {}, made.data
   )[1][0]
-  assert looked['modes'].occupancy.shape == (4, 8)
+  assert recorded['modes'].occupancy.shape == (4, 8)
   np.testing.assert_array_equal(
-    jax.random.key_data(subject.key(3)),
+    jax.random.key_data(made.key(3)),
     jax.random.key_data(jax.random.fold_in(jax.random.key(0), 3)),
   )
   with pytest.raises(
     ValueError, match='11 evaluations were .* run of 10 steps'
   ):
-    subject.training(config, 11)
+    mode_task.of(config, problem, 11)
+
+
+def test_what_is_measured_has_the_columns_and_arrays_of_its_task():
+  config = ring()
+  made = mode_task.of(config, mode_problems.problem(config), 2)
+  state = made.training.init(made.key(0), {}, made.data)
+  record = made.evaluate(state, {}, made.data)
+  measured = made.measure(0, state['state'], {}, record)
+  assert measured.values.keys() == made.columns.keys()
+  assert made.columns['captured']['direction'] == 'maximize'
+  assert made.columns['reverse_kl']['direction'] == 'minimize'
+  assert measured.values['captured'] == record['modes'].captured
+  assert measured.picture.shape == (200, 200, 3)
+  assert made.arrays(record)['occupancy'].sum() == made.number == 20
 
 
 def test_streamed_images_are_refused_in_a_sentence():
   with pytest.raises(ValueError, match="data.loader is 'stream', but the runs"):
-    task.of_images(dense({'data.loader': 'stream'}), NOISE)
+    image_task.of(dense({'data.loader': 'stream'}), NOISE, 1)
 
 
 UNREAD = (
@@ -249,64 +260,57 @@ UNREAD = (
 )
 
 
+def traceable(config, fields):
+  return task.traceable(image_task.of(config, NOISE, 1), config, fields)
+
+
 def test_numbers_that_a_run_reads_are_traceable():
   read = (*RATES, 'optimizers.discriminator.b1', 'ema_decay')
-  config = dense()
-  subject = task.of_images(config, NOISE)
-  assert task.traceable(subject, config, (*read, *UNREAD)) == set(read)
+  assert traceable(dense(), (*read, *UNREAD)) == set(read)
   # Off, they are not read; on, they are.
-  own = dense({R1: 5.0, 'skip_below': 0.3})
   fields = R1, 'skip_below'
-  assert task.traceable(subject, own, fields) == set(fields)
+  assert traceable(dense({R1: 5.0, 'skip_below': 0.3}), fields) == set(fields)
 
 
 def test_numbers_of_the_data_are_not_traceable():
   config = ring()
-  subject = task.of_problem(config, mode_task.problem(config))
+  made = mode_task.of(config, mode_problems.problem(config), 1)
   fields = 'data.std', 'data.radius', 'measure.within', 'steps', RATES[0]
-  assert task.traceable(subject, config, fields) == {RATES[0]}
+  assert task.traceable(made, config, fields) == {RATES[0]}
 
 
 def test_a_number_that_must_be_known_is_not_traceable():
   config = dense()
 
-  def training(config, evaluations):
-    def init(key, numbers, data):
-      return data * sum(numbers.values())
+  def init(key, numbers, data):
+    return data * sum(numbers.values())
 
-    def step(state, numbers, data):
-      numbers = {'ema_decay': 0.5} | numbers
-      return (state + 1 if numbers['ema_decay'] > 0 else state), {}
+  def step(state, numbers, data):
+    numbers = {'ema_decay': 0.5} | numbers
+    return (state + 1 if numbers['ema_decay'] > 0 else state), {}
 
-    return population.Training(init, step, lambda *state: (), 1, 1)
-
-  subject = task.Subject(
+  made = image_task.of(config, NOISE, 1)._replace(
     data=jnp.zeros(()),
-    fitted=lambda config, evaluations: config,
-    training=training,
-    images_seen=lambda config, evaluations: (1,),
-    key=jax.random.key,
-    name='zero',
+    training=population.Training(init, step, lambda *state: (), 1, 1),
   )
-  found = task.traceable(subject, config, ('ema_decay', RATES[0]))
+  found = task.traceable(made, config, ('ema_decay', RATES[0]))
   assert found == {RATES[0]}
 
 
-def test_the_step_that_breaks_a_run_is_noted():
+def test_the_step_after_which_a_run_diverged_is_noted():
   config = dense({'images': 48})
-  subject = task.of_images(config, NOISE)
-  training = task.watched(subject.training(config, 2))
+  made = image_task.of(config, NOISE, 2)
   rates = jnp.array([1e-3, 1e30])
   found = population.train(
-    training,
-    jnp.stack([subject.key(1)] * 2),
+    made.training,
+    jnp.stack([made.key(1)] * 2),
     {RATES[0]: rates, RATES[1]: rates},
-    subject.data,
+    made.data,
     mapping='vmap',
     devices=jax.devices()[:1],
   )
   assert found.states['steps'].tolist() == [12, 12]
-  healthy, broken = found.states['broken'].tolist()
+  healthy, broken = found.states['diverged'].tolist()
   assert healthy == -1
   for player in RATES:
     config.update_from_flattened_dict({player: 1e30})
@@ -321,7 +325,7 @@ def test_the_step_that_breaks_a_run_is_noted():
   assert found.records[0]['samples'].shape == (2, 2, 36, 4, 4, 1)
 
 
-def test_a_look_of_several_dispatches_is_watched_too():
+def test_an_evaluation_of_several_dispatches_is_watched_too():
   training = population.Training(
     init=lambda key, numbers, data: jnp.zeros(()),
     # Not finite, for once, after the third step.
@@ -338,7 +342,7 @@ def test_a_look_of_several_dispatches_is_watched_too():
   keys = jax.random.split(jax.random.key(0), 1)
   for mapping, sign in (('steps', -1), ('map', 1)):
     found = population.train(watched, keys, mapping=mapping)
-    assert found.states['broken'].tolist() == [2]
+    assert found.states['diverged'].tolist() == [2]
     np.testing.assert_array_equal(
       found.records[0], sign * np.array([[2, 4, 6]])
     )

@@ -1,0 +1,246 @@
+"""The tables and figures of a protocol of mode collapse, from its folder."""
+
+import json
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+
+from ganjax import files
+from ganjax.reports import tables
+from ganjax.reports.figures import curves, layout, trajectories
+from ganjax.reports.figures import samples as sample_figures
+
+_COUNTED = (
+  tables.Column('captured', 'modes', '.1f'),
+  tables.Column('quality', 'high quality %', '.1f', 100),
+  tables.Column('reverse_kl', 'reverse KL', '.3f'),
+  tables.Column('excess', 'above the floor', '.3f'),
+  tables.Column('seconds', 'seconds', '.0f'),
+)
+_SPREAD = (
+  tables.Column('precision', 'precision'),
+  tables.Column('recall', 'recall'),
+  tables.Column('density', 'density'),
+  tables.Column('coverage', 'coverage'),
+  tables.Column('support', 'support by birthdays', '.0f'),
+  tables.Column('distance', 'pairwise distance'),
+)
+_SERIES = (
+  ('accuracy/real', "D's accuracy on reals", 1),
+  ('gradient/generator', "norm of G's gradient", None),
+  ('gradient/discriminator', "norm of D's gradient", None),
+)
+
+_MODES = ('captured', 'quality', 'divergence', 'occupancy')
+
+
+class Runs(NamedTuple):
+  """The runs of a remedy that have ended, S seeds with T evaluations each.
+
+  Attributes:
+    steps: of the evaluations, `[T]`.
+    number: of the samples that are counted at each of them.
+    series: the metrics of the training, means since the evaluation before, by
+      name; `[S, T]`.
+    modes: `captured`, `quality`, `divergence`, each `[S, T]`, and `occupancy`
+      `[S, T, K]`, as `metrics.modes.Modes` has them.
+    samples: of the first seed, `[T, n, ...]`.
+    last_samples: of all seeds after the last step, `[S, n, ...]`.
+    seconds: of each run.
+  """
+
+  steps: np.ndarray
+  number: int
+  series: dict
+  modes: dict
+  samples: np.ndarray
+  last_samples: np.ndarray
+  seconds: list
+
+
+def read(folder, remedies, seeds):
+  """Returns the `Runs` of remedies by name; none of those without a run.
+
+  Args:
+    folder: the workdir of a protocol.
+    remedies: names.
+    seeds: of the runs; of a remedy those of them that have ended.
+  """
+  folder = pathlib.Path(folder)
+  path, rows = folder / 'sweep.json', {}
+  if not path.exists():
+    return {}
+  for measured in sorted(folder.glob('programs/*/evaluation.json')):
+    for row in json.loads(measured.read_text())['measures']:
+      rows.setdefault((row['cell'], row['seed']), []).append(row)
+  found = {}
+  for number, cell in enumerate(files.read_json(path)['cells']):
+    runs = [
+      own
+      for seed in seeds
+      if (own := rows.get((number, seed))) and len(own) == own[0]['of']
+    ]
+    if cell['remedy'] in remedies and runs:
+      found[cell['remedy']] = _runs(folder, runs)
+  return {name: found[name] for name in remedies if name in found}
+
+
+def _runs(folder, runs):
+  """Returns the `Runs` of lists of rows, one for each seed."""
+  evaluations = list(zip(*runs, strict=True))
+  by_evaluation = [_stored(folder, rows, _MODES) for rows in evaluations]
+  first = [_stored(folder, rows[:1], ('samples',)) for rows in evaluations]
+  metrics = [name for name in runs[0][0] if '/' in name]
+  return Runs(
+    steps=np.array([row['step'] for row in runs[0]]),
+    number=runs[0][0]['number'],
+    series={
+      name: np.array([[row[name] for row in run] for run in runs], float)
+      for name in metrics
+    },
+    modes={
+      name: np.stack([own[name] for own in by_evaluation], 1) for name in _MODES
+    },
+    samples=np.concatenate([own['samples'] for own in first]),
+    last_samples=_stored(folder, evaluations[-1], ('samples',))['samples'],
+    seconds=[run[-1]['seconds'] for run in runs],
+  )
+
+
+def _stored(folder, rows, names):
+  """Returns arrays of some runs at one evaluation, `[S, ...]` by name."""
+  opened, found = {}, {name: [] for name in names}
+  for row in rows:
+    place = folder / 'programs' / row['program']
+    path = place / f'arrays-{row["evaluation"]}.npz'
+    if path not in opened:
+      with np.load(path) as file:
+        opened[path] = {name: file[name] for name in ('cell', 'seed', *names)}
+    arrays = opened[path]
+    [member] = np.flatnonzero(
+      (arrays['cell'] == row['cell']) & (arrays['seed'] == row['seed'])
+    )
+    for name in names:
+      found[name].append(arrays[name][member])
+  return {name: np.stack(own) for name, own in found.items()}
+
+
+def counted(folder, runs, config, floor, shares, notes):
+  """Writes the table of all remedies; returns it as text.
+
+  Args:
+    folder: for the files.
+    runs: `Runs` by remedy.
+    config: of the protocol, with `published` values and their `source`.
+    floor: the reverse KL of a perfect sampler, in nats.
+    shares: of the protocol's length, by remedy.
+    notes: sentences below the table.
+  """
+  published = config.published.to_dict()
+  rows = []
+  for name, own in runs.items():
+    divergence = own.modes['divergence'][:, -1]
+    row = {
+      'label': name,
+      'values': {
+        'captured': own.modes['captured'][:, -1],
+        'quality': own.modes['quality'][:, -1],
+        'reverse_kl': divergence,
+        'excess': divergence - floor,
+        # The runs of a program take the same time, which counts once.
+        'seconds': sorted(set(own.seconds)),
+      },
+      'published': published.get(name, {}),
+      'source': config.source if name in published else '',
+    }
+    if shares[name] != 1:
+      row['note'] = f'{100 * shares[name]:.3g} % of the protocol'
+    rows.append(row)
+  tables.write(folder, rows, _COUNTED, notes)
+  return tables.text(rows, _COUNTED, notes)
+
+
+def spread(folder, values, number):
+  """Writes the table of how samples lie among as many reals.
+
+  Args:
+    folder: the workdir; the table goes into `spread/`.
+    values: of each remedy, a dict of lists with a number for each seed:
+      precision, recall, density, coverage, support and distance.
+    number: of the samples.
+  """
+  rows = [{'label': name, 'values': own} for name, own in values.items()]
+  place = folder / 'spread'
+  place.mkdir(exist_ok=True)
+  note = f'{number} samples and reals each; support by all samples.'
+  tables.write(place, rows, _SPREAD, (note,))
+
+
+def figures(folder, runs, reals, modes, grid):
+  """Writes the figures; samples and occupancy are those of the first seed.
+
+  Args:
+    folder: for the files.
+    runs: `Runs` by remedy, at least one.
+    reals: as many as samples of a remedy, `[n, 2]` or images.
+    modes: how many there are.
+    grid: `images -> picture`, of images in [-1, 1], as `pictures.grid`.
+  """
+  samples = {name: (own.steps, own.samples) for name, own in runs.items()}
+  if reals.ndim == 2:
+    drawn = {
+      'samples': sample_figures.samples_over_time(samples, reals),
+      'occupancy': sample_figures.occupancy(
+        {name: (own.steps, _shares(own)) for name, own in runs.items()}
+      ),
+    }
+    if len({len(own.steps) for own in runs.values()}) == 1:
+      sample_figures.animation(folder / 'samples.gif', samples, reals)
+  else:
+    grids = {
+      name: (steps, np.stack([grid(_scaled(own)) for own in evaluations]))
+      for name, (steps, evaluations) in samples.items()
+    }
+    drawn = {'samples': sample_figures.images_over_time(grids, grid(reals))}
+  drawn['modes'] = curves.modes_over_time(
+    {name: (own.steps, own.modes['captured']) for name, own in runs.items()},
+    modes,
+  )
+  for name, title, best in _SERIES:
+    series = {
+      remedy: (own.steps, own.series[name]) for remedy, own in runs.items()
+    }
+    figure = curves.modes_over_time(series, best, title)
+    drawn[name.replace('/', '_')] = figure
+  for name, figure in drawn.items():
+    layout.save(figure, folder / f'{name}.png')
+
+
+def eigenvalues(folder, values):
+  """Writes the eigenvalues of the games' Jacobians: a figure and a file.
+
+  Args:
+    folder: for the files.
+    values: complex `[n]`, by remedy.
+  """
+  np.savez(folder / 'eigenvalues.npz', **values)
+  # Their sizes differ by thousands between remedies.
+  largest = {name: np.abs(own).max() for name, own in values.items()}
+  figure = trajectories.eigenvalues(
+    {
+      f'{name}\nin units of {largest[name]:.2g}': own / largest[name]
+      for name, own in values.items()
+    }
+  )
+  layout.save(figure, folder / 'eigenvalues.png')
+
+
+def _shares(runs):
+  """Returns the share of the first seed's samples in each mode, `[T, K]`."""
+  return runs.modes['occupancy'][0] / runs.number
+
+
+def _scaled(images):
+  """Returns images that are stored as uint8 in [-1, 1]."""
+  return images / 127.5 - 1

@@ -1,0 +1,237 @@
+"""A protocol of mode collapse as a sweep whose factor is the remedy.
+
+More seeds and remedies can be added to what the workdir holds: what is there
+stays, and only what is missing is trained.
+"""
+
+import json
+from typing import Any, NamedTuple
+
+import jax
+
+from ganjax import files
+from ganjax.evaluation import measures
+from ganjax.sweeps import (
+  cells,
+  fields,
+  locks,
+  mode_problems,
+  mode_task,
+  plan,
+  programs,
+  runner,
+  workers,
+)
+
+# Sections of a protocol that its runs do not read.
+_BESIDE = ('remedies', 'published', 'seeds', 'mapping', 'source', 'note')
+
+
+class Protocol(NamedTuple):
+  """A protocol of which some remedies and seeds are asked for.
+
+  Attributes:
+    config: of the protocol.
+    problem: its `mode_problems.Problem`.
+    cells: what each remedy that is asked for changes, by name.
+    shares: of the protocol's length that its runs have, by remedy.
+    seeds: that are asked for.
+    sweep: the `programs.Sweep`.
+  """
+
+  config: Any
+  problem: mode_problems.Problem
+  cells: dict
+  shares: dict
+  seeds: list
+  sweep: programs.Sweep
+
+
+def prepare(
+  config, workdir, remedies=None, seeds=None, length=1.0, images=None
+):
+  """Returns a `Protocol`, and writes nothing.
+
+  Args:
+    config: of the protocol.
+    workdir: for all results, a path.
+    remedies: names; all of them if None.
+    seeds: how many; the protocol's number if None.
+    length: the share of the protocol's steps that a run takes.
+    images: how many examples a run takes, instead of a share; or None.
+
+  Raises:
+    ValueError: if there is no such remedy.
+  """
+  # As the protocol lists them; a ConfigDict sorts its own.
+  names = remedies or list(json.loads(config.to_json())['remedies'])
+  changes, shares = {}, {}
+  for name in names:
+    own = mode_task.remedied(config, name)
+    changes[name], shares[name] = _shortened(own, name, length, images)
+  mapping = config.mapping
+  problem = cells.problem(config)
+  task = cells.once(lambda own: mode_task.of(own, problem))
+  sweep = programs.Sweep(
+    folder=workdir,
+    task=lambda changes: task(fields.changed(config, changes)),
+    cells={},
+    mapping=None if mapping == 'auto' else mapping,
+    keep_states=True,
+  )
+  return Protocol(
+    config,
+    problem,
+    changes,
+    shares,
+    [config.seed + number for number in range(seeds or config.seeds)],
+    sweep,
+  )
+
+
+def _shortened(config, name, length, images):
+  """Returns the cell of a remedy, and its share of the protocol's steps."""
+  steps = config.steps * length
+  if images:
+    steps = images / mode_task.rows(config)
+  # A whole number of steps from evaluation to evaluation.
+  every = -(-max(1, round(steps)) // config.measure.evaluations)
+  evaluations = -(-max(1, round(steps)) // every)
+  changes = {'steps': every * evaluations, 'measure.evaluations': evaluations}
+  now = {
+    'steps': config.steps,
+    'measure.evaluations': config.measure.evaluations,
+  }
+  changed = {
+    field: value for field, value in changes.items() if value != now[field]
+  }
+  return {'remedy': name, **changed}, every * evaluations / config.steps
+
+
+def claim(protocol, about, write=True):
+  """Writes into `sweep.json` what is asked for, beside what is there.
+
+  Args:
+    protocol: a `Protocol`.
+    about: the `name` of the config, the `overrides` and the `command`.
+    write: False only checks that it fits to what is there.
+
+  Returns:
+    The `Protocol`, whose sweep knows the numbers of all cells.
+
+  Raises:
+    ValueError: if the workdir holds another protocol, or a remedy of another
+      length.
+  """
+  folder = protocol.sweep.folder
+  path = folder / 'sweep.json'
+  folder.mkdir(parents=True, exist_ok=True)
+  with locks.wait(folder / 'sweep.lock'):
+    there = files.read_json(path) if path.exists() else None
+    now = _merged(protocol, about, there)
+    if write:
+      files.write_json(path, files.versioned(now))
+  cells_ = dict(enumerate(now['cells']))
+  return protocol._replace(sweep=protocol.sweep._replace(cells=cells_))
+
+
+def _merged(protocol, about, there):
+  """Returns `sweep.json` with what is there and what is asked for."""
+  config = json.loads(protocol.config.to_json())
+  remedies = {name: config['remedies'][name] for name in protocol.cells}
+  config = {name: own for name, own in config.items() if name not in _BESIDE}
+  now = {
+    'task': 'modes',
+    **about,
+    'config': config,
+    'remedies': remedies,
+    'cells': list(protocol.cells.values()),
+    'seeds': protocol.seeds,
+    'evaluations': protocol.config.measure.evaluations,
+    'columns': measures.columns([mode_task.MODES]),
+    'objective': 'captured',
+    'direction': 'maximize',
+  }
+  if there is None:
+    return now
+  both = protocol.cells.keys() & there['remedies'].keys()
+  files.check_same(
+    protocol.sweep.folder,
+    _dependencies(there, both),
+    _dependencies(now, both),
+    'protocol',
+  )
+  return now | {
+    'remedies': there['remedies'] | remedies,
+    'cells': [
+      *there['cells'],
+      *(cell for cell in now['cells'] if cell not in there['cells']),
+    ],
+    'seeds': sorted({*there['seeds'], *protocol.seeds}),
+  }
+
+
+def _dependencies(about, names):
+  """Returns what the results of these remedies depend on."""
+  return {
+    'config': about['config'],
+    'remedies': {name: about['remedies'][name] for name in names},
+    'cells': {
+      cell['remedy']: cell for cell in about['cells'] if cell['remedy'] in names
+    },
+  }
+
+
+def text(protocol):
+  """Returns what is asked for in a sentence."""
+  name = f'{protocol.config.protocol}: {protocol.problem.name}'
+  return (
+    f'{name}; {len(protocol.cells)} remedies, {len(protocol.seeds)} seeds '
+    f'each, on {len(jax.devices())} {jax.default_backend()} device(s).'
+  )
+
+
+def run(protocol, processes=1):
+  """Trains what is missing, with all other processes of the same command.
+
+  Args:
+    protocol: a `Protocol` of `claim`.
+    processes: that run side by side on this machine.
+
+  Returns:
+    False where a signal ended it.
+  """
+  try:
+    if processes > 1:
+      return workers.run(processes, protocol.sweep.folder)
+    return runner.run_all(planned(protocol), protocol.sweep, quiet=True)
+  except KeyboardInterrupt:
+    return False
+
+
+def finished(protocol):
+  """Returns whether all runs that are asked for have ended."""
+  sweep = protocol.sweep
+  return all(programs.finished(own, sweep) for own in planned(protocol))
+
+
+def planned(protocol):
+  """Returns the programs of all runs that are asked for, those there first."""
+  sweep = protocol.sweep
+  numbers = [
+    number
+    for cell in protocol.cells.values()
+    for number, own in sweep.cells.items()
+    if own == cell
+  ]
+  wanted = [
+    program._replace(cells=tuple(numbers[cell] for cell in program.cells))
+    for program in plan.programs(
+      list(protocol.cells.values()), protocol.seeds, traced=set()
+    )
+  ]
+  there = [
+    plan.read(path.read_text())
+    for path in sorted(sweep.folder.glob('programs/*/program.json'))
+  ]
+  return plan.completed(wanted, there)
