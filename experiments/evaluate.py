@@ -1,15 +1,13 @@
-"""Measures a trained generator against its data, and prints and writes a table.
+r"""Measures a trained generator against its data.
 
   python -m experiments.evaluate --workdir runs/dcgan
   python -m experiments.evaluate --workdir runs/msg --checkpoints all \
     --metrics fid,swd,change
 
-FID, KID, the inception score and prdc (precision, recall, density, coverage)
-are taken on features that the table names: those of a classifier of the data
-where it has labels (trained once, and kept), else of an untrained network, or,
-with --features=inception, FID's own. The same figures for held-out reals stand
-beside the samples'. What was measured before, in the same way, is not measured
-again.
+It prints a table of the samples and of held-out reals, and writes it into the
+file evaluation.json of the workdir. What is there already, measured in the same
+way, is not measured again. The table names the features on which FID, KID, the
+inception score, precision, recall, density and coverage are taken.
 """
 
 import functools
@@ -21,9 +19,9 @@ from tqdm import tqdm
 from ganjax import launch
 from ganjax.config import restore, runs, workdir
 from ganjax.evaluation import extractors, measures, results, samples
-from ganjax.reports import columns
+from ganjax.reports import evaluations, render
 
-_WORKDIR = flags.DEFINE_string('workdir', None, 'Of a training.')
+_WORKDIR = flags.DEFINE_string('workdir', None, 'The workdir of a training.')
 _METRICS = flags.DEFINE_list(
   'metrics',
   ['fid', 'kid', 'distance', 'ms_ssim'],
@@ -32,26 +30,35 @@ _METRICS = flags.DEFINE_list(
   'checkpoint to checkpoint.',
 )
 _CHECKPOINTS = flags.DEFINE_enum(
-  'checkpoints', 'newest', ['newest', 'all'], 'Which of those that are kept.'
+  'checkpoints',
+  'newest',
+  ['newest', 'all'],
+  'Measure the newest checkpoint, or all that the workdir has.',
 )
 _SAMPLES = flags.DEFINE_integer(
   'samples',
   10_000,
-  'How many to draw; held-out reals are as many, if there are.',
+  'The number of samples to draw, and of held-out reals at most.',
   lower_bound=2,
 )
 _FEATURES = flags.DEFINE_string(
   'features',
   'auto',
-  'For FID and the like: classifier, of the data; random; auto, the first '
-  "where there are labels; inception, FID's own; or the path of its file.",
+  'The features of FID and the like: classifier, trained once on the data; '
+  'random, an untrained network; auto, the classifier if there are labels, '
+  'else random; inception, that of published FIDs; or the path of its weights.',
 )
 _HELD_OUT = flags.DEFINE_string(
-  'held_out', 'test', 'Split of the reals to compare with; empty for none.'
+  'held_out', 'test', 'The split of reals to measure too; empty for none.'
 )
-_SEED = flags.DEFINE_integer('seed', 0, 'Which latents, pairs, patches.')
+_SEED = flags.DEFINE_integer(
+  'seed', 0, 'The seed of the latents, pairs and patches.'
+)
 _WEIGHTS = flags.DEFINE_enum(
-  'weights', 'ema', ['ema', 'raw'], 'Moving average, or as trained.'
+  'weights',
+  'ema',
+  ['ema', 'raw'],
+  'Sample with the moving average of the weights, or with the raw weights.',
 )
 flags.mark_flag_as_required('workdir')
 
@@ -73,12 +80,15 @@ def main():
   def take(about, pixels, checkpoints=None):
     row = results.row(rows, {**about, 'settings': settings})
     fakes = functools.cache(lambda: samples.of(pixels(), extractor))
-    _complete(row, chosen, lambda: (reals, fakes()), checkpoints)
+    results.complete(
+      row, chosen, lambda: (reals, fakes()), checkpoints, _SEED.value
+    )
     asked.append(row)
     results.write(path, rows, measures.columns(chosen))
 
-  before = None
-  for run in tqdm(_moments(folder), unit='checkpoint', disable=None):
+  every, before = _CHECKPOINTS.value == 'all', None
+  found = restore.checkpoints(folder) if every else [restore.newest(folder)]
+  for run in tqdm(found, unit='checkpoint', disable=None):
     about = {
       'subject': f'samples ({_WEIGHTS.value})',
       'step': int(run.state.step),
@@ -97,7 +107,7 @@ def main():
     about = {'subject': f'reals, {held_out.name}', 'number': len(own)}
     take(about, lambda: own)
 
-  print(_text(asked, chosen))
+  print(render.text(evaluations.table(asked, measures.columns(chosen))))
   print(f'Written to {path}.')
   return 0
 
@@ -111,38 +121,6 @@ def _chosen():
         '--checkpoints=all.'
       )
   return chosen
-
-
-def _moments(folder):
-  if _CHECKPOINTS.value == 'all':
-    return restore.checkpoints(folder)
-  return [restore.newest(folder)]
-
-
-def _complete(row, chosen, pair, checkpoints):
-  """Adds to a row the measures that it lacks.
-
-  Args:
-    row: a dict of JSON values.
-    chosen: a list of `measures.Measure`.
-    pair: `() -> reals, fakes`, two `samples.Samples`; not called if nothing is
-      lacking.
-    checkpoints: the tracked images and the images seen of the checkpoint before
-      and of this one, two pairs; None where there is no checkpoint before.
-  """
-  for measure in chosen:
-    if measure.name in row['how']:
-      continue
-    if measure.needs != 'tracked':
-      given = pair()
-    elif checkpoints:
-      (earlier, since), (now, _) = checkpoints
-      given = earlier, now
-      row[f'{measure.name}_since'] = since
-    else:
-      continue
-    values, row['how'][measure.name] = measure.take(*given, _SEED.value)
-    row.update(values)
 
 
 def _samples(run):
@@ -165,63 +143,6 @@ def _held_out(config):
   except ValueError as error:
     tqdm.write(f'No held-out reals: {error}')
     return None
-
-
-def _text(rows, chosen):
-  """Returns rows as a table, and below it how they were measured.
-
-  Args:
-    rows: dicts of the same `settings`, at least one.
-    chosen: a list of `measures.Measure`.
-  """
-  described = measures.columns(chosen)
-  names = ['subject', 'images_seen', 'number', *described]
-  features = rows[0]['settings']['features']
-  table = [
-    _flat(
-      (columns.title(name, described, features), one.get(name))
-      for name in names
-    )
-    for one in rows
-  ]
-  titles = list(dict.fromkeys(own for line in table for own in line))
-  lines = [
-    titles,
-    *([_cell(line.get(own)) for own in titles] for line in table),
-  ]
-  widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-  drawn = [' | '.join(map(str.ljust, line, widths)).rstrip() for line in lines]
-  said = [f'{name}: {value}.' for name, value in rows[0]['settings'].items()]
-  return '\n'.join([*drawn, *said, *_how(rows, chosen)])
-
-
-def _flat(values):
-  """Values by title, of pairs: one of its own for each resolution."""
-  flat = {}
-  for name, value in values:
-    if isinstance(value, dict):
-      flat |= {f'{name} {side}': part for side, part in value.items()}
-    elif value is not None:
-      flat[name] = value
-  return flat
-
-
-def _cell(value):
-  if value is None:
-    return ''
-  return f'{value:.4f}' if isinstance(value, float) else str(value)
-
-
-def _how(rows, chosen):
-  """What each measure was taken of, a sentence for each."""
-  for name in (measure.name for measure in chosen):
-    said = [
-      ', '.join(f'{what.replace("_", " ")} {n}' for what, n in how.items())
-      for how in (one['how'].get(name) for one in rows)
-      if how
-    ]
-    if said:
-      yield f'{name}: {"; or ".join(dict.fromkeys(said))}.'
 
 
 if __name__ == '__main__':

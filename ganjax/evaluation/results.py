@@ -32,6 +32,34 @@ def row(rows, about):
   return rows[-1]
 
 
+def complete(row, measures, pair, checkpoints, seed):
+  """Adds to a row the values of measures that it lacks.
+
+  Args:
+    row: a dict of JSON values.
+    measures: a list of `measures.Measure`.
+    pair: `() -> reals, fakes`, two `samples.Samples`; not called if nothing is
+      lacking.
+    checkpoints: of the checkpoint before and of this one, a pair of
+      `samples.tracked` and the images seen; None where there is none before, so
+      that measures that compare two are left out.
+    seed: of the measures.
+  """
+  for measure in measures:
+    if measure.name in row['how']:
+      continue
+    if measure.needs != 'tracked':
+      given = pair()
+    elif checkpoints:
+      (earlier, since), (now, _) = checkpoints
+      given = earlier, now
+      row[f'{measure.name}_since'] = since
+    else:
+      continue
+    values, row['how'][measure.name] = measure.take(*given, seed)
+    row.update(values)
+
+
 def write(path, rows, columns):
   """Writes rows, the columns of their values, and how they were computed.
 
