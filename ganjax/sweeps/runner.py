@@ -256,9 +256,7 @@ def _measured(own, evaluation, members, found, rows):
   with signals.catch() as stop:
     for row, member in enumerate(members):
       cell, seed = program.cells[member], program.seeds[member]
-      watch, given = jax.tree.map(
-        lambda leaf, row=row: leaf[row], (found.states, numbers)
-      )
+      watch, given = _one((found.states, numbers), row)
       record = jax.device_get(task.evaluate(watch, given, task.data))
       arrays.append(task.arrays(record))
       metrics = {
@@ -293,6 +291,12 @@ def _measured(own, evaluation, members, found, rows):
         return None
   _store(folder / f'arrays-{evaluation}.npz', fresh, arrays)
   return fresh
+
+
+@jax.jit
+def _one(members, row):
+  """Returns the tree of one of the members, `[M, ...]`, in one dispatch."""
+  return jax.tree.map(lambda leaf: leaf[row], members)
 
 
 def _store(path, rows, arrays):
