@@ -33,6 +33,7 @@ LAYERS = (
     {'data'},
     {'metrics'},
     {'weights'},
+    {'reports'},
   ),
   ({'game'},),
   (
@@ -49,9 +50,12 @@ LAYERS = (
   ({'training', 'launch'},),
   ({'config'}, {'style'}),
   ({'evaluation'},),
-  ({'sweeps', 'reports'},),
+  ({'sweeps'},),
   ({'experiments'},),
 )
+
+# How many lines a file may have, by the folder at the top of the tree.
+LONGEST = {'ganjax': 330, 'experiments': 155, 'configs': 330}
 
 # Which rooms or files alone may import a library, at the top or in a function.
 CONFINED = {
@@ -121,6 +125,11 @@ def within_ganjax(path):
   relative = path.relative_to(ROOT)
   inside = relative.parts[0] == 'ganjax'
   return relative.relative_to('ganjax') if inside else relative
+
+
+def top(path):
+  """The folder at the top of the tree that a file is in."""
+  return path.relative_to(ROOT).parts[0]
 
 
 def room(path):
@@ -235,8 +244,8 @@ def test_the_library_neither_jits_nor_prints_nor_seeds(path):
 
 def test_files_are_short_and_named_after_ideas():
   for path in FILES:
-    lines = len(path.read_text().splitlines())
-    assert lines <= 410, f'{named(path)} has {lines} lines: it is two ideas'
+    lines, longest = len(path.read_text().splitlines()), LONGEST[top(path)]
+    assert lines <= longest, f'{named(path)} has {lines} lines: it is two ideas'
     assert path.stem not in ('utils', 'util', 'helpers', 'common', 'misc')
 
 
