@@ -33,6 +33,7 @@ LAYERS = (
     {'data'},
     {'metrics'},
     {'weights'},
+    # Beside the ladder: it imports nothing but files and lookup, and no jax.
     {'reports'},
   ),
   ({'game'},),

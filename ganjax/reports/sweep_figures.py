@@ -1,95 +1,86 @@
-"""The figures of a sweep: what its factors do, and how its cells learn."""
+"""The figures of a sweep: main effects, a search, and learning curves."""
 
 import numpy as np
 
-from ganjax.reports import effects, results
+from ganjax.reports import effects, sweep_results
 from ganjax.reports.figures import factors as figures
 from ganjax.reports.figures.curves import curves, with_error
-from ganjax.reports.results import words
 from ganjax.reports.statistics import summary
+from ganjax.reports.sweep_results import factor_name, label, words
 
-_FEW = 3  # of the best cells and of the worst, where there are many
-_TOGETHER = 6  # lines that one panel can hold
+_EXTREMES = 3  # of the best cells and of the worst, where there are many
+_LINES = 6  # cells that one panel has room for
 
 
-def draw(found):
-  """The figures of an `Outcome`, by the names of their files."""
-  drawn = _searched(found) if found.searched else _crossed(found)
-  if panels := _learning(found):
+def draw(sweep):
+  """Returns the figures of a `SweepResults`, by the names of their files."""
+  drawn = _searched(sweep) if sweep.searched else _crossed(sweep)
+  if panels := _learning(sweep):
     drawn['learning'] = curves(
       panels,
-      found.titles[found.objective],
-      scale=_scale(found, found.objective),
+      sweep.titles[sweep.objective],
+      scale=_scale(sweep, sweep.objective),
       shared=False,
     )
   return drawn
 
 
-def main_effects(found, measure, evaluation=None):
-  """From each factor, a tuple of fields, to its `effects.Level`s.
+def main_effects(sweep, measure, evaluation=None):
+  """Returns the `effects.Level`s of each factor, a tuple of fields.
 
   Args:
-    found: an `Outcome`.
-    measure: which.
-    evaluation: at which, instead of the last; of runs that ended.
+    sweep: a `SweepResults`.
+    measure: the name of the value.
+    evaluation: at which it was measured; the newest, if None. Runs that have
+      not ended are left out.
   """
   values = np.array(
     [
       np.where(
         [run.state == 'done' for run in cell.runs],
-        results.values(cell, measure, evaluation or results.reached(cell)),
+        sweep_results.values(
+          cell, measure, evaluation or sweep_results.reached(cell)
+        ),
         np.nan,
       )
-      for cell in found.cells
+      for cell in sweep.cells
     ]
   )
   by_factor = {}
-  for fields in results.factors(found):
-    # Those that move together have one value as soon as one of them has.
-    levels = [cell.settings[fields[0]] for cell in found.cells]
+  for fields in sweep_results.factors(sweep):
+    # Fields that change together have a value for each value of the first.
+    levels = [cell.settings[fields[0]] for cell in sweep.cells]
     others = [
       tuple(v for field, v in cell.settings.items() if field not in fields)
-      for cell in found.cells
+      for cell in sweep.cells
     ]
     by_factor[fields] = effects.main_effect(values, levels, others)
   return by_factor
 
 
-def name(found, fields):
-  """The name of a factor: that of its field, or of all that move together."""
-  return ' + '.join(found.names[field] for field in fields)
-
-
-def label(found, cell):
-  """A cell in few words: its number, and its values of what varies."""
-  varied = [fields[0] for fields in results.factors(found)]
-  told = [words(cell.settings[field]) for field in varied]
-  return f'{cell.number}: {", ".join(told)}' if told else f'{cell.number}'
-
-
-def importance(found):
-  """From each parameter of a search to its share of what made the difference.
+def importance(sweep):
+  """Returns the importance of each parameter of a search, a share of 1.
 
   Hutter, Hoos and Leyton-Brown, "An Efficient Approach for Assessing
   Hyperparameter Importance", 2014, ICML: functional ANOVA over a forest, as
-  Optuna has it. Empty where fewer than ten trials ended, which tell nothing.
+  Optuna has it. Empty where fewer than ten trials ended, which are too few.
   """
   import optuna
 
-  ended = results.ranked(found)
-  varied = [fields[0] for fields in results.factors(found)]
+  ended = sweep_results.ranked(sweep)
+  varied = [fields[0] for fields in sweep_results.factors(sweep)]
   if len(ended) < 10 or not varied:
     return {}
   spaces = {
     field: _space([cell.settings[field] for cell in ended]) for field in varied
   }
   optuna.logging.set_verbosity(optuna.logging.WARNING)
-  study = optuna.create_study(direction=found.direction)
+  study = optuna.create_study(direction=sweep.direction)
   study.add_trials(
     optuna.create_trial(
       params={field: cell.settings[field] for field in varied},
       distributions=spaces,
-      value=float(np.nanmean(results.final(cell, found.objective))),
+      value=float(np.nanmean(sweep_results.final(cell, sweep.objective))),
     )
     for cell in ended
   )
@@ -110,20 +101,20 @@ def _space(values):
   )
 
 
-def _crossed(found):
+def _crossed(sweep):
   drawn = {}
-  for measure, title in found.titles.items():
+  for measure in sweep.compared:
     factors = {}
-    for fields, levels in main_effects(found, measure).items():
-      means = {cell.number: _mean(found, cell, measure) for cell in found.cells}
-      factors[name(found, fields)] = figures.Effect(
+    for fields, levels in main_effects(sweep, measure).items():
+      means = {cell.number: _mean(sweep, cell, measure) for cell in sweep.cells}
+      factors[factor_name(sweep, fields)] = figures.Effect(
         [words(level.value) for level in levels],
         np.array([level.mean for level in levels]),
         np.array([level.error for level in levels]),
         [
           [
             means[cell.number]
-            for cell in found.cells
+            for cell in sweep.cells
             if cell.settings[fields[0]] == level.value
             and np.isfinite(means[cell.number])
           ]
@@ -132,36 +123,38 @@ def _crossed(found):
       )
     if factors:
       drawn[f'effects_{measure.replace("/", "_")}'] = figures.main_effects(
-        factors, title, _scale(found, measure)
+        factors, sweep.titles[measure], _scale(sweep, measure)
       )
   return drawn
 
 
-def _searched(found):
-  sign = 1 if found.direction == 'minimize' else -1
+def _searched(sweep):
+  sign = 1 if sweep.direction == 'minimize' else -1
   finals = np.array(
-    [_mean(found, cell, found.objective) for cell in found.cells]
+    [_mean(sweep, cell, sweep.objective) for cell in sweep.cells]
   )
   every = [
     float(np.mean(own[np.isfinite(own)])) if np.isfinite(own).any() else np.nan
-    for own in (results.final(cell, found.objective) for cell in found.cells)
+    for own in (
+      sweep_results.final(cell, sweep.objective) for cell in sweep.cells
+    )
   ]
-  states = [state(cell) for cell in found.cells]
+  states = [state(cell) for cell in sweep.cells]
   best = sign * np.fmin.accumulate(sign * finals)
   title, scale = (
-    found.titles[found.objective],
-    _scale(found, found.objective),
+    sweep.titles[sweep.objective],
+    _scale(sweep, sweep.objective),
   )
   drawn = {
     'search': figures.history(
-      [cell.number for cell in found.cells], every, best, states, title, scale
+      [cell.number for cell in sweep.cells], every, best, states, title, scale
     )
   }
   parameters = {
-    name(found, fields): _axis(
-      [cell.settings[fields[0]] for cell in found.cells]
+    factor_name(sweep, fields): _axis(
+      [cell.settings[fields[0]] for cell in sweep.cells]
     )
-    for fields in results.factors(found)
+    for fields in sweep_results.factors(sweep)
   }
   if parameters:
     drawn['parameters'] = figures.against_parameters(
@@ -171,7 +164,7 @@ def _searched(found):
 
 
 def state(cell):
-  """What became of a trial, by the worst of its runs."""
+  """Returns the state of a trial, that of the worst of its runs."""
   states = {run.state for run in cell.runs}
   worst = ('diverged', 'cut short', 'unfinished', 'not begun', 'done')
   return next(one for one in worst if one in states)
@@ -183,47 +176,47 @@ def _axis(values):
   return list(map(words, values)), 'linear'
 
 
-def _mean(found, cell, measure):
-  """The mean over the runs that ended, NaN where none did."""
+def _mean(sweep, cell, measure):
+  """Returns the mean over the runs that ended, NaN where none did."""
   ended = [run.state == 'done' for run in cell.runs]
-  own = results.final(cell, measure)[ended]
+  own = sweep_results.final(cell, measure)[ended]
   own = own[np.isfinite(own)]
   return float(own.mean()) if len(own) else np.nan
 
 
-def _scale(found, measure):
+def _scale(sweep, measure):
   means = [
     mean
-    for mean in (_mean(found, cell, measure) for cell in found.cells)
+    for mean in (_mean(sweep, cell, measure) for cell in sweep.cells)
     if np.isfinite(mean)
   ]
   return 'log' if effects.wide(means) else 'linear'
 
 
-def _learning(found):
-  """The panels of the objective over training: cells, and by each factor."""
-  ranked = results.ranked(found)
+def _learning(sweep):
+  """Returns the panels of learning curves: of cells, and by each factor."""
+  ranked = sweep_results.ranked(sweep)
   rows = [row for cell in ranked for run in cell.runs for row in run.rows]
   evaluations = sorted({row['evaluation'] for row in rows})
   if len(evaluations) < 2:
     return {}
   panels = {}
-  if len(ranked) <= _TOGETHER:
-    panels['each cell'] = _courses(found, ranked, evaluations)
+  if len(ranked) <= _LINES:
+    panels['each cell'] = _curves(sweep, ranked, evaluations)
   else:
-    panels[f'the best {_FEW} cells and the worst {_FEW}'] = _courses(
-      found, [*ranked[:_FEW], *ranked[-_FEW:]], evaluations
+    panels[f'the best {_EXTREMES} cells and the worst {_EXTREMES}'] = _curves(
+      sweep, [*ranked[:_EXTREMES], *ranked[-_EXTREMES:]], evaluations
     )
-  if found.searched:
+  if sweep.searched:
     return panels
   at_evaluations = [
-    main_effects(found, found.objective, evaluation)
+    main_effects(sweep, sweep.objective, evaluation)
     for evaluation in evaluations
   ]
   images = [_images(ranked, evaluation) for evaluation in evaluations]
-  for fields in results.factors(found):
+  for fields in sweep_results.factors(sweep):
     by_level = zip(*(at[fields] for at in at_evaluations), strict=True)
-    panels[f'by {name(found, fields)}'] = {
+    panels[f'by {factor_name(sweep, fields)}'] = {
       words(levels[0].value): with_error(
         images,
         np.array([level.mean for level in levels]),
@@ -234,24 +227,24 @@ def _learning(found):
   return panels
 
 
-def _courses(found, cells, evaluations):
-  courses = {}
+def _curves(sweep, cells, evaluations):
+  lines = {}
   for cell in cells:
     ended = [run.state == 'done' for run in cell.runs]
     summaries = [
-      summary(results.values(cell, found.objective, evaluation)[ended])
+      summary(sweep_results.values(cell, sweep.objective, evaluation)[ended])
       for evaluation in evaluations
     ]
-    courses[label(found, cell)] = with_error(
+    lines[label(sweep, cell)] = with_error(
       [_images([cell], evaluation) for evaluation in evaluations],
       np.array([own['mean'] for own in summaries]),
       np.array([own['std'] for own in summaries]),
     )
-  return courses
+  return lines
 
 
 def _images(cells, evaluation):
-  """The images seen until an evaluation, the same for runs of one length."""
+  """Returns the images seen until an evaluation, the same for all runs."""
   return next(
     row['images_seen']
     for cell in cells

@@ -1,4 +1,4 @@
-"""The report of a sweep: a page, tables and figures, from what is on disk."""
+"""The report of a sweep: a page, tables and figures, from its folder."""
 
 import base64
 import json
@@ -14,14 +14,14 @@ from ganjax.reports import (
   commands,
   effects,
   render,
-  results,
   sweep_figures,
+  sweep_results,
   sweep_tables,
 )
 from ganjax.reports.figures import layout
-from ganjax.reports.results import words
+from ganjax.reports.sweep_results import words
 
-_SHOWN = 60  # sample grids at most: of the best cells, and a fifth of the worst
+_GRIDS = 60  # of samples at most: of the best cells, and a fifth of the worst
 
 _PAGES = jinja2.Environment(
   loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent / 'templates'),
@@ -33,34 +33,34 @@ _PAGES = jinja2.Environment(
 
 
 def write(workdir):
-  """Writes the report of the sweep in a folder, whole or not; returns paths.
+  """Writes the report of a sweep, finished or not; returns the paths.
 
-  `report.html` is one file that needs no other. `table.csv` has a line for each
-  run, `table_evaluations.csv` for each time that one was measured, and
-  `table_cells.csv` for each cell; `table.tex` (booktabs) and `table.md` are of
-  the cells. Figures are PNG and PDF.
+  `report.html` needs no other file. `table.csv` has a line for each run,
+  `table_evaluations.csv` for each evaluation of a run, and `table_cells.csv`
+  for each cell; `table.tex` (booktabs) and `table.md` are of the cells. Figures
+  are PNG and PDF.
 
   Args:
-    workdir: of a sweep.
+    workdir: the folder of the sweep.
 
   Raises:
-    FileNotFoundError: if there is no sweep, or nothing measured yet.
+    FileNotFoundError: if there is no sweep, or nothing was measured yet.
   """
   folder = pathlib.Path(workdir)
-  found = results.read(folder)
+  sweep = sweep_results.read(folder)
   paths, images = [], {}
-  for name, figure in sweep_figures.draw(found).items():
+  for name, figure in sweep_figures.draw(sweep).items():
     for ending in ('png', 'pdf'):
       paths.append(folder / f'{name}.{ending}')
       layout.save(figure, paths[-1])
-    images[name] = _drawn(folder / f'{name}.png')
+    images[name] = _image(folder / f'{name}.png')
   page = _PAGES.get_template('sweep.html.jinja')
-  table = sweep_tables.for_papers(found)
+  table = sweep_tables.table(sweep)
   contents = {
-    'report.html': page.render(_context(found, folder, images)),
-    'table.csv': render.csv(sweep_tables.run_lines(found)),
-    'table_evaluations.csv': render.csv(sweep_tables.evaluation_lines(found)),
-    'table_cells.csv': render.csv(sweep_tables.cell_lines(found)),
+    'report.html': page.render(_context(sweep, folder, images)),
+    'table.csv': render.csv(sweep_tables.run_lines(sweep)),
+    'table_evaluations.csv': render.csv(sweep_tables.evaluation_lines(sweep)),
+    'table_cells.csv': render.csv(sweep_tables.cell_lines(sweep)),
     'table.tex': render.latex(table),
     'table.md': render.markdown(table),
   }
@@ -69,83 +69,86 @@ def write(workdir):
   return [*(folder / name for name in contents), *paths]
 
 
-def _context(found, folder, images):
-  """What the page says, by the names that its template has for it."""
-  states = [run.state for run in found.runs]
-  order = results.ranked(found) if found.searched else []
-  order += [cell for cell in found.cells if cell not in order]
-  lines = {line['number']: line for line in sweep_tables.cells(found)}
+def _context(sweep, folder, images):
+  """Returns the values of the page, by the names that its template has."""
+  states = [run.state for run in sweep.runs]
+  order = sweep_results.ranked(sweep) if sweep.searched else []
+  order += [cell for cell in sweep.cells if cell not in order]
+  lines = {line['number']: line for line in sweep_tables.cells(sweep)}
   rows = [lines[cell.number] for cell in order]
-  ways = sweep_tables.ways(found)
-  place, scale, ends = _scale(found)
+  settings = sweep_tables.how_measured(sweep)
+  place, scale, ends = _scale(sweep)
   return {
-    'about': found.about,
-    'asked': commands.of_sweep(found.about),
-    'searched': found.searched,
-    'objective': found.objective,
-    'direction': found.direction,
-    'names': found.names,
+    'about': sweep.about,
+    'command': commands.of_sweep(sweep.about),
+    'searched': sweep.searched,
+    'objective': sweep.objective,
+    'direction': sweep.direction,
+    'names': sweep.names,
     'varied': [
-      sweep_figures.name(found, fields) for fields in results.factors(found)
+      sweep_results.factor_name(sweep, fields)
+      for fields in sweep_results.factors(sweep)
     ],
     'factors': {
       field: list(
-        effects.ordered([cell.settings[field] for cell in found.cells])
+        effects.ordered([cell.settings[field] for cell in sweep.cells])
       )
-      for field in found.names
+      for field in sweep.names
     },
     'number': len(states),
     'states': {
-      state: states.count(state) for state in results.STATES if state in states
+      state: states.count(state)
+      for state in sweep_results.STATES
+      if state in states
     },
-    'broken': [run for run in found.runs if run.state == 'diverged'],
-    'titles': found.titles,
+    'diverged': [run for run in sweep.runs if run.state == 'diverged'],
+    'titles': sweep.titles,
     'rows': rows,
     'best': next((row for row in rows if row['best']), None),
     'place': place,
     'scale': scale,
     'ends': ends,
-    'effects': {} if found.searched else _effects(found),
-    'importance': sweep_figures.importance(found) if found.searched else {},
+    'effects': {} if sweep.searched else _effects(sweep),
+    'importance': sweep_figures.importance(sweep) if sweep.searched else {},
     'images': images,
-    'samples': _samples(found, folder, order, lines),
+    'samples': _samples(sweep, folder, order, lines),
     'cells': order,
-    'command': lambda cell: commands.of_cell(
-      found.about, cell.changes, f'runs/cell-{cell.number}'
+    'cell_command': lambda cell: commands.of_cell(
+      sweep.about, cell.changes, f'runs/cell-{cell.number}'
     ),
-    'ways': ways,
-    'differing': _differing(ways),
-    'made': sweep_tables.made(found),
+    'settings': settings,
+    'differing': _differing(settings),
+    'provenance': sweep_tables.provenance(sweep),
     'features': any(
-      title.endswith(columns.ON_FEATURES) for title in found.titles.values()
+      title.endswith(columns.ON_FEATURES) for title in sweep.titles.values()
     ),
     'words': words,
     'json': json.dumps,
-    'step': results.broken,
+    'diverged_after': sweep_results.diverged_after,
   }
 
 
-def _differing(ways):
-  """What is not the same for all runs, of all that says how they are measured.
+def _differing(settings):
+  """Returns the names of the settings that are not the same for all runs.
 
-  Numbers of samples differ rightly between runs; whatever else does forbids to
-  compare them.
+  Runs may have different numbers of samples; with any other difference they
+  cannot be compared.
   """
-  (_, first), *others = ways or [(0, {})]
+  (_, first), *others = settings or [(0, {})]
   return sorted(
     {
       name
-      for _, way in others
-      for name in {*first, *way}
-      if first.get(name) != way.get(name)
+      for _, other in others
+      for name in {*first, *other}
+      if first.get(name) != other.get(name)
     }
   )
 
 
-def _scale(found):
-  """Where a value lies among all of the objective, in [0, 1], and the ends."""
+def _scale(sweep):
+  """Returns the place of a value of the objective in [0, 1], and the ends."""
   values = np.concatenate(
-    [results.final(cell, found.objective) for cell in found.cells]
+    [sweep_results.final(cell, sweep.objective) for cell in sweep.cells]
   )
   values = values[np.isfinite(values)]
   if not len(values) or values.min() == values.max():
@@ -160,16 +163,16 @@ def _scale(found):
   return place, scale, (f'{low:.3g}', f'{high:.3g}')
 
 
-def _effects(found):
-  """The levels of each factor in words, by measure and factor's name."""
+def _effects(sweep):
+  """Returns the levels of each factor in words, by measure and factor."""
   by_measure = {}
-  for key in found.titles:
-    by_factor = sweep_figures.main_effects(found, key)
-    write_ = sweep_tables.form(
+  for key in sweep.compared:
+    by_factor = sweep_figures.main_effects(sweep, key)
+    write_ = sweep_tables.number_format(
       [level.mean for levels in by_factor.values() for level in levels]
     )
     by_measure[key] = {
-      sweep_figures.name(found, fields): [
+      sweep_results.factor_name(sweep, fields): [
         level._replace(
           mean=write_(level.mean),
           error=write_(level.error),
@@ -183,12 +186,12 @@ def _effects(found):
   return {key: own for key, own in by_measure.items() if own}
 
 
-def _samples(found, folder, order, lines):
-  """The newest sample grid of each cell's first seed, dicts; some, of many."""
-  if len(order) > _SHOWN:
-    ranked = results.ranked(found)
-    pool = ranked if len(ranked) > _SHOWN else order
-    order = [*pool[: _SHOWN - _SHOWN // 5], *pool[-(_SHOWN // 5) :]]
+def _samples(sweep, folder, order, lines):
+  """Returns the newest sample grid of the first seed of cells, dicts."""
+  if len(order) > _GRIDS:
+    ranked = sweep_results.ranked(sweep)
+    pool = ranked if len(ranked) > _GRIDS else order
+    order = [*pool[: _GRIDS - _GRIDS // 5], *pool[-(_GRIDS // 5) :]]
   samples = []
   for cell in order:
     run, line = cell.runs[0], lines[cell.number]
@@ -203,7 +206,7 @@ def _samples(found, folder, order, lines):
     samples.append(
       {
         'line': line,
-        'label': sweep_figures.label(found, cell),
+        'label': sweep_results.label(sweep, cell),
         'run': run,
         'row': row,
         'source': row and _embedded(folder / row['picture']),
@@ -212,12 +215,12 @@ def _samples(found, folder, order, lines):
   return samples if any(sample['source'] for sample in samples) else []
 
 
-def _drawn(path):
-  """A figure for the page, and its width there: 120 pixels an inch."""
+def _image(path):
+  """Returns a figure for the page and its width: 120 pixels an inch."""
   with Image.open(path) as image:
     return {'source': _embedded(path), 'width': round(0.6 * image.width)}
 
 
 def _embedded(path):
-  told = base64.b64encode(path.read_bytes()).decode()
-  return f'data:image/png;base64,{told}'
+  encoded = base64.b64encode(path.read_bytes()).decode()
+  return f'data:image/png;base64,{encoded}'

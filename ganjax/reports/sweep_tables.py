@@ -4,35 +4,37 @@ import math
 
 import numpy as np
 
-from ganjax.reports import commands, render, results
-from ganjax.reports.results import words
+from ganjax.reports import commands, render, sweep_results
 from ganjax.reports.statistics import summary
+from ganjax.reports.sweep_results import words
 from ganjax.reports.tables import mean_and_deviation
 
 
-def cells(found):
-  """The line of each cell, a dict, in their order: numbers, and words of them.
+def cells(sweep):
+  """Returns the line of each cell, a dict with numbers and their words.
 
   Args:
-    found: an `Outcome`.
+    sweep: a `SweepResults`.
   """
   finals = {
-    key: [results.final(cell, key) for cell in found.cells]
-    for key in found.titles
+    key: [sweep_results.final(cell, key) for cell in sweep.cells]
+    for key in sweep.titles
   }
-  forms = {
-    key: form([own[np.isfinite(own)].mean() for own in found_ if _any(own)])
-    for key, found_ in finals.items()
+  formats = {
+    key: number_format(
+      [own[np.isfinite(own)].mean() for own in own_finals if _any(own)]
+    )
+    for key, own_finals in finals.items()
   }
-  ranked, lines = results.ranked(found), []
-  for at, cell in enumerate(found.cells):
+  ranked, lines = sweep_results.ranked(sweep), []
+  for at, cell in enumerate(sweep.cells):
     states = [run.state for run in cell.runs]
     measured = {}
-    for key in found.titles:
+    for key in sweep.titles:
       own = summary(finals[key][at])
       measured[key] = own | {
-        'words': _mean(own, forms[key], states.count('done')),
-        'interval': _interval(own, forms[key]),
+        'words': _mean(own, formats[key], states.count('done')),
+        'interval': _interval(own, formats[key]),
       }
     ended = states.count('done') + states.count('diverged')
     lines.append(
@@ -40,116 +42,120 @@ def cells(found):
         'number': cell.number,
         'settings': cell.settings,
         'measured': measured,
-        'seeds': finals[found.objective][at],
+        'seeds': finals[sweep.objective][at],
         'done': states.count('done'),
         'of': len(states),
-        'broken': states.count('diverged'),
-        'steps': [s for s in map(results.broken, cell.runs) if s is not None],
+        'diverged': states.count('diverged'),
+        'diverged_after': [
+          s
+          for s in map(sweep_results.diverged_after, cell.runs)
+          if s is not None
+        ],
         'best': bool(ranked) and cell is ranked[0],
-        'early': '' if ended else _early(cell),
+        'unfinished': '' if ended else _unfinished(cell),
       }
     )
   return lines
 
 
-def run_lines(found):
-  """For each run, what was measured last: flat dicts."""
+def run_lines(sweep):
+  """Returns what was measured last of each run, flat dicts."""
   return [
     _line(cell, run, run.rows[-1] if run.rows else {})
-    for cell in found.cells
+    for cell in sweep.cells
     for run in cell.runs
   ]
 
 
-def evaluation_lines(found):
-  """For each time that a run was measured, all of it: flat dicts."""
+def evaluation_lines(sweep):
+  """Returns all that was measured of each run, a flat dict per evaluation."""
   return [
     _line(cell, run, row)
-    for cell in found.cells
+    for cell in sweep.cells
     for run in cell.runs
     for row in run.rows
   ]
 
 
-def cell_lines(found):
-  """For each cell, the summaries of its measures: flat dicts."""
+def cell_lines(sweep):
+  """Returns the summaries of the measures of each cell, flat dicts."""
   lines = []
-  for cell in found.cells:
+  for cell in sweep.cells:
     states = [run.state for run in cell.runs]
     line = {
       'cell': cell.number,
       **cell.settings,
-      'evaluation': results.reached(cell),
+      'evaluation': sweep_results.reached(cell),
       'seeds': len(states),
-      **{state: states.count(state) for state in results.STATES},
+      **{state: states.count(state) for state in sweep_results.STATES},
     }
-    for key in found.titles:
-      for name, value in summary(results.final(cell, key)).items():
+    for key in sweep.titles:
+      for name, value in summary(sweep_results.final(cell, key)).items():
         line[f'{key}_{name}'] = value if math.isfinite(value) else None
     lines.append(line)
   return lines
 
 
-def for_papers(found):
+def table(sweep):
   """Returns the `render.Table` of the cells."""
-  titles = ['cell', *found.names.values()]
+  titles = ['cell', *sweep.names.values()]
   left = len(titles)
-  for key, title in found.titles.items():
-    titles += [title, '95 %'] if key == found.objective else [title]
+  for key, title in sweep.titles.items():
+    titles += [title, '95 %'] if key == sweep.objective else [title]
   titles += ['runs done', 'diverged']
   rows = []
-  for line in cells(found):
+  for line in cells(sweep):
     row = [f'{line["number"]}', *map(words, line['settings'].values())]
     for key, own in line['measured'].items():
       row.append(own['words'])
-      if key == found.objective:
+      if key == sweep.objective:
         row.append(own['interval'])
     done = f'{line["done"]} of {line["of"]}'
-    rows.append([*row, done, f'{line["broken"] or ""}'])
+    rows.append([*row, done, f'{line["diverged"] or ""}'])
   numbers = frozenset(range(left, len(titles)))
-  return render.Table(titles, rows, numbers, _notes(found))
+  return render.Table(titles, rows, numbers, _notes(sweep))
 
 
-def ways(found):
-  """How the runs were measured: pairs of how many, and a dict of words."""
+def how_measured(sweep):
+  """Returns how runs were measured: pairs of their number and a dict."""
   counts = []
-  for run in found.runs:
+  for run in sweep.runs:
     if not run.rows:
       continue
     row = run.rows[-1]
-    way = {
+    own = {
       **row.get('settings', {}),
       'subject': row.get('subject', 'samples'),
       'number': f'{row["number"]:,}' if 'number' in row else 'unknown',
     }
     for measure, how in row.get('how', {}).items():
-      way[measure] = ', '.join(
+      own[measure] = ', '.join(
         f'{name.replace("_", " ")} {value}' for name, value in how.items()
       )
-    # A run that diverged was measured in no way at all.
+    # Nothing is measured of a run that diverged.
     if row.get('how') or run.state != 'diverged':
-      counts.append(way)
+      counts.append(own)
   return [
-    (counts.count(way), way)
-    for at, way in enumerate(counts)
-    if way not in counts[:at]
+    (counts.count(own), own)
+    for at, own in enumerate(counts)
+    if own not in counts[:at]
   ]
 
 
-def made(found):
-  """Hardware, versions, and how many programs ran with them: triples."""
-  told = [
+def provenance(sweep):
+  """Returns triples: hardware, versions, and how many programs had them."""
+  pairs = [
     (
       one['hardware'],
       ', '.join(f'{name} {v}' for name, v in one['versions'].items()),
     )
-    for one in found.made
+    for one in sweep.provenance
   ]
-  return [(*one, told.count(one)) for one in dict.fromkeys(told)]
+  return [(*one, pairs.count(one)) for one in dict.fromkeys(pairs)]
 
 
-def form(values):
-  """The function that writes numbers to three places of the usual one's."""
+def number_format(values):
+  """Returns a function that writes numbers: three digits of their median."""
   sizes = [abs(value) for value in values if value and math.isfinite(value)]
   places = 2
   if sizes:
@@ -157,25 +163,31 @@ def form(values):
   return lambda value: f'{value:,.{places}f}' if math.isfinite(value) else '–'
 
 
-def _notes(found):
+def _notes(sweep):
   """Returns how the table is to be read, sentences."""
-  found_ways = ways(found)
+  settings = how_measured(sweep)
   return [
     'Mean ± standard deviation over the seeds; 95 %: percentile bootstrap '
     'interval of the mean. (k of n): the measure is defined for k runs of the '
     'n that ended.',
-    *(['Measured in different ways:'] if len(found_ways) > 1 else []),
     *(
-      '; '.join(f'{name.replace("_", " ")}: {v}' for name, v in way.items())
-      for _, way in found_ways
+      ['Not all runs were measured with the same settings:']
+      if len(settings) > 1
+      else []
     ),
-    *(f'{hardware}; {versions}.' for hardware, versions, _ in made(found)),
-    commands.of_sweep(found.about),
+    *(
+      '; '.join(f'{name.replace("_", " ")}: {v}' for name, v in own.items())
+      for _, own in settings
+    ),
+    *(
+      f'{hardware}; {versions}.' for hardware, versions, _ in provenance(sweep)
+    ),
+    commands.of_sweep(sweep.about),
   ]
 
 
 def _line(cell, run, row):
-  """All that there is of a run at an evaluation, flat."""
+  """Returns all that was measured of a run at an evaluation, a flat dict."""
   scalars = {
     name: value
     for name, value in row.items()
@@ -196,10 +208,11 @@ def _line(cell, run, row):
   }
 
 
-def _early(cell):
+def _unfinished(cell):
+  """Returns how far the runs of a cell are, in words."""
   evaluations = next((run.rows[-1]['of'] for run in cell.runs if run.rows), 0)
   return (
-    f'at evaluation {results.reached(cell)} of {evaluations}'
+    f'at evaluation {sweep_results.reached(cell)} of {evaluations}'
     if evaluations
     else 'not begun'
   )

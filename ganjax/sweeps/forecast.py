@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from ganjax.reports import results
+from ganjax.reports import sweep_results
 from ganjax.sweeps.programs import (
   finished,
   mapping,
@@ -113,7 +113,7 @@ def compare_alone(program, sweep, number):
   folder = place(program, sweep).name
   together = [
     run.rows[-1]['seconds']
-    for run in results.read(sweep.folder).runs
+    for run in sweep_results.read(sweep.folder).runs
     if run.rows[-1]['program'] == folder
   ]
   alone, member = statistics.median(times), statistics.mean(together)

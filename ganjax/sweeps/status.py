@@ -3,29 +3,32 @@
 import numpy as np
 from tqdm import tqdm
 
-from ganjax.reports import results, sweep_figures, tables
+from ganjax.reports import sweep_results, tables
 
 _CELLS = 10  # at most
 
 
 def print_best(folder):
   """Prints the best cells so far, those first that are trained the longest."""
-  found = results.read(folder)
-  cells = [cell for cell in found.cells if results.reached(cell)]
+  found = sweep_results.read(folder)
+  cells = [cell for cell in found.cells if sweep_results.reached(cell)]
   sign = {'minimize': 1, 'maximize': -1}[found.direction]
 
   def place(cell):
-    values = results.final(cell, found.objective)
+    values = sweep_results.final(cell, found.objective)
     some = values[np.isfinite(values)]
-    return -results.reached(cell), sign * np.mean(some) if len(some) else np.inf
+    return -sweep_results.reached(cell), sign * np.mean(some) if len(
+      some
+    ) else np.inf
 
   best = sorted(cells, key=place)[:_CELLS]
   rows = [
     {
-      'label': sweep_figures.label(found, cell),
-      'values': {key: results.final(cell, key) for key in found.titles},
+      'label': sweep_results.label(found, cell),
+      'values': {key: sweep_results.final(cell, key) for key in found.titles},
       'words': {
-        'evaluation': f'{results.reached(cell)} of {found.about["evaluations"]}'
+        'evaluation': f'{sweep_results.reached(cell)} of '
+        f'{found.about["evaluations"]}'
       },
     }
     for cell in best
@@ -38,7 +41,10 @@ def print_best(folder):
   counts = (
     f'{measured} evaluations at {len(found.runs)} runs; {diverged} diverged.'
   )
-  varied = [sweep_figures.name(found, own) for own in results.factors(found)]
+  varied = [
+    sweep_results.factor_name(found, own)
+    for own in sweep_results.factors(found)
+  ]
   title = f'cell: {", ".join(varied)}' if varied else 'cell'
   tqdm.write(tables.text(rows, columns, (counts,), title=title))
 

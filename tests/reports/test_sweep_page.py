@@ -5,22 +5,25 @@ import html.parser
 import itertools
 import json
 import math
+import pathlib
 import re
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from ganjax import pictures
 from ganjax.reports import (
-  results,
   statistics,
   sweep_figures,
   sweep_page,
+  sweep_results,
   sweep_tables,
 )
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 LOSSES = ('non_saturating', 'hinge')
 R1 = 'regularizers.discriminator.r1.weight'
 RATES = tuple(
@@ -244,7 +247,7 @@ def test_the_page_says_what_became_of_all_runs(sweep):
   words = ' '.join(re.sub('<[^>]*>', ' ', page).split())
   assert '118 of 120 runs done' in words
   assert 'cell 5 , seed 1, after step 251' in words
-  assert 'This sweep is not whole yet' in words
+  assert 'This sweep is not finished' in words
   assert "--grid='a b'" not in page and '&#39;--grid=a b&#39;' in page
 
 
@@ -294,7 +297,7 @@ def test_the_table_of_runs_is_enough_to_compute_all_again(sweep):
 
 def test_main_effects_are_of_runs_that_ended(sweep):
   folder, about, rows, *_ = sweep
-  found = results.read(folder)
+  found = sweep_results.read(folder)
   levels = sweep_figures.main_effects(found, 'fid')[('loss',)]
   assert [level.value for level in levels] == list(LOSSES)
   # By hand: the means of the cells' means.
@@ -352,8 +355,8 @@ def test_fields_that_move_together_are_one_factor(tmp_path):
     },
     [_row(0, {}, 3, LOOKS, 4.0), _row(1, {'pack': 2}, 3, LOOKS, 9.0)],
   )
-  found = results.read(tmp_path)
-  assert results.factors(found) == [('pack', 'batch_size')]
+  found = sweep_results.read(tmp_path)
+  assert sweep_results.factors(found) == [('pack', 'batch_size')]
   # What a cell leaves as it is has the config's value.
   assert found.cells[0].settings['loss'] == 'hinge'
   [levels] = sweep_figures.main_effects(found, 'fid').values()
@@ -372,7 +375,7 @@ def test_a_sweep_at_its_first_look_has_a_report(tmp_path):
   page = (tmp_path / 'report.html').read_text()
   _Page(page)
   assert '0 of 24' in page and 'at evaluation 1 of 4' in page
-  assert not results.ranked(results.read(tmp_path))
+  assert not sweep_results.ranked(sweep_results.read(tmp_path))
 
 
 def test_where_all_diverged_there_is_no_best(tmp_path):
@@ -394,8 +397,8 @@ def test_a_measure_that_few_runs_have_wins_nothing(tmp_path):
     if (row['cell'], row['seed']) == (9, 1):
       row['fid'] = None
   _write(tmp_path, about, rows)
-  found = results.read(tmp_path)
-  assert 9 not in [cell.number for cell in results.ranked(found)]
+  found = sweep_results.read(tmp_path)
+  assert 9 not in [cell.number for cell in sweep_results.ranked(found)]
   line = sweep_tables.cells(found)[9]
   assert (line['measured']['fid']['words'], line['done']) == ('0.5 (1 of 2)', 2)
 
@@ -404,7 +407,7 @@ def test_a_search_has_its_history_and_what_mattered(tmp_path):
   make_search(tmp_path)
   names = {path.name for path in sweep_page.write(tmp_path)}
   assert {'search.png', 'parameters.pdf', 'learning.png'} <= names
-  found = results.read(tmp_path)
+  found = sweep_results.read(tmp_path)
   assert found.searched
   shares = sweep_figures.importance(found)
   np.testing.assert_allclose(sum(shares.values()), 1)
@@ -413,8 +416,11 @@ def test_a_search_has_its_history_and_what_mattered(tmp_path):
   assert states.count('diverged') == 2 and 'cut short' in states
   page = (tmp_path / 'report.html').read_text()
   _Page(page)
-  first = results.ranked(found)[0]
-  own = [np.nanmean(results.final(c, 'fid')) for c in results.ranked(found)]
+  first = sweep_results.ranked(found)[0]
+  own = [
+    np.nanmean(sweep_results.final(c, 'fid'))
+    for c in sweep_results.ranked(found)
+  ]
   assert own == sorted(own)
   assert f'trial {first.number}</a>' in page
 
@@ -438,19 +444,25 @@ def test_a_value_without_a_direction_is_shown_and_not_ranked(tmp_path):
   about |= {'objective': 'luck', 'columns': COLUMNS | {'luck': luck}}
   _write(tmp_path, about, rows)
   sweep_page.write(tmp_path)
-  found = results.read(tmp_path)
-  assert found.direction is None and not results.ranked(found)
+  found = sweep_results.read(tmp_path)
+  assert found.direction is None and not sweep_results.ranked(found)
   assert found.titles['luck'] == 'luck of the draw'
+  # Without a direction, only the objective has main effects.
+  assert found.compared == ['luck', 'fid', 'distance']
+  spread = {'fid_std': luck | {'title': 'spread'}}
+  about |= {'objective': 'fid', 'columns': about['columns'] | spread}
+  _write(tmp_path, about, [row | {'fid_std': 0.1} for row in rows])
+  assert sweep_results.read(tmp_path).compared == ['fid', 'distance']
   page = (tmp_path / 'report.html').read_text()
   _Page(page)
   assert 'so that nothing is ranked' in page and 'best luck' not in page
 
 
 def test_numbers_have_three_places_of_the_usual_one():
-  assert sweep_tables.form([12.0, 25])(13.372) == '13.4'
-  assert sweep_tables.form([0.03])(0.0345) == '0.0345'
-  assert sweep_tables.form([2500.0])(2512.4) == '2,512'
-  assert sweep_tables.form([])(math.nan) == '–'
+  assert sweep_tables.number_format([12.0, 25])(13.372) == '13.4'
+  assert sweep_tables.number_format([0.03])(0.0345) == '0.0345'
+  assert sweep_tables.number_format([2500.0])(2512.4) == '2,512'
+  assert sweep_tables.number_format([])(math.nan) == '–'
 
 
 def test_the_bootstrap_of_a_cell_is_that_of_its_seeds(sweep):
@@ -461,6 +473,36 @@ def test_the_bootstrap_of_a_cell_is_that_of_its_seeds(sweep):
   line = _lines(folder / 'table_cells.csv')[0]
   low, high = statistics.interval(own)
   assert (float(line['fid_low']), float(line['fid_high'])) == (low, high)
+
+
+def test_reports_are_written_without_jax(tmp_path):
+  make(tmp_path, seeds=2)
+  script = f"""
+import importlib, pkgutil, sys
+
+class Refuse:
+  def find_spec(self, name, path=None, target=None):
+    if name.split('.')[0] in ('jax', 'jaxlib', 'flax', 'optax', 'orbax'):
+      raise ImportError(f'{{name}} was imported')
+
+sys.meta_path.insert(0, Refuse())
+import ganjax.reports
+names = [
+  found.name
+  for found in pkgutil.walk_packages(ganjax.reports.__path__, 'ganjax.reports.')
+]
+for name in names:
+  importlib.import_module(name)
+from ganjax.reports import sweep_page
+sweep_page.write({str(tmp_path)!r})
+print(*names)
+"""
+  done = subprocess.run(
+    [sys.executable, '-c', script], cwd=ROOT, capture_output=True, text=True
+  )
+  assert done.returncode == 0, done.stderr
+  assert 'ganjax.reports.figures.curves' in done.stdout.split()
+  assert (tmp_path / 'report.html').stat().st_size > 100_000
 
 
 def test_a_browser_shows_the_page_without_a_complaint(sweep, tmp_path):

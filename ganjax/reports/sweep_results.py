@@ -1,4 +1,4 @@
-"""What a sweep found: the cells and runs of its folder, finished or not."""
+"""The results of a sweep, finished or not: the cells and runs of its folder."""
 
 import json
 import math
@@ -11,16 +11,16 @@ from ganjax import files
 from ganjax.reports.columns import direction, title
 
 STATES = ('done', 'diverged', 'unfinished', 'cut short', 'not begun')
-"""What became of a run; a search cuts short, and a sweep may go on."""
+"""The state of a run. A search cuts runs short; a sweep may go on with them."""
 
 
 class Run(NamedTuple):
-  """A cell trained with one seed.
+  """The run of a cell with one seed.
 
   Attributes:
-    cell: its number.
+    cell: the number of the cell.
     seed: of the run.
-    rows: what was measured, a dict an evaluation, in their order.
+    rows: what was measured, a dict for each evaluation, in their order.
     state: one of `STATES`.
   """
 
@@ -47,11 +47,11 @@ class Cell(NamedTuple):
   runs: list
 
 
-class Outcome(NamedTuple):
-  """What a sweep's folder holds.
+class SweepResults(NamedTuple):
+  """The results of a sweep.
 
   Attributes:
-    about: `sweep.json`.
+    about: the values of `sweep.json`.
     names: from the fields that cells change to short names.
     cells: a list of `Cell`.
     titles: from the values that were measured to their titles, the objective
@@ -59,7 +59,9 @@ class Outcome(NamedTuple):
     objective: the value that cells are compared by.
     direction: of the objective, 'minimize' or 'maximize'; None where nothing
       says which, so that cells are not ranked.
-    made: of each program, what it was computed with and on.
+    compared: the values that are compared in main effects: the objective and
+      those with a direction.
+    provenance: of each program, its hardware and versions.
   """
 
   about: dict
@@ -67,8 +69,9 @@ class Outcome(NamedTuple):
   cells: list
   titles: dict
   objective: str
-  direction: str
-  made: list
+  direction: str | None
+  compared: list
+  provenance: list
 
   @property
   def runs(self):
@@ -82,10 +85,14 @@ class Outcome(NamedTuple):
 
 
 def read(folder):
-  """The `Outcome` of a sweep's folder.
+  """Returns the `SweepResults` of a folder.
+
+  Args:
+    folder: the workdir of a sweep.
 
   Raises:
-    FileNotFoundError: if there is no sweep, or nothing measured yet.
+    FileNotFoundError: if there is no sweep, or nothing was measured yet.
+    FormatError: if a newer ganjax wrote it.
   """
   folder = pathlib.Path(folder)
   if not (folder / 'sweep.json').exists():
@@ -107,29 +114,34 @@ def read(folder):
     columns = columns | own.get('columns', {})
   titles, objective = _titles(about, rows, columns)
   cells = _cells(about, rows)
-  return Outcome(
+  return SweepResults(
     about,
     _short({field: None for cell in cells for field in cell.settings}),
     cells,
     titles,
     objective,
     about.get('direction') or direction(objective, columns),
+    [
+      name
+      for name in titles
+      if name == objective or direction(name, columns) is not None
+    ],
     made,
   )
 
 
 def reached(cell):
-  """The look at which a cell's runs are compared, 0 if there is none.
-
-  It is the last where a run came to it, the newest there is where none did.
-  """
+  """Returns the newest evaluation that a run of a cell has, 0 if none has."""
   return max(
     (run.rows[-1]['evaluation'] for run in cell.runs if run.rows), default=0
   )
 
 
 def values(cell, measure, evaluation):
-  """Returns a measure of each run of a cell at an evaluation, `[S]`, or NaN."""
+  """Returns a measure of the runs of a cell at an evaluation, `[S]`.
+
+  NaN stands for runs without a value.
+  """
   return np.array(
     [
       next(
@@ -146,54 +158,67 @@ def values(cell, measure, evaluation):
 
 
 def final(cell, measure):
-  """A measure of each run of a cell at its `reached`, `[S]`."""
+  """Returns a measure of the runs of a cell at its newest evaluation, `[S]`."""
   return values(cell, measure, reached(cell))
 
 
-def broken(run):
-  """The step after which a run diverged, or None."""
+def diverged_after(run):
+  """Returns the step after which a run diverged, or None."""
   steps = (row.get('diverged') for row in run.rows)
   return next((step for step in steps if step is not None), None)
 
 
-def ranked(found):
-  """Cells that can be compared, the best first.
+def ranked(sweep):
+  """Returns the cells that can be compared, the best first.
 
-  Those of which all runs are done and have the objective; where there is none,
-  those with at least one such run. None where the objective has no direction.
+  Those are the cells of which all runs are done and have the objective; where
+  there is no such cell, those with at least one such run. The list is empty
+  where the objective has no direction.
   """
-  if found.direction is None:
+  if sweep.direction is None:
     return []
-  sign = 1 if found.direction == 'minimize' else -1
-  # Those of cells without a run that ended are of another moment.
+  sign = 1 if sweep.direction == 'minimize' else -1
+  # A cell without a run that ended was measured earlier in its training.
   measured = [
-    (cell, final(cell, found.objective))
-    for cell in found.cells
+    (cell, final(cell, sweep.objective))
+    for cell in sweep.cells
     if any(run.state == 'done' for run in cell.runs)
   ]
-  some = [pair for pair in measured if np.isfinite(pair[1]).any()]
-  whole = [pair for pair in some if np.isfinite(pair[1]).all()]
-  some = sorted(whole or some, key=lambda pair: sign * np.nanmean(pair[1]))
-  return [cell for cell, _ in some]
+  partly = [pair for pair in measured if np.isfinite(pair[1]).any()]
+  fully = [pair for pair in partly if np.isfinite(pair[1]).all()]
+  pairs = sorted(fully or partly, key=lambda pair: sign * np.nanmean(pair[1]))
+  return [cell for cell, _ in pairs]
 
 
 def words(value):
-  """A factor's value, as one reads it."""
+  """Returns the value of a factor in words."""
   if isinstance(value, float):
     return f'{value:.4g}'
   return 'none' if value is None else f'{value}'
 
 
-def factors(found):
-  """The fields that vary, a list of tuples of those that move together."""
+def factors(sweep):
+  """Returns the factors: tuples of the fields that change together."""
   columns = {}
-  for field in found.names:
-    column = [cell.settings[field] for cell in found.cells]
+  for field in sweep.names:
+    column = [cell.settings[field] for cell in sweep.cells]
     places = list(dict.fromkeys(column))
     if len(places) > 1:
       pattern = tuple(places.index(value) for value in column)
       columns.setdefault(pattern, []).append(field)
   return list(map(tuple, columns.values()))
+
+
+def factor_name(sweep, fields):
+  """Returns the name of a factor: of its fields, joined by plus signs."""
+  return ' + '.join(sweep.names[field] for field in fields)
+
+
+def label(sweep, cell):
+  """Returns the label of a cell: its number and the values of its factors."""
+  varied = [fields[0] for fields in factors(sweep)]
+  chosen = [words(cell.settings[field]) for field in varied]
+  return f'{cell.number}: {", ".join(chosen)}' if chosen else f'{cell.number}'
 
 
 def _titles(about, rows, columns):
@@ -217,7 +242,7 @@ def _cells(about, rows):
   fields = dict.fromkeys(field for own in changes.values() for field in own)
   config, by_run = files.flat(about.get('config', {})), {}
   for row in rows:
-    # What was measured again is newer.
+    # A row that comes later was measured later.
     by_run.setdefault((row['cell'], row['seed']), {})[row['evaluation']] = row
   cells = []
   for number, own in sorted(changes.items()):
@@ -243,7 +268,7 @@ def _state(rows, begun):
 
 
 def _short(fields):
-  """From each field to its shortest ending of two parts that no other has."""
+  """Returns a short name of each field: at least its last two parts."""
   names = {}
   for field in fields:
     parts = field.split('.')
