@@ -1,9 +1,9 @@
-"""A small classifier, trained once and kept: features and modes to measure by.
+"""A small classifier, trained once and cached, for features and for modes.
 
-On digits and other small images an ImageNet network's features say little;
-those of a classifier of the data itself do (the penultimate layer for
-distances, the logits for counting modes). What it measures is defined by its
-weights, so its name carries their hash, its data and its accuracy.
+The features of an ImageNet network are not informative on digits and other
+small images; those of a classifier of the data are: its penultimate layer for
+distances, its logits for counting modes. Its weights define the measure, so
+its name has their hash, the data and the accuracy.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from ganjax.evaluation import features
 
 
 class Trained(NamedTuple):
-  """A trained classifier's parameters, and a name that identifies them."""
+  """The parameters of a trained classifier, and a name that identifies them."""
 
   name: str
   params: dict
@@ -39,20 +39,20 @@ def train(
   learning_rate=2e-3,
   report=None,
 ):
-  """Parameters of a `features.Classifier` fitted to labelled images.
+  """Returns the parameters of a `features.Classifier` of labelled images.
 
-  Adam with a cosine decay to 0 on the cross-entropy; each image is shifted at
-  random by up to a fourteenth of its side, its edge repeated. The steps are
-  jitted one by one: on a CPU a convolution within a scan runs many times
+  Adam with a cosine decay to 0 minimises the cross-entropy; each image is
+  shifted at random by up to a fourteenth of its side, its edge repeated. Each
+  step is a compiled call: on a CPU a convolution within a scan is many times
   slower.
 
   Args:
     images: [M, H, W, C] uint8.
     labels: [M] integers in [0, classes).
-    classes: how many classes there are.
-    key: draws the initial weights, the order and the shifts.
-    epochs: passes through the images; what does not fill a batch is left out
-      of a pass.
+    classes: the number of classes.
+    key: of the initial weights, the order and the shifts.
+    epochs: passes through the images; those that do not fill a batch are left
+      out of a pass.
     batch: images per step; all, where there are fewer.
     learning_rate: the initial one.
     report: called as `report(step, total, loss)` after each step, with the
@@ -75,10 +75,10 @@ def train(
 
   @jax.jit
   def descend(params, opt_state, images, labels, key):
-    shown = _shifted(images, key).astype(jnp.float32) / 127.5 - 1
+    shifted = _shifted(images, key).astype(jnp.float32) / 127.5 - 1
 
     def cross_entropy(params):
-      logits, _ = network.apply({'params': params}, shown)
+      logits, _ = network.apply({'params': params}, shifted)
       return optax.softmax_cross_entropy_with_integer_labels(
         logits, labels
       ).mean()
@@ -106,7 +106,7 @@ def train(
 
 
 def outputs(params, images):
-  """Logits [N, classes] and penultimate activations [N, 128]; traceable.
+  """Returns logits [N, classes] and penultimate activations [N, 128].
 
   Args:
     params: as `train` returns.
@@ -131,14 +131,13 @@ def outputs(params, images):
 
 
 def by_channel(params, images):
-  """Logits [N, C, classes] of each channel alone; traceable.
+  """Returns the logits [N, C, classes] of each channel by itself.
 
-  What Stacked MNIST is measured by, with a classifier of single digits.
+  Stacked MNIST is measured by them, with a classifier of single digits.
 
   Args:
     params: as `train` returns for images of one channel.
-    images: [N, H, W, C] float32 in [-1, 1], H and W as trained on. Images in
-      [0, 1] are 2 images - 1 here, and padded ones are to be cropped first.
+    images: [N, H, W, C] float32 in [-1, 1], with H and W as trained on.
 
   Raises:
     ValueError: as `outputs`.
@@ -149,7 +148,7 @@ def by_channel(params, images):
 
 
 def accuracy(params, images, labels) -> float:
-  """Fraction of the images whose largest logit is their label's.
+  """Returns the fraction of images whose largest logit is that of the label.
 
   Args:
     params: as `train` returns.
@@ -171,21 +170,22 @@ def trained_for(
   test=None,
   report=None,
 ) -> Trained:
-  """A classifier of the images, trained at the first call and loaded after.
+  """Returns a classifier of images, trained at the first call, then loaded.
 
-  A tenth of the images, drawn by the seed, is held out for the accuracy in
-  the name, which reads like 'classifier-128 (mnist/train, 99.2 % held out,
-  sha 1a2b3c4d)'; the hash is of the weights. With `test`, all images are
-  trained on, and the name says '99.46 % on mnist/test'. The file's name holds
-  a hash of the images, labels and settings: other data never meet an old file.
+  A tenth of the images, drawn by the seed, is held out for the accuracy in the
+  name, such as 'classifier-128 (mnist/train, 99.2 % held out, sha 1a2b3c4d)';
+  the hash is of the weights. With `test`, all images are trained on, and the
+  name has the accuracy on those, such as '99.46 % on mnist/test'. The name of
+  the file has a hash of the images, labels and settings, so that other data
+  have another file.
 
   Args:
     images: [M, H, W, C] uint8, M >= 10.
-    labels: [M] integers in [0, classes); the largest sets the classes.
-    cache_directory: where the .npz is kept; made if need be.
+    labels: [M] integers from 0 on; the largest is that of the last class.
+    cache_directory: of the .npz file; it is made, if need be.
     name: of the data, with the split.
     epochs: as in `train`.
-    seed: draws the held-out images and all that `train` draws.
+    seed: of the held-out images and of all that `train` draws.
     test: (name, images, labels) to measure the accuracy on, or None. On two
       cores, 8 epochs of MNIST's 60,000 training digits at 28 px take about
       three minutes, and 99.4 % of its test digits are right.
@@ -242,12 +242,12 @@ def trained_for(
 def features_for(
   images, labels, cache_directory, name, **settings
 ) -> features.Features:
-  """The penultimate layer [N, 128] of `trained_for`'s classifier, named.
+  """Returns the penultimate layer [N, 128] of a classifier as features.
 
   Args:
     images: [M, H, W, C] uint8.
     labels: [M] integers.
-    cache_directory: where the weights are kept.
+    cache_directory: of the weights, as in `trained_for`.
     name: of the data, with the split.
     **settings: `epochs`, `seed`, `test` and `report` of `trained_for`.
   """
@@ -256,14 +256,14 @@ def features_for(
   return features.Features(
     trained.name,
     lambda images: outputs(trained.params, images)[1],
-    lambda seen: (
-      jnp.matmul(seen, head['kernel'], precision='highest') + head['bias']
+    lambda rows: (
+      jnp.matmul(rows, head['kernel'], precision='highest') + head['bias']
     ),
   )
 
 
 def _shifted(images, key):
-  """Each image moved by up to a fourteenth of its side, edges repeated."""
+  """Returns images shifted by up to a fourteenth of their side each."""
   n, height, width, channels = images.shape
   reach = max(1, min(height, width) // 14)
   around = ((0, 0), (reach, reach), (reach, reach), (0, 0))
@@ -278,7 +278,7 @@ def _shifted(images, key):
 
 
 def _labelled(images, labels, classes):
-  """Both as NumPy arrays, checked."""
+  """Returns images and labels as NumPy arrays, or raises ValueError."""
   images, labels = np.asarray(images), np.asarray(labels)
   if images.ndim != 4 or images.dtype != np.uint8 or not len(images):
     raise ValueError(

@@ -1,7 +1,7 @@
-"""Features to measure with where no Inception is at hand.
+"""Features that images are compared on, under a name, and small networks.
 
-A Frechet or kernel distance means nothing without the name of its features:
-`Features` keeps the two together.
+A Frechet or kernel distance has no meaning without the name of its features, so
+`Features` has both.
 """
 
 from collections.abc import Callable
@@ -16,14 +16,14 @@ from ganjax.arrays import Array
 
 
 class Features(NamedTuple):
-  """A map of images to features, and its name.
+  """A function from images to features, and its name.
 
   Attributes:
-    name: says all that the values depend on.
+    name: which identifies the features, with all that they depend on.
     apply: images [N, H, W, C] in [-1, 1] to features [N, D]. It is traceable
       and takes the whole array at once; `in_batches` bounds its memory.
-    logits: features [N, D] to logits [N, K] of the classes that they were
-      learned to tell apart; None where they were not.
+    logits: features [N, D] to logits [N, K] of the classes that the network was
+      trained to classify; None if it was not trained.
   """
 
   name: str
@@ -32,18 +32,16 @@ class Features(NamedTuple):
 
 
 def random_features(seed: int = 0) -> Features:
-  """Features [N, 384] of an untrained network: any size >= 8, any channels.
+  """Returns features [N, 384] of an untrained network, for sides of 8 or more.
 
   Three 3x3 convolutions of 64 channels (He et al., Delving deep into
   rectifiers, 2015, arXiv:1502.01852), each at half the resolution of the one
-  before, each seen through the mean and standard deviation of every channel.
-  They order sets by colour and texture, not by content. Distances are
-  comparable at one image size only. `apply` raises ValueError for a side
-  under 8.
+  before; the features are the mean and standard deviation of each channel. They
+  order sets by colour and texture, not by content. Distances are comparable at
+  one image size only. `apply` raises ValueError for a side under 8.
 
   Args:
-    seed: draws the weights. It is part of the name: the measure is defined by
-      it.
+    seed: of the weights. It is part of the name, for it defines the measure.
   """
 
   def apply(images):
@@ -52,8 +50,8 @@ def random_features(seed: int = 0) -> Features:
         f'Random features got images of the shape {images.shape}; expected '
         '[N, H, W, C] with H and W of at least 8: enlarge the images first.'
       )
-    # NumPy keeps this generator's stream as it is for good (NEP 19): neither
-    # a version nor a setting of jax changes the measure.
+    # NumPy never changes the stream of this generator (NEP 19), so that no
+    # version and no setting of jax changes the measure.
     random = np.random.RandomState(seed)
     x, found = images, []
     for scale in range(3):
@@ -83,8 +81,8 @@ class Classifier(nn.Module):
 
   A small network for images of 16 to 64 px: 2x2 patches become channels, two
   3x3 convolutions of 32 channels follow, and then, until the side is 8 px or
-  less, the patches again and a 3x3 convolution, of 64. The patches stand in
-  for strides and maxima, which are slow to differentiate on a CPU.
+  less, the patches again and a 3x3 convolution, of 64. The patches
+  replace strides and max pooling, whose gradients are slow on a CPU.
   """
 
   classes: int
@@ -102,7 +100,7 @@ class Classifier(nn.Module):
 
 
 def _patches(x):
-  """[N, H, W, C] to [N, H/2, W/2, 4 C]; an odd side is filled up with 0."""
+  """Returns [N, H/2, W/2, 4 C] of [N, H, W, C], odd sides padded with 0."""
   n, height, width, channels = x.shape
   x = jnp.pad(x, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)))
   x = x.reshape(n, (height + 1) // 2, 2, (width + 1) // 2, 2, channels)
@@ -112,7 +110,7 @@ def _patches(x):
 def in_batches(
   apply: Callable[[jax.Array], jax.Array], images: Array, size: int = 256
 ) -> np.ndarray:
-  """`apply` of all images as a NumPy array [N, ...], `size` at a time, jitted.
+  """Returns `apply` of all images, a NumPy array [N, ...], in compiled batches.
 
   Args:
     apply: images [size, H, W, C] float32 in [-1, 1] to an array [size, ...].

@@ -1,10 +1,10 @@
-"""Inception-v3 as FID takes it: the features and classes of its first graph.
+"""The Inception-v3 of FID: the features and classes of its first graph.
 
 Szegedy et al., "Rethinking the Inception Architecture for Computer Vision",
 2016, arXiv:1512.00567, in the graph of 2015-12-05 that Salimans et al., 2016,
 arXiv:1606.03498, and Heusel et al., 2017, arXiv:1706.08500, measure with. Its
-means leave out what lies beyond the border, and its last block takes maxima
-instead. Networks that lack either give other numbers.
+average pooling leaves out the padding, and its last block has max pooling
+instead. Networks without either give other numbers.
 """
 
 import functools
@@ -16,7 +16,7 @@ import numpy as np
 from ganjax.evaluation import features
 from ganjax.weights.layers import convolution
 
-SIDE = 299  # pixels, to which all images are brought
+SIDE = 299  # pixels, to which all images are resized
 CLASSES = 1008
 
 _EPSILON = 1e-3  # of batch normalisation
@@ -27,17 +27,17 @@ _PARTS = (
 
 
 def from_weights(arrays, name) -> features.Features:
-  """Features [N, 2048] and logits [N, 1008] of the network of a file.
+  """Returns features [N, 2048] and logits [N, 1008] of the network of a file.
 
-  Images of 1 or 3 channels and any size are brought to 299 pixels as
-  TensorFlow 1 did, bilinearly from the upper left corner, without smoothing.
-  The logits are without biases, as the inception score has them.
+  Images of 1 or 3 channels and any size are resized to 299 pixels as TensorFlow
+  1 did: bilinearly from the upper left corner, without antialiasing. The logits
+  have no biases, as those of the inception score.
 
   Args:
     arrays: by the names of PyTorch's files of this graph, as
       `weights.formats.read` returns them: 'Conv2d_1a_3x3.conv.weight', ...,
       'Mixed_7c.branch_pool.bn.running_var', 'fc.weight'.
-    name: what to call the features; whatever the weights are is part of it.
+    name: of the features, which identifies the weights.
 
   Raises:
     ValueError: if the arrays are not of this network; `apply`, if the images
@@ -75,15 +75,15 @@ def from_weights(arrays, name) -> features.Features:
       return _penultimate(params, resized(scaled, SIDE))
 
   return features.Features(
-    name, apply, lambda seen: jnp.matmul(seen, head, precision='highest')
+    name, apply, lambda rows: jnp.matmul(rows, head, precision='highest')
   )
 
 
 def resized(images, side):
-  """Images [N, H, W, C] bilinearly at [N, side, side, C], as TensorFlow 1 did.
+  """Returns images [N, H, W, C] resized to [N, side, side, C] as TensorFlow 1.
 
-  Pixel `i` lies at `i H / side`: corners above and to the left meet, and where
-  the image becomes smaller, pixels between are left out.
+  Pixel `i` is interpolated at `i H / side`: the upper left corners coincide,
+  and where the image becomes smaller, pixels in between have no influence.
   """
   for axis in (1, 2):
     count = images.shape[axis]
@@ -91,13 +91,13 @@ def resized(images, side):
     low = np.floor(at).astype(int)
     high = np.minimum(low + 1, count - 1)
     part = (at - low).reshape([-1 if own == axis else 1 for own in range(4)])
-    near, far = (jnp.take(images, own, axis) for own in (low, high))
-    images = near + (far - near) * part
+    first, second = (jnp.take(images, own, axis) for own in (low, high))
+    images = first + (second - first) * part
   return images
 
 
 def _penultimate(params, x):
-  """[N, 299, 299, 3] in the graph's scale to [N, 2048]."""
+  """Returns features [N, 2048] of [N, 299, 299, 3] in the graph's scale."""
   return _NETWORK(params, x).mean((1, 2))
 
 
@@ -129,7 +129,7 @@ def _mean(_, x):
 
 
 def _chain(*steps):
-  """One after another; a name stands for a convolution of stride 1."""
+  """Returns a chain of steps; a name stands for a convolution of stride 1."""
   steps = [_step(own) for own in steps]
 
   def apply(params, x):
@@ -141,7 +141,7 @@ def _chain(*steps):
 
 
 def _beside(*branches):
-  """The channels of all, in their order."""
+  """Returns branches whose channels are concatenated."""
   branches = [_step(own) for own in branches]
 
   def apply(params, x):
@@ -220,9 +220,10 @@ _NETWORK = _chain(
 
 
 def _folded(arrays):
-  """{'Conv2d_1a_3x3': {'kernel', 'bias'}, 'Mixed_5b': {name: ...}, ...}.
+  """Returns a tree {'Conv2d_1a_3x3': {'kernel', 'bias'}, 'Mixed_5b': ...}.
 
-  Batch normalisation by fixed moments is a scale and a bias of each channel.
+  Batch normalisation with fixed moments is a scale and a bias of each channel,
+  which the kernel and the bias of the convolution take in.
   """
   params = {}
   for whole in arrays:

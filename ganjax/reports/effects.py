@@ -1,4 +1,4 @@
-"""What factors do: means over seeds and cells, and how far to trust them.
+"""Main effects of factors: means over seeds and cells, and their errors.
 
 A cell is a setting of all factors. Values are `[C, S]`, a row for each cell and
 a column for each seed, NaN where a run has none. The same seed in two cells is
@@ -12,20 +12,20 @@ import numpy as np
 
 
 class Level(NamedTuple):
-  """What a value of a factor comes to.
+  """The mean of a value of a factor, and its difference from the first.
 
   Attributes:
     value: of the factor.
-    mean: over its cells, each counting the same, whatever its seeds.
+    mean: over its cells, with equal weights, whatever their numbers of seeds.
     error: standard error of the mean, from the seeds; a cell with one value
-      adds nothing to it. The cells are those that were asked about, no sample
+      adds nothing to it. The cells are all of interest, not a sample
       of others.
-    cells: how many have a value.
-    runs: how many have a value.
+    cells: the number of cells with a value.
+    runs: the number of runs with a value.
     difference: from the factor's first value, the mean over the pairs of cells
       that agree in all else; 0 for the first itself.
     difference_error: its standard error, from seeds and cells.
-    pairs: how many such cells there are.
+    pairs: the number of such pairs.
   """
 
   value: Any
@@ -39,21 +39,21 @@ class Level(NamedTuple):
 
 
 def main_effect(values, levels, others):
-  """The `Level`s of a factor, a list: numbers in their order, words as met.
+  """Returns the `Level`s of a factor: numbers ascending, words as they come.
 
   The error of a mean clusters the runs by their seed, so that what a seed does
-  to all cells alike is not averaged away: with all runs there, it is the
-  deviation over the seeds of the mean over cells, over the root of S. The error
+  to all cells is not averaged away: if no run is missing, it is the deviation
+  over the seeds of the mean over cells, divided by the root of S. The error
   of a difference clusters by seed and by cell: Cameron, Gelbach and Miller,
   "Robust Inference With Multiway Clustering", 2011, Journal of Business &
   Economic Statistics 29(2), equation 2.8, never less than one of the two alone.
-  It grows with what the factor does otherwise in other cells.
+  It is larger where the effect of the factor depends on other factors.
 
   Args:
     values: `[C, S]`. Cells without a finite value are left out.
     levels: the factor's value in each cell, C of them.
-    others: what else each cell has, hashable, C of them: cells with the same
-      are compared.
+    others: the values of all other factors in each cell, hashable, C of them:
+      cells with the same are compared.
 
   Raises:
     ValueError: if there are not as many levels and others as cells.
@@ -67,7 +67,7 @@ def main_effect(values, levels, others):
   counted = np.isfinite(values)
   number = counted.sum(1)
   means = np.where(counted, values, 0).sum(1) / np.maximum(number, 1)
-  # What each run adds to the error of its cell's mean.
+  # The contribution of each run to the error of the mean of its cell.
   shares = np.where(counted, values - means[:, None], 0)
   shares /= np.maximum(number, 1)[:, None]
   at = {
@@ -96,13 +96,13 @@ def main_effect(values, levels, others):
 
 
 def ordered(levels):
-  """Each value once: numbers from small to large, others as first met."""
+  """Returns each value once: numbers ascending, others as they come."""
   once = list(dict.fromkeys(levels))
   return sorted(once) if all(map(_numeric, once)) else once
 
 
 def wide(values):
-  """Whether numbers want a logarithmic scale: positive, and 30-fold apart."""
+  """Returns whether a scale should be logarithmic: numbers 30-fold apart."""
   if not all(map(_numeric, values)):
     return False
   finite = [value for value in values if math.isfinite(value)]
@@ -110,7 +110,7 @@ def wide(values):
 
 
 def _difference(means, shares, counted, pairs):
-  """The mean over pairs of cells, and its standard error."""
+  """Returns the mean difference of pairs of cells, and its standard error."""
   if not pairs:
     return math.nan, math.nan
   here, there = np.transpose(pairs)
@@ -130,14 +130,14 @@ def _difference(means, shares, counted, pairs):
 
 
 def _by_seed(shares, counted):
-  """The variance of the mean over cells, from its seeds."""
+  """Returns the variance of the mean over cells, clustered by seed."""
   if not len(shares):
     return math.nan
   return _corrected(np.sum(shares.mean(0) ** 2), counted.any(0).sum())
 
 
 def _corrected(squares, number):
-  """A sum of squared deviations as of `number` draws whose mean is known."""
+  """Returns a sum of squared deviations, corrected for the estimated mean."""
   return squares * number / (number - 1) if number > 1 else math.nan
 
 

@@ -138,7 +138,7 @@ def _agreed(runs, metric, weights, column):
 
 
 def _group(name, runs, metric, column):
-  """Returns the `Group` of the rows of some runs."""
+  """Returns the `Group` of the rows of its runs."""
   since = f'{column["measure"]}_since'
   # A run that was stopped has a checkpoint more, and a change since then is
   # smaller: what is compared with an earlier checkpoint has to say with which.

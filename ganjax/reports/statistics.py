@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-KINDS = {'standard error': 'se', 'deviation': 'sd'}
+SPREADS = {'standard error': 'se', 'deviation': 'sd'}
 """What the spread of a published value may be, and its abbreviation."""
 
 
@@ -103,10 +103,10 @@ def published_error(published):
   spread, kind = published.get('spread'), published.get('kind')
   if spread is None:
     return math.nan
-  if kind not in KINDS:
+  if kind not in SPREADS:
     raise ValueError(
       f'a published spread is of kind {kind!r}, but must be one of '
-      f'{", ".join(map(repr, KINDS))}: look up which in its source'
+      f'{", ".join(map(repr, SPREADS))}: look up which in its source'
     )
   if kind == 'standard error':
     return spread

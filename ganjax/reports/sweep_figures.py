@@ -63,7 +63,7 @@ def importance(sweep):
 
   Hutter, Hoos and Leyton-Brown, "An Efficient Approach for Assessing
   Hyperparameter Importance", 2014, ICML: functional ANOVA over a forest, as
-  Optuna has it. Empty where fewer than ten trials ended, which are too few.
+  Optuna has it. Empty where fewer than ten trials ended.
   """
   import optuna
 

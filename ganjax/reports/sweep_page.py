@@ -5,6 +5,7 @@ import json
 import pathlib
 
 import jinja2
+import markupsafe
 import numpy as np
 from PIL import Image
 
@@ -164,7 +165,7 @@ def _scale(sweep):
 
 
 def _effects(sweep):
-  """Returns the levels of each factor in words, by measure and factor."""
+  """Returns the table of the levels of each factor, by measure and factor."""
   by_measure = {}
   for key in sweep.compared:
     by_factor = sweep_figures.main_effects(sweep, key)
@@ -172,18 +173,28 @@ def _effects(sweep):
       [level.mean for levels in by_factor.values() for level in levels]
     )
     by_measure[key] = {
-      sweep_results.factor_name(sweep, fields): [
-        level._replace(
-          mean=write_(level.mean),
-          error=write_(level.error),
-          difference=write_(level.difference) if at else '',
-          difference_error=write_(level.difference_error) if at else '',
-        )
-        for at, level in enumerate(levels)
-      ]
+      sweep_results.factor_name(sweep, fields): _level_table(
+        levels, sweep.titles[key], write_
+      )
       for fields, levels in by_factor.items()
     }
   return {key: own for key, own in by_measure.items() if own}
+
+
+def _level_table(levels, title, write_):
+  """Returns the table of the levels of a factor, HTML."""
+  rows = []
+  for at, level in enumerate(levels):
+    difference = 'reference'
+    if at:
+      difference = f'{write_(level.difference)} ± '.replace('-', '−')
+      difference += write_(level.difference_error)
+    mean = f'{write_(level.mean)} ± {write_(level.error)}'
+    rows.append([words(level.value), mean, difference, level.cells, level.runs])
+  titles = ['', title, 'difference', 'cells', 'runs']
+  return markupsafe.Markup(
+    render.html(render.Table(titles, rows, frozenset(range(1, 5))))
+  )
 
 
 def _samples(sweep, folder, order, lines):

@@ -1,4 +1,4 @@
-"""Tables of measures over seeds, beside published values where there are some.
+"""Tables of measures over seeds, with published values beside them.
 
 A row is a dict. It has a `label`, such as the name of a remedy, and `values`,
 from the key of a measure to a list with one value for each seed; it may have
@@ -19,7 +19,7 @@ import numpy as np
 from ganjax import files
 from ganjax.reports import render
 from ganjax.reports.statistics import (
-  KINDS,
+  SPREADS,
   agreement,
   published_error,
   summary,
@@ -195,7 +195,7 @@ def _theirs(published):
     return ''
   words = f'{published["value"]:g}'
   if published.get('spread') is not None:
-    words += f' ± {published["spread"]:g} {KINDS[published["kind"]]}'
+    words += f' ± {published["spread"]:g} {SPREADS[published["kind"]]}'
   return words
 
 

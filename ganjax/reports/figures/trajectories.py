@@ -1,4 +1,4 @@
-"""Figures of a game's dynamics: its eigenvalues, and its field in the plane."""
+"""Figures of dynamics of games: eigenvalues, vector fields, trajectories."""
 
 import itertools
 from collections.abc import Callable
@@ -11,11 +11,11 @@ from ganjax.reports.figures.layout import COLOURS, GREYS, panels, styled
 
 
 class Boundary(NamedTuple):
-  """Where eigenvalues stop being stable.
+  """The boundary of the stable eigenvalues.
 
   Attributes:
-    still: the eigenvalue of what does not move; it is always in view.
-    draw: `axes -> None`: shades the stable side of axes that have limits.
+    still: the eigenvalue of what does not move, which all panels include.
+    draw: `axes -> None`, which shades the stable side of axes with limits.
   """
 
   still: float
@@ -36,25 +36,25 @@ def _shade_inside(axes):
 
 
 imaginary_axis = Boundary(0, _shade_left)
-"""Of a flow: it contracts where the real part of all eigenvalues is below 0."""
+"""The boundary of a flow: stable where all real parts are below 0."""
 
 unit_circle = Boundary(1, _shade_inside)
-"""Of an update: it contracts where all eigenvalues are shorter than 1."""
+"""The boundary of an update: stable where all magnitudes are below 1."""
 
 
 @styled
 def eigenvalues(
   results, theory=None, boundary=imaginary_axis, reach=None, columns=4
 ):
-  """The figure of eigenvalues in the complex plane: a panel for each name.
+  """Returns the figure of eigenvalues in the complex plane, a panel each.
 
-  Stable is what lies in the shade. All panels show the same square, which
-  holds all eigenvalues and that of a game that stands still, or is drawn around
-  the latter; where eigenvalues lie outside, the panel says how many.
+  The stable side is shaded. All panels have the same limits: a square that
+  includes all eigenvalues and `boundary.still`, or the square around the latter
+  that `reach` gives. A panel with eigenvalues outside says how many.
 
   Args:
     results: from a name to eigenvalues, complex `[n]`.
-    theory: from some of the names to what they should be: drawn as rings.
+    theory: from names of `results` to the expected eigenvalues, drawn as rings.
     boundary: `imaginary_axis` for the Jacobian of a flow, `unit_circle` for
       that of an update.
     reach: half the width of the square around `boundary.still`; None for a
@@ -116,7 +116,7 @@ def eigenvalues(
 def vector_fields(
   games, equilibrium=(0, 0), labels=('generator', 'discriminator')
 ):
-  """The figure of games of two parameters: their flows, and ways through them.
+  """Returns the figure of the flows of games of two parameters.
 
   Grey lines follow the field, wider where it is stronger. A trajectory begins
   at a ring and ends at a dot; the equilibrium is a cross. Trajectories of the
@@ -128,17 +128,17 @@ def vector_fields(
       grows along the second axis, the second along the first. The field
       `[B, A, 2]` has the velocities of both players there. Trajectories are a
       dict from a name to `[T, 2]`, the parameters over time.
-    equilibrium: `[2]`, where nobody moves.
+    equilibrium: `[2]`, where no player moves.
     labels: of the two parameters.
 
   Raises:
     ValueError: if there is no game.
   """
   figure, places = panels(len(games), 2, (2.6, 2.7))
-  names = [name for *_, ways in games.values() for name in ways]
+  names = [name for *_, paths in games.values() for name in paths]
   colours = dict(zip(dict.fromkeys(names), itertools.cycle(COLOURS)))
   lines = {}
-  for axes, (title, (points, field, ways)) in zip(
+  for axes, (title, (points, field, paths)) in zip(
     places, games.items(), strict=True
   ):
     points, field = np.asarray(points), np.asarray(field)
@@ -154,8 +154,8 @@ def vector_fields(
       arrowsize=0.7,
       zorder=1,
     )
-    for name, way in ways.items():
-      lines[name] = _draw_way(axes, way, colours[name])
+    for name, path in paths.items():
+      lines[name] = _draw_path(axes, path, colours[name])
     axes.plot(*equilibrium, '+', color='black', markersize=9, zorder=4)
     axes.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]), aspect='equal')
     axes.set_title(title)
@@ -174,15 +174,14 @@ def trajectories(
   labels=('generator', 'discriminator'),
   columns=4,
 ):
-  """The figure of ways through the plane: a panel for each name.
+  """Returns the figure of trajectories in the plane, a panel each.
 
   A trajectory begins at a ring and ends at a dot; the equilibrium is a cross.
 
   Args:
     results: from a name to `[T, 2]`, the parameters over time.
-    reach: half the width of the square around the equilibrium that all panels
-      show.
-    equilibrium: `[2]`, where nobody moves.
+    reach: half the width of all panels, squares around the equilibrium.
+    equilibrium: `[2]`, where no player moves.
     labels: of the two parameters.
     columns: of panels, at most.
 
@@ -191,8 +190,8 @@ def trajectories(
   """
   figure, places = _squares(results, columns)
   x, y = equilibrium
-  for axes, way in zip(places, results.values(), strict=True):
-    _draw_way(axes, way, COLOURS[0])
+  for axes, path in zip(places, results.values(), strict=True):
+    _draw_path(axes, path, COLOURS[0])
     axes.plot(x, y, '+', color='black', markersize=6, zorder=4)
     axes.set(xlim=(x - reach, x + reach), ylim=(y - reach, y + reach))
   figure.supxlabel(labels[0])
@@ -201,7 +200,7 @@ def trajectories(
 
 
 def _squares(titles, columns):
-  """Square panels that fill the width of a page, with room for their titles."""
+  """Returns a figure and square panels, as wide as a page together."""
   width = 6.4 / columns
   lines = max((title.count('\n') for title in titles), default=0)
   size = width, width + 0.05 + 0.12 * lines
@@ -213,17 +212,17 @@ def _squares(titles, columns):
   return figure, places
 
 
-def _draw_way(axes, way, colour):
+def _draw_path(axes, path, colour):
   """Draws a trajectory `[T, 2]`; returns its line."""
-  way = np.asarray(way)
-  [line] = axes.plot(*way.T, color=colour, linewidth=0.7)
-  axes.plot(*way[0], 'o', color=colour, markersize=4, markerfacecolor='white')
-  axes.plot(*way[-1], 'o', color=colour, markersize=3)
+  path = np.asarray(path)
+  [line] = axes.plot(*path.T, color=colour, linewidth=0.7)
+  axes.plot(*path[0], 'o', color=colour, markersize=4, markerfacecolor='white')
+  axes.plot(*path[-1], 'o', color=colour, markersize=3)
   return line
 
 
 def _square(values):
-  """The middle, and half the width, of a square around complex values."""
+  """Returns the middle and half the width of a square around values."""
   parts = np.stack([values.real, values.imag])
   low, high = parts.min(1), parts.max(1)
   return complex(*(low + high) / 2), 0.65 * max(*(high - low), 1e-3)
