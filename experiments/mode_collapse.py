@@ -74,7 +74,7 @@ def main():
     tqdm.write(sweeps.protocol.text(protocol))
     if not sweeps.protocol.run(protocol, _PROCESSES.value):
       tqdm.write('Stopped by a signal; the same command goes on from there.')
-      return launch.LEFT
+      return launch.STOPPED
     if _QUIET.value:
       return 0
     if not sweeps.protocol.finished(protocol):

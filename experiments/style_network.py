@@ -138,7 +138,7 @@ def _train():
   )
   state, finished = loop.fit(run, start, folder, values)
   if not finished:
-    return launch.LEFT
+    return launch.STOPPED
   done = int(state.step) * config.batch_size
   tqdm.write(
     f'Done after {done} images. Written in {folder}: checkpoints/, samples/ '

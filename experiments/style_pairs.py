@@ -74,7 +74,7 @@ def main():
         bar.update(steps * len(contents))
         if stop.is_set():
           tqdm.write('Stopped by a signal. The same command goes on.')
-          return launch.LEFT
+          return launch.STOPPED
       seconds = (time.monotonic() - began) / len(contents)
       for content, picture in zip(contents, np.asarray(painted), strict=True):
         about = {'seconds': seconds, **provenance.record()}

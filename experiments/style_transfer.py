@@ -111,7 +111,7 @@ def main():
     f'{progress.step} of {progress.steps} steps in {record["seconds"]:.0f} s. '
     f'Written: {path}, and beside it .json{" and .gif" * _GIF.value}.'
   )
-  return 0 if progress.step == progress.steps else launch.LEFT
+  return 0 if progress.step == progress.steps else launch.STOPPED
 
 
 def _configured():

@@ -113,7 +113,7 @@ def main():
     return 0
   if not sweeps.command.run(planned, _PROCESSES.value):
     tqdm.write('Stopped by a signal; the same command goes on from there.')
-    return launch.LEFT
+    return launch.STOPPED
   if _QUIET.value:
     return 0
   if not sweeps.command.finished(planned):

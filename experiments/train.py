@@ -60,7 +60,7 @@ def main():
     announce(sentence)
   state, finished = loop.fit(run, start, folder, values, announce)
   if not finished:
-    return launch.LEFT
+    return launch.STOPPED
   sample = jax.jit(run.phases[-1].sample, static_argnums=1)
   picture = pictures.grid(pictures.finest(sample(state, 64)))
   if main:

@@ -140,7 +140,7 @@ def _quoted(values, name):
 def claim(path, values, kind='run', ignore=(), write=True):
   """Writes what all results in a folder depend on, or checks that it is there.
 
-  So the same command goes on in that folder, and another one is told so.
+  So the same command resumes in that folder, and another one is refused.
 
   Args:
     path: of the JSON file; the folder that holds it is made, if need be.

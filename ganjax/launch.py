@@ -1,4 +1,4 @@
-"""What every program does at its start and its end: flags, caches, manners."""
+"""How every program starts and ends: flags, caches, and errors as sentences."""
 
 import contextlib
 import ctypes
@@ -16,13 +16,14 @@ from ganjax import files
 from ganjax.training import provenance
 
 _TRACEBACK = flags.DEFINE_bool(
-  'traceback', False, 'Show where in the code an error was raised.'
+  'traceback', False, 'Print where in the code an error was raised.'
 )
 
-LEFT = 75
+STOPPED = 75
 """Exit code where a signal ended a run: "try again" in sysexits.h."""
 
-# What a user can cause and mend; anything else is a bug and shows its trace.
+# What a user can cause and mend; anything else is a bug, and its trace is
+# printed.
 _MENDABLE = (ValueError, FloatingPointError, ImportError, OSError)
 
 

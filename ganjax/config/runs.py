@@ -28,29 +28,37 @@ _COUNTS = (
 def phases(config, shape):
   """Returns the training of a config as a tuple of `dispatch.Phase`.
 
-  A stage of growth is two phases of one program: it fades in, and is held. Both
-  begin with optimisers at their start.
+  Where networks grow, a stage is two phases of one program: the new resolution
+  fades in, and is then trained by itself. Each phase but the first begins by
+  resetting the optimisers.
+
+  Args:
+    config: of a training on images.
+    shape: of one image, (H, W, C).
+
+  Raises:
+    ValueError: if the config names something that there is not.
   """
-  made, first = [], 0
+  found, first = [], 0
   for period in _periods(config, shape):
     own = _at_stage(config, period.stage)
-    played = _objective(own, shape, period, first)
-    step, sample = games.update_step(own, played), steps.sample(played)
+    schedule = _schedule(own, shape, period, first)
+    step, sample = games.update_step(own, schedule), steps.sample(schedule)
     for number in (period.fade, period.hold):
       if number:
-        made.append(
+        found.append(
           dispatch.Phase(
             step=step,
             sample=sample,
             rows=_rows(own),
             steps=number,
-            begin=_restart(own) if made else lambda state: state,
+            begin=_restart(own) if found else lambda state: state,
             preprocess=_preprocess(config),
             title=_title(period.stage),
           )
         )
     first += period.fade + period.hold
-  return tuple(made)
+  return tuple(found)
 
 
 def game(config, shape, step):
@@ -61,16 +69,16 @@ def game(config, shape, step):
     if step <= last:
       break
     first = last
-  return _objective(config, shape, period, first)(step)
+  return _schedule(config, shape, period, first)(step)
 
 
 def start(config, shape):
   """Returns `() -> TrainState`, the state that a run begins in."""
-  played, descents = (
+  schedule, optimizers = (
     games.schedule(config, shape),
     games.optimizer_pair(config),
   )
-  return lambda: steps.init(played, descents, jax.random.key(config.seed))
+  return lambda: steps.init(schedule, optimizers, jax.random.key(config.seed))
 
 
 def _periods(config, shape):
@@ -105,7 +113,8 @@ def _rows(config):
   return config.batch_size * config.critic_steps
 
 
-def _objective(config, shape, period, first):
+def _schedule(config, shape, period, first):
+  """Returns `step -> Game` of a period that begins with step `first`."""
   if period.stage is None:
     return games.schedule(config, shape)
   return games.schedule(
@@ -159,6 +168,8 @@ def _source(config):
 
 
 def _stream(config):
+  """Returns the batches that `dispatch.from_host` takes, decoded on the way."""
+
   def batches(key, first, number, rows=slice(None)):
     return loaders.stream(
       **_source(config), key=key, first=first, number=number, rows=rows
@@ -176,7 +187,8 @@ def run(config, data, mesh):
     mesh: with an axis 'data'.
 
   Raises:
-    ValueError: if a number makes no sense, or the devices cannot share a batch.
+    ValueError: if a number is below 1, a name is unknown, or a batch cannot be
+      divided among the devices.
   """
   for name in _COUNTS:
     value = operator.attrgetter(name)(config)
@@ -192,9 +204,9 @@ def run(config, data, mesh):
         'that divides it.'
       )
   params = jax.eval_shape(start(config, shape)).params
-  # Some reals, to compare the samples with.
-  reference = data.images[:: max(1, len(data.images) // 256)][:256]
-  real_distance = float(diversity.pairwise_distance(images.scale(reference)))
+  # Of about 256 reals, to compare that of the samples with.
+  reals = images.scale(data.images[:: max(1, len(data.images) // 256)][:256])
+  real_distance = float(diversity.pairwise_distance(reals))
   return loop.Run(
     phases=planned,
     loader=_loader(config, data, mesh),
@@ -230,5 +242,5 @@ def _loader(config, data, mesh):
 
 
 def _memory():
-  """Returns the bytes that a device may hold; 8 GiB where it does not say."""
+  """Returns the memory of a device in bytes; 8 GiB where it is unknown."""
   return (jax.local_devices()[0].memory_stats() or {}).get('bytes_limit', 2**33)

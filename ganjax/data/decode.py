@@ -1,4 +1,4 @@
-"""From a picture's file of any kind to an array of the asked size."""
+"""Decoding: from a picture's file of any kind to an array of one size."""
 
 import errno
 
@@ -59,7 +59,7 @@ def fit(file, resolution, channels, crop):
   have been shrunk as it was decoded, and tells a smaller side than its own.
 
   The picture is turned upright (EXIF), 16 bits are scaled to 8, transparency
-  is shown on white unless 4 channels are asked. Pixels of a picture that has
+  becomes white unless 4 channels are asked for. Pixels of a picture that has
   the size already are not touched; others are resized, larger by the bicubic
   filter, smaller by Lanczos'.
 
@@ -67,8 +67,8 @@ def fit(file, resolution, channels, crop):
     file: a path, or an open binary file.
     resolution: side in pixels.
     channels: 1, 3 or 4.
-    crop: 'center' keeps the largest centred square, 'top' the uppermost of a
-      tall picture (a portrait keeps its head) and the centred one of a wide,
+    crop: 'center' takes the largest centred square, 'top' the uppermost of a
+      tall picture (with the head of a portrait) and the centred one of a wide,
       'stretch' the whole picture without its proportions, 'pad' the whole
       picture centred on black (fully transparent where there are 4 channels).
   """

@@ -1,4 +1,4 @@
-"""Pictures decoded once to uint8 and kept as a memory-mapped file."""
+"""Data sets of images, decoded once to uint8 into a memory-mapped file."""
 
 import concurrent.futures
 import hashlib
@@ -20,13 +20,14 @@ from ganjax.data import decode, sources
 
 ArrayT = TypeVar('ArrayT', jax.Array, np.ndarray)
 
-_RECIPE = 2  # raise it when what is kept of the same source changes
+# Raise it when other pixels are written for the same source.
+_VERSION = 2
 
 
 class ImageSet(NamedTuple):
   """Pictures in memory or mapped from a file.
 
-  Fields:
+  Attributes:
     images: uint8 [M, H, W, C].
     labels: int32 [M], or None where the data has no classes.
     name: what was read, for records: 'mnist/train 32x32x1'.
@@ -71,7 +72,7 @@ def load(
 ) -> ImageSet:
   """Returns the ImageSet of that name, decoded and resized once.
 
-  The pixels are kept in a folder below `cache` whose name changes with
+  The pixels are written to a folder below `cache` whose name changes with
   whatever would change them; the next call maps that file. One warning names
   the broken pictures, which are left out, and says how many of mixed sizes are
   smaller than the resolution, and so enlarged.
@@ -82,10 +83,10 @@ def load(
       that lies prepared as ArrayRecord in `directory`, its data_dir.
     directory: where the pictures lie.
     split: 'train', 'test', or TFDS' notation; a folder has only 'train'.
-    resolution: side in pixels. Pictures that have it keep their exact pixels,
+    resolution: side in pixels. Pictures that have it stay as they are,
       others are resized (MNIST, 28, is smoothed at 32).
     channels: 1, 3 or 4; 0 for what is stored (3 for a folder).
-    crop: 'center' keeps the largest centred square, 'top' the uppermost of a
+    crop: 'center' takes the largest centred square, 'top' the uppermost of a
       tall picture (for portraits), 'stretch' squeezes, 'pad' puts the whole
       picture on black.
     cache: folder for decoded pictures; `$XDG_CACHE_HOME/ganjax`, else
@@ -102,7 +103,7 @@ def load(
   title = f'{source.name} {resolution}x{resolution}x{channels}'
   if not source.size:
     raise ValueError(f'{title} has no pictures: choose a larger split.')
-  parts = [_RECIPE, PIL.__version__, name, split, source.identity, shape, crop]
+  parts = [_VERSION, PIL.__version__, name, split, source.identity, shape, crop]
   digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
   if cache is None:
     cache = files.folder()
@@ -170,7 +171,7 @@ def _decode(source, images, title, crop):
     return index, label, side, None
 
   labels, broken, small = [], [], []
-  few = True if source.size < 2000 else None  # None: shown on a terminal only
+  few = True if source.size < 2000 else None  # None: on a terminal only
   with (
     warnings.catch_warnings(),
     concurrent.futures.ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool,
@@ -215,8 +216,8 @@ def _array(labels):
 def _publish(draft, final, images, labels, about):
   """Completes the draft and renames it; the first of two processes wins."""
   if about['broken']:
-    np.save(draft / 'kept.npy', images)
-    os.replace(draft / 'kept.npy', draft / 'images.npy')
+    np.save(draft / 'readable.npy', images)
+    os.replace(draft / 'readable.npy', draft / 'images.npy')
   else:
     images.flush()
   if labels[0] is not None:
@@ -230,7 +231,7 @@ def _publish(draft, final, images, labels, about):
 
 
 def _report(about):
-  """Warns, once, of the pictures that are not shown as they are."""
+  """Warns, once, of pictures that are left out or enlarged."""
   words, broken = [], about['broken']
   if broken:
     more = f'; and {len(broken) - 5} more' if len(broken) > 5 else ''

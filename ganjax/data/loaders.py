@@ -3,7 +3,7 @@
 Where the data fits on the device, `images[order.indices(...)]` within the
 compiled step needs nothing from here. `batches` gathers from memory or a
 mapped file; `stream` decodes pictures that are too many to keep decoded. The
-three show the same pictures for the same key, from any position on.
+three yield the same pictures for the same key, from any position on.
 """
 
 import collections
@@ -44,7 +44,7 @@ def batches(
   order is compiled for the CPU.
 
   Args:
-    dataset: a ImageSet.
+    dataset: an `ImageSet`.
     key: a typed key, the same in every process and after every resume.
     first: position of the first picture in the run.
     number: pictures in a batch, over all processes.
@@ -96,8 +96,8 @@ def stream(
   """Returns an endless iterator of batches that are decoded as they come.
 
   The batches equal those of `batches(load(...), key, first, number, rows)` as
-  long as no picture is broken; here a broken one is found only when its turn
-  comes, and the next one in the source stands in for it, with a warning.
+  long as no picture is broken; here a broken one is found only when it is
+  due, and the next one in the source stands in for it, with a warning.
 
   Args:
     name: with directory, split, resolution, channels and crop: as in
@@ -114,22 +114,22 @@ def stream(
   channels = channels or source.channels
   decode.check(resolution, channels, crop)
   key, first = _on_host(key), int(first)
-  offsets, told = np.arange(number)[rows], set()
+  offsets, warned = np.arange(number)[rows], set()
 
-  def picture(turn):
-    batch, row = divmod(turn, len(offsets))
+  def picture(index):
+    batch, row = divmod(index, len(offsets))
     position = np.uint32((first + batch * number + offsets[row]) % 2**32)
-    index = int(_indices(key, position, 1, source.size)[0])
+    chosen = int(_indices(key, position, 1, source.size)[0])
     for step in range(source.size):
-      stand_in = (index + step) % source.size
+      stand_in = (chosen + step) % source.size
       try:
         [(file, _)] = source.read([stand_in])
         return decode.fit(file, resolution, channels, crop)[0]
       except Exception as error:
         if not decode.broken(error):
           raise
-        if stand_in not in told:
-          told.add(stand_in)
+        if stand_in not in warned:
+          warned.add(stand_in)
           warnings.warn(
             f'{source.title(stand_in)} of {source.name} cannot be read '
             f'({error}): the next one stands in for it.',
@@ -137,8 +137,8 @@ def stream(
           )
     raise ValueError(f'none of the pictures of {source.name} can be read.')
 
-  turns = grain.MapDataset.range(2**32 * len(offsets)).map(picture)
+  pictures = grain.MapDataset.range(2**32 * len(offsets)).map(picture)
   options = grain.ReadOptions(
     num_threads=threads, prefetch_buffer_size=2 * len(offsets)
   )
-  return iter(turns.to_iter_dataset(options).batch(len(offsets)))
+  return iter(pictures.to_iter_dataset(options).batch(len(offsets)))

@@ -1,4 +1,4 @@
-"""The order in which examples are shown: a pure function of key and position.
+"""The order of the examples of a run: a pure function of key and position.
 
 A permutation of `size` examples that is computed one element at a time needs
 no memory, no state to save and no thread to wait for: a run that resumes asks
@@ -70,9 +70,9 @@ def coins(key: jax.Array, first: ArrayLike, number: int) -> jax.Array:
 def indices(
   key: jax.Array, first: ArrayLike, number: int, size: int
 ) -> jax.Array:
-  """Returns which examples are shown at `number` positions, int32 [number].
+  """Returns which examples stand at `number` positions, int32 [number].
 
-  Position p belongs to epoch p // size; each epoch shows each example once,
+  Position p belongs to epoch p // size; each epoch has each example once,
   in an order of its own. A batch may straddle epochs.
 
   Args:
@@ -104,13 +104,13 @@ def indices(
   # elements is several percent likelier than another.
   rounds = 12 if bits > 8 else 24
   strides = np.uint32(_STRIDE) * np.arange(1, rounds + 1, dtype=np.uint32)
-  turns = _mix(secret + strides[:, None])
+  round_keys = _mix(secret + strides[:, None])
 
   def encrypt(x):
     left, right = x >> low, x & low_mask
-    for turn in range(0, rounds, 2):
-      left ^= _mix(turns[turn] ^ right) & high_mask
-      right ^= _mix(turns[turn + 1] ^ left) & low_mask
+    for number in range(0, rounds, 2):
+      left ^= _mix(round_keys[number] ^ right) & high_mask
+      right ^= _mix(round_keys[number + 1] ^ left) & low_mask
     return left << low | right
 
   # Cycle walking: an element that leaves [0, size) is encrypted again. It

@@ -23,7 +23,7 @@ _SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp', '.bmp', '.gif')
 class Source(NamedTuple):
   """Pictures by number.
 
-  Fields:
+  Attributes:
     name: for records, as 'mnist/train'.
     size: how many there are.
     channels: as stored.
@@ -96,8 +96,8 @@ def folder(directory, split):
     raise ValueError("name 'folder' needs directory, where the pictures lie.")
   if split not in ('train', 'all'):
     raise ValueError(
-      f"a folder has no split '{split}': keep 'train', and let directory name "
-      'the folder with the pictures of that split.'
+      f"a folder has no split '{split}': leave it at 'train', and let "
+      'directory name the folder with the pictures of that split.'
     )
   root = pathlib.Path(directory).expanduser()
   if not root.is_dir():
@@ -112,7 +112,7 @@ def folder(directory, split):
   )
   if not paths:
     raise ValueError(
-      f"no pictures below '{directory}': looked for files that end in "
+      f"no pictures below '{directory}': there is no file that ends in "
       f'{", ".join(_SUFFIXES)}.'
     )
   tops = [path.split('/')[0] if '/' in path else None for path in paths]

@@ -45,7 +45,7 @@ def run(number, folder, observe=lambda: None):
         before = now
         observe()
   codes = {child.returncode for child in children}
-  if codes - {0, launch.LEFT}:
+  if codes - {0, launch.STOPPED}:
     failed = [own for own in range(number) if children[own].returncode]
     log = folder / f'process-{failed[0]}.log'
     last = log.read_text().strip().splitlines()[-1:]

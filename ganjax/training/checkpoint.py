@@ -290,7 +290,7 @@ def _writing(manager):
 
 
 def _hush():
-  """Keeps orbax's own log, and what its broken-off operations print, quiet."""
+  """Silences orbax's own log, and what its interrupted operations print."""
   for name in 'absl', 'asyncio':
     logging.getLogger(name).addFilter(_not_from_orbax)
   report = sys.unraisablehook

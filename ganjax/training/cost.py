@@ -11,7 +11,7 @@ from ganjax.training.dispatch import images_seen
 
 
 def announcer(phases, announce):
-  """Returns `(phase, metrics, step)`, which says once a stage what it costs.
+  """Returns `(phase, metrics, step)`, which announces what each stage costs.
 
   To be called after each dispatch. What is measured are the 100 steps, in whole
   dispatches, after the first dispatch of a program in a phase. Phases with the

@@ -1,4 +1,4 @@
-"""What a run writes about itself: lines of JSON, and TensorBoard's events."""
+"""The log of a run: `metrics.jsonl`, and the events that TensorBoard reads."""
 
 import contextlib
 import json
@@ -14,13 +14,13 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 from ganjax import files
 
 
-class Record(NamedTuple):
-  """Where measurements go.
+class Log(NamedTuple):
+  """Functions that write measurements, by the number of images seen.
 
   Attributes:
-    scalars: `(images, {name: float})`, by the number of images seen.
+    scalars: `(images, {name: float})`.
     picture: `(images, name, [H, W, C] uint8)`.
-    close: `()`.
+    close: `()`, to be called once at the end.
   """
 
   scalars: Callable
@@ -29,40 +29,46 @@ class Record(NamedTuple):
 
 
 def silent():
-  """The `Record` that keeps nothing, for all processes but the first."""
-  return Record(*3 * [lambda *anything: None])
+  """Returns the `Log` that writes nothing, for all processes but the first."""
+  return Log(*3 * [lambda *anything: None])
 
 
-def start(workdir, shown):
-  """The `Record` under `workdir`: `metrics.jsonl` and TensorBoard's events.
+def start(workdir, images_seen):
+  """Returns the `Log` of a workdir: `metrics.jsonl` and TensorBoard's events.
 
-  A run that went further than its last checkpoint will go there again: what
-  was written beyond `shown` images is taken back first.
+  A run that went further than its last checkpoint will go there again: what it
+  wrote about more images than it now begins with is removed first.
 
   Args:
     workdir: an existing folder.
-    shown: images that the restored state has seen, 0 for a new run.
+    images_seen: how many images the state has seen that the run begins with, 0
+      for a new run.
+
+  Raises:
+    OSError: by each function of the `Log`, if it cannot write.
   """
   path = pathlib.Path(workdir) / 'metrics.jsonl'
-  seen = []
+  valid = []
   if path.exists():
     lines = path.read_text().splitlines(keepends=True)
     # A killed process may leave half a line at the end.
     lines = [line for line in lines if line.endswith('\n')]
-    seen = [line for line in lines if json.loads(line)['images'] <= shown]
-  files.write(path, ''.join(seen))
+    valid = [
+      line for line in lines if json.loads(line)['images'] <= images_seen
+    ]
+  files.write(path, ''.join(valid))
   file = path.open('a', buffering=1)
   folder = pathlib.Path(workdir) / 'tensorboard'
   folder.mkdir(exist_ok=True)
   # Not SummaryWriter: its thread ends when the disk is full, and whoever feeds
   # that thread then waits for ever.
-  board = EventsWriter(f'{folder}/events', f'.{shown}')
+  board = EventsWriter(f'{folder}/events', f'.{images_seen}')
 
   def add(images, **content):
     board.write_event(Event(wall_time=time.time(), step=images, **content))
 
   # TensorBoard hides what earlier starts wrote at this step or later.
-  add(shown + 1, session_log=SessionLog(status=SessionLog.START))
+  add(images_seen + 1, session_log=SessionLog(status=SessionLog.START))
 
   def scalars(images, values):
     with _writing(workdir):
@@ -82,7 +88,7 @@ def start(workdir, shown):
       file.close()
       board.close()
 
-  return Record(scalars, picture, close)
+  return Log(scalars, picture, close)
 
 
 @contextlib.contextmanager

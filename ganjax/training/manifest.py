@@ -23,7 +23,7 @@ def by_path(tree):
 
 
 def describe(state):
-  """Returns a state's arrays on the host, and what a manifest says of them.
+  """Returns a state's arrays on the host, and their entries in a manifest.
 
   Args:
     state: any tree of arrays, typed keys and numbers.
@@ -60,7 +60,12 @@ def describe(state):
 
 
 def seal(config, leaves):
-  """Returns the manifest, JSON values, of a config and what `describe` says."""
+  """Returns the manifest, JSON values, of a config and the state's entries.
+
+  Args:
+    config: JSON values.
+    leaves: the entries that `describe` returns.
+  """
   manifest = files.versioned(
     {'leaves': leaves, 'versions': provenance.versions()}
   )

@@ -1,4 +1,4 @@
-"""What a measurement of a running game means, and the knobs to turn."""
+"""Warnings about a running game: what a metric means, and what to change."""
 
 _HAS_WON = (
   'The discriminator has won: it is right on nearly all reals and fakes, so '
@@ -14,7 +14,7 @@ _HAVE_COLLAPSED = (
 
 
 def on_balance(metrics):
-  """A sentence if the discriminator has won, or None.
+  """Returns a sentence if the discriminator has won, or None.
 
   Args:
     metrics: means over some steps, with `accuracy/real` and `accuracy/fake`,
@@ -26,10 +26,10 @@ def on_balance(metrics):
 
 
 def on_diversity(spread, real_spread):
-  """A sentence if the samples have collapsed, or None.
+  """Returns a sentence if the samples have collapsed, or None.
 
   Args:
-    spread: mean distance of two samples.
-    real_spread: that of two reals, on the same scale.
+    spread: the mean distance of two samples.
+    real_spread: the mean distance of two reals, on the same scale.
   """
   return _HAVE_COLLAPSED if spread < real_spread / 4 else None

@@ -93,7 +93,7 @@ def test_seeds_and_weights_choose_other_pictures(program, run, tmp_path):
   ('flags', 'words'),
   [
     (('--grid=8y8',), "--grid is '8y8'"),
-    (('--interpolate=1',), 'at least 2 steps'),
+    (('--interpolate=1',), 'at least 2 images'),
   ],
 )
 def test_sample_says_what_is_wrong(program, run, flags, words):
