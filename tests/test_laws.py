@@ -113,6 +113,7 @@ FILES = sorted(
   for room in ('ganjax', 'experiments', 'configs')
   for path in (ROOT / room).rglob('*.py')
 )
+LARGE = ('msg', 'progressive')
 CONFIGS = sorted(
   path.stem
   for path in (ROOT / 'configs').glob('[!_]*.py')
@@ -278,7 +279,14 @@ def test_many_steps_are_traced_once():
   assert state.step == 5
 
 
-@pytest.mark.parametrize('name', CONFIGS)
+@pytest.mark.parametrize(
+  'name',
+  [
+    # Growth and pyramids take a step in the tests of their networks, too.
+    pytest.param(name, marks=pytest.mark.slow if name in LARGE else ())
+    for name in CONFIGS
+  ],
+)
 def test_every_config_builds_and_takes_a_step(name, tiny):
   config = tiny(importlib.import_module(f'configs.{name}').get_config())
   assert config.is_locked

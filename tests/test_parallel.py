@@ -276,9 +276,8 @@ def one(tmp_path_factory):
   return folder
 
 
-@pytest.mark.parametrize(
-  'loader', [pytest.param('device', marks=pytest.mark.slow), 'host']
-)
+@pytest.mark.slow
+@pytest.mark.parametrize('loader', ['device', 'host'])
 def test_two_processes_train_as_one_does(loader, one, tmp_path):
   with socket.socket() as free:
     free.bind(('127.0.0.1', 0))

@@ -86,7 +86,9 @@ def member(tree, row):
   return jax.tree.map(lambda leaf: leaf[row], tree)
 
 
-@pytest.mark.parametrize('mirror', [False, True])
+@pytest.mark.parametrize(
+  'mirror', [pytest.param(False, marks=pytest.mark.slow), True]
+)
 def test_a_member_is_the_run_of_its_seed_to_the_bit(mirror):
   config = dense({'data.mirror': mirror, 'critic_steps': 2})
   found = together(image_task.of(config, NOISE, 3), (0, 5))
@@ -145,6 +147,7 @@ def test_a_run_that_grows_is_its_phases_one_after_another(grown):
   assert few.images_seen == (3 + 3 + 2 * 2, 10 + 8, 18 + 8)
 
 
+@pytest.mark.slow
 def test_phases_that_the_host_chooses_are_the_single_run_to_the_bit(grown):
   made, run = grown
   training, data = made.training, jnp.asarray(made.data)
@@ -161,6 +164,7 @@ def test_phases_that_the_host_chooses_are_the_single_run_to_the_bit(grown):
   assert plain.host_step is plain.host_evaluate is None
 
 
+@pytest.mark.slow
 def test_traced_numbers_give_what_they_give_alone():
   config = dense({R1: 1.0})
   rates = (1e-3, 3e-2), (1e-2, 2e-3)

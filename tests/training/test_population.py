@@ -248,6 +248,7 @@ def test_what_a_signal_ended_goes_on_to_the_bit(
   assert (again.seconds, again.mapping) == (found.seconds, 'map')
 
 
+@pytest.mark.slow
 def test_two_halves_are_the_whole_to_the_bit(mapped, tmp_path):
   half = RING._replace(steps=RING.steps // 2, every=RING.steps // 2)
 
