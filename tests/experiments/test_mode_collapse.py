@@ -5,6 +5,11 @@ Its protocols themselves are run in tests/sweeps/test_mode_task.py.
 
 import csv
 import json
+import pathlib
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -12,6 +17,7 @@ from PIL import Image
 
 from ganjax.reports import mode_collapse
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 SMALL = (
   '--config=configs/mode_collapse.py:ring',
   '--config.generator.widths=(6,)',
@@ -251,3 +257,38 @@ def test_published_values_stand_beside_ours(program, tmp_path):
   assert found['agrees'] is False
   assert '7.9 ± 0.1 se' in out
   assert 'PacGAN, table 1' in out
+
+
+@pytest.mark.slow
+def test_killed_in_its_midst_it_ends_with_the_same_table(tmp_path):
+  flags = (
+    *SMALL,
+    '--config.measure.evaluations=20',
+    '--images=5120',
+    '--seeds=2',
+  )
+
+  def command(place):
+    program = [sys.executable, '-m', 'experiments.mode_collapse', *flags]
+    return [*program, f'--workdir={place}']
+
+  whole, killed = tmp_path / 'whole', tmp_path / 'killed'
+  subprocess.run(command(whole), cwd=ROOT, check=True, capture_output=True)
+  # Within the first remedy and within the second.
+  for stored in 5, 25:
+    child = subprocess.Popen(
+      command(killed), cwd=ROOT, stderr=subprocess.DEVNULL
+    )
+    until = time.monotonic() + 300
+    while time.monotonic() < until and child.poll() is None:
+      if len(list(killed.glob('programs/*/arrays-*.npz'))) >= stored:
+        break
+      time.sleep(0.02)
+    child.send_signal(signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
+  subprocess.run(command(killed), cwd=ROOT, check=True, capture_output=True)
+  for one, other in zip(
+    table(whole)['rows'], table(killed)['rows'], strict=True
+  ):
+    for name in COUNTED:
+      assert one['values'][name] == other['values'][name]
