@@ -16,10 +16,9 @@ def print_best(folder):
 
   def place(cell):
     values = sweep_results.final(cell, found.objective)
-    some = values[np.isfinite(values)]
-    return -sweep_results.reached(cell), sign * np.mean(some) if len(
-      some
-    ) else np.inf
+    finite = values[np.isfinite(values)]
+    mean = sign * np.mean(finite) if len(finite) else np.inf
+    return -sweep_results.reached(cell), mean
 
   best = sorted(cells, key=place)[:_CELLS]
   rows = [
