@@ -16,11 +16,12 @@ import types
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from PIL import Image
 
 from ganjax import parallel, steps
-from ganjax.config import games, restore, runs
+from ganjax.config import restore
 from ganjax.data import order
 from ganjax.players import Pair
 from ganjax.training import cost, dispatch, loop, warnings
@@ -106,21 +107,30 @@ def raise_after(monkeypatch):
   assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-@pytest.mark.parametrize('flags', [DCGAN, DENSE], ids=['dcgan', 'dense'])
+@pytest.mark.parametrize(
+  ('flags', 'loader', 'logged'),
+  # The other loader shows the same images, so nothing else may differ.
+  [(DCGAN, 'device', 4), (DENSE, 'host', 1)],
+  ids=['dcgan', 'dense'],
+)
 def test_stopping_and_going_on_changes_no_bit(
-  flags, program, tmp_path, raise_after
+  flags, loader, logged, program, tmp_path, raise_after
 ):
+  flags = (*flags, '--config.images=64')
   code, out, err = program('train', *flags, f'--workdir={tmp_path}/whole')
   assert (code, err) == (0, '')
-  assert 'Starting a new run.' in out and 'Done after 80 images.' in out
+  assert 'Starting a new run.' in out and 'Done after 64 images.' in out
 
-  # The other loader shows the same images, so nothing else may differ.
-  command = (*flags, '--config.data.loader=host', f'--workdir={tmp_path}/parts')
+  command = (
+    *flags,
+    f'--config.data.loader={loader}',
+    f'--workdir={tmp_path}/parts',
+  )
   raise_after(4, signal.SIGTERM)
   code, out, err = program('train', *command)
   assert (code, err) == (75, '')
-  assert 'Stopped by a signal after 32 of 80 images; the same command' in out
-  assert len(rows(tmp_path / 'parts')) == (4 if flags is DCGAN else 1)
+  assert 'Stopped by a signal after 32 of 64 images; the same command' in out
+  assert len(rows(tmp_path / 'parts')) == logged
   raise_after(math.inf)
   code, out, err = program('train', *command)
   assert (code, err) == (0, '')
@@ -219,7 +229,12 @@ def test_what_a_run_costs_is_said_once_and_what_compiling_took_is_kept(
   program, tmp_path
 ):
   # After the first dispatch of 4 steps, and 100 more of 8 images.
-  flags = (*DENSE, '--config.images=960', '--config.log.every=480')
+  flags = (
+    *DENSE,
+    '--config.images=960',
+    '--config.log.every=480',
+    '--config.checkpoint.every=960',
+  )
   code, out, _ = program('train', *flags, f'--workdir={tmp_path}/run')
   assert code == 0
   [sentence] = re.findall(r'.* images a second: .*', out)
@@ -425,14 +440,16 @@ def start_and_kill(command, ready):
   assert child.returncode in (0, -signal.SIGKILL), complaint
 
 
-# Saves follow one another, so a process is killed within one.
-LONG = ('--config.images=640', '--config.checkpoint.every=32')
+# Each dispatch is saved: saves follow one another, so a process is killed
+# within one.
+SAVES = '--config.checkpoint.every=32'
 
 
 def test_killed_while_it_saves_a_run_loses_nothing(program, tmp_path):
   whole, parts = tmp_path / 'whole', tmp_path / 'parts'
-  assert program('train', *DENSE, *LONG, f'--workdir={whole}')[0] == 0
-  command = (*DENSE, *LONG, f'--workdir={parts}')
+  flags = (*DENSE, SAVES, '--config.images=192')
+  assert program('train', *flags, f'--workdir={whole}')[0] == 0
+  command = (*flags, f'--workdir={parts}')
 
   def saving():
     names = [path.name for path in (parts / 'checkpoints').glob('*')]
@@ -450,8 +467,9 @@ def test_killed_while_it_saves_a_run_loses_nothing(program, tmp_path):
 @pytest.mark.slow
 def test_killed_at_any_moment_a_run_loses_nothing(program, tmp_path):
   whole, parts = tmp_path / 'whole', tmp_path / 'parts'
-  assert program('train', *DENSE, *LONG, f'--workdir={whole}')[0] == 0
-  command = (*DENSE, *LONG, f'--workdir={parts}')
+  flags = (*DENSE, SAVES, '--config.images=640')
+  assert program('train', *flags, f'--workdir={whole}')[0] == 0
+  command = (*flags, f'--workdir={parts}')
   before = time.monotonic()
   start_and_kill(command[:-1] + (f'--workdir={tmp_path}/unhurt',), bool)
   lasts = time.monotonic() - before
@@ -462,20 +480,29 @@ def test_killed_at_any_moment_a_run_loses_nothing(program, tmp_path):
   same_runs(whole, parts)
 
 
-def test_phases_follow_one_another_and_resume_anywhere(tiny):
-  from configs import dense
+def test_phases_follow_one_another_and_resume_anywhere():
+  mesh, optimizers = parallel.mesh(1), Pair(*[optax.adam(0.1)] * 2)
 
-  shape, mesh = (16, 16, 1), parallel.mesh(1)
-  config = tiny(dense.get_config())
-  played, optimizers = (
-    games.schedule(config, shape),
-    games.optimizer_pair(config),
-  )
-  step = steps.alternating(played, optimizers)
+  def step(state, batch):
+    """Both players go after the mean image, with noise of the step's own."""
+    key = jax.random.fold_in(state.key, state.step)
+    goal = batch.mean(0) + jax.random.normal(key, batch.shape[1:])
+    moves = [
+      optimizer.update(params - goal, opt_state)
+      for optimizer, params, opt_state in zip(
+        optimizers, state.params, state.opt_state, strict=True
+      )
+    ]
+    return state.replace(
+      step=state.step + 1,
+      params=Pair(*map(jnp.add, state.params, [move for move, _ in moves])),
+      opt_state=Pair(*[opt_state for _, opt_state in moves]),
+    ), {'goal': goal.mean()}
+
   restart = functools.partial(steps.restart, optimizers)
   phases = (
-    dispatch.Phase(step, steps.sample(played), 8, 4),
-    dispatch.Phase(step, steps.sample(played), 16, 6, restart),
+    dispatch.Phase(step, None, 8, 4),
+    dispatch.Phase(step, None, 16, 6, restart),
   )
   counts = [
     dispatch.images_seen(phases, number) for number in (0, 3, 4, 5, 10, 99)
@@ -483,7 +510,7 @@ def test_phases_follow_one_another_and_resume_anywhere(tiny):
   assert counts == [0, 24, 32, 48, 128, 128]
   assert dispatch.images_seen(phases, math.inf) == 128
 
-  pixels = np.random.default_rng(0).integers(0, 256, (30, *shape), np.uint8)
+  pixels = np.random.default_rng(0).integers(0, 256, (30, 2, 2, 1), np.uint8)
   loader = dispatch.from_device(pixels, mesh)
 
   def go_on(state):
@@ -498,7 +525,15 @@ def test_phases_follow_one_another_and_resume_anywhere(tiny):
       measured[done] = jax.device_get(metrics)
     return words, states, measured
 
-  start = jax.jit(runs.start(config, shape))()
+  params = Pair(*jnp.zeros((2, 2, 2, 1)))
+  start = steps.TrainState(
+    step=jnp.int32(0),
+    key=jax.random.key(3),
+    params=params,
+    opt_state=Pair(*map(optimizers.generator.init, params)),
+    buffers=Pair({}, {}),
+    ema_params={},
+  )
   words, states, measured = go_on(jax.tree.map(jnp.copy, start))
   assert list(states) == [2, 4, 6, 8, 10]
   # One program for each phase.
@@ -510,7 +545,7 @@ def test_phases_follow_one_another_and_resume_anywhere(tiny):
     if leaf.dtype == jnp.int32
   ]
   assert counts == [6, 6]
-  assert len(measured[6]['loss/generator']) == 2
+  assert len(measured[6]['goal']) == 2
   for stopped, programs in ((2, 2), (4, 1), (8, 1)):
     words, again, remeasured = go_on(jax.tree.map(jnp.copy, states[stopped]))
     assert len(words) == programs
