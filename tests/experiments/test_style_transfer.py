@@ -40,7 +40,7 @@ def files(tmp_path_factory):
 
 @pytest.fixture
 def paint(program, files, tmp_path):
-  """`(*flags) -> code, out, err, picture` of a painting in a few steps."""
+  """`(*flags) -> code, out, err, picture` of a painting in three steps."""
 
   def run(*arguments, name='default'):
     output = tmp_path / 'new' / 'painted.png'
@@ -48,12 +48,10 @@ def paint(program, files, tmp_path):
       'style_transfer',
       f'--config=configs/style_transfer.py:{name}',
       '--config.steps.first=3',
-      '--config.steps.others=2',
       '--features=random',
       f'--content={files["content"]}',
       f'--style={files["style"]}',
       '--size=64',
-      '--min_size=45',
       f'--output={output}',
       *arguments,
     )
@@ -63,7 +61,8 @@ def paint(program, files, tmp_path):
 
 
 def test_a_picture_is_painted_and_what_made_it_kept(paint):
-  code, out, err, path = paint('--every=2', '--gif')
+  two_scales = '--min_size=45', '--config.steps.others=2'
+  code, out, err, path = paint('--every=2', '--gif', *two_scales)
   assert code == 0, err
   assert 'colours and fine texture only' in out
   assert '5 of 5 steps in ' in out
