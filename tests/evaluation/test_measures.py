@@ -9,12 +9,12 @@ from ganjax.evaluation import measures, samples
 from ganjax.evaluation.measures import Column
 
 SMALL = (
-  '--config=configs/dcgan.py',
+  '--config=configs/dense.py',
   '--config.images=16',
   '--config.batch_size=8',
-  '--config.data.resolution=16',
-  '--config.generator.width=4',
-  '--config.discriminator.width=4',
+  '--config.data.resolution=8',
+  '--config.generator.widths=(8,)',
+  '--config.discriminator.widths=(8,)',
 )
 
 
@@ -33,7 +33,12 @@ def test_a_measure_is_added_in_one_place(program, tmp_path, brightness):
   run, sweep = tmp_path / 'run', tmp_path / 'sweep'
   code, _, err = program('train', *SMALL, f'--workdir={run}')
   assert code == 0, err
-  evaluate = 'evaluate', f'--workdir={run}', '--samples=20'
+  evaluate = (
+    'evaluate',
+    f'--workdir={run}',
+    '--samples=20',
+    '--features=random',
+  )
   code, out, err = program(*evaluate, '--metrics=brightness', '--held_out=')
   assert code == 0, err
   assert 'mean brightness' in out and 'brightness: images 20' in out
@@ -70,9 +75,13 @@ def test_a_measure_is_added_in_one_place(program, tmp_path, brightness):
     '--samples=20',
     '--evaluations=1',
     '--seeds=1',
-    '--grid=loss=hinge,wasserstein',
+    '--mapping=vmap',
+    '--quiet',
+    '--grid=optimizers.discriminator.learning_rate=1e-4,1e-3',
     f'--workdir={sweep}',
   )
+  assert code == 0, err
+  code, _, err = program('sweep', f'--workdir={sweep}', '--report')
   assert code == 0, err
   about = json.loads((sweep / 'sweep.json').read_text())
   assert (about['objective'], about['direction']) == ('brightness', 'maximize')
