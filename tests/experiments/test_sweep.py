@@ -27,10 +27,12 @@ RING = (
   '--seeds=2',
 )
 RATE = 'optimizers.generator.learning_rate'
+RATES = RATE, 'optimizers.discriminator.learning_rate'
 GRID = (
   *RING,
-  '--grid=loss=hinge,minimax',
-  f'--grid={RATE}=1e-4,1e-3',
+  '--grid=loss=hinge,non_saturating',
+  # With the last of them, a run diverges.
+  f'--grid={"+".join(RATES)}=1e-4,1e-3,1e30',
   '--mapping=map',
 )
 DIGITS = (
@@ -53,7 +55,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def ring(program, folder):
-  """The workdir of a grid of four cells with two seeds, trained once."""
+  """The workdir of a grid of six cells with two seeds, trained once."""
   if not folder.exists():
     code, _, err = program('sweep', *GRID, f'--workdir={folder}')
     assert code == 0, err
@@ -78,22 +80,24 @@ def test_a_grid_is_measured_at_every_evaluation(ring):
   rows = measured(ring)
   assert set(rows) == {
     (cell, seed, evaluation)
-    for cell in range(4)
+    for cell in range(6)
     for seed in range(2)
     for evaluation in (1, 2)
   }
   about = json.loads((ring / 'sweep.json').read_text())
   assert about['format'] == 1
   assert about['cells'] == [
-    {'loss': loss, RATE: rate}
-    for loss in ('hinge', 'minimax')
-    for rate in (1e-4, 1e-3)
+    {'loss': loss, **dict.fromkeys(RATES, rate)}
+    for loss in ('hinge', 'non_saturating')
+    for rate in (1e-4, 1e-3, 1e30)
   ]
   assert about['overrides'][0] == '--config.steps=8'
   for (cell, _, evaluation), row in rows.items():
     assert row['changes'] == about['cells'][cell]
     assert (row['step'], row['of']) == (4 * evaluation, 2)
     assert row['images_seen'] == 4 * evaluation * 128
+    if row['changes'][RATE] == 1e30:
+      continue
     assert row['diverged'] is None
     assert 0 <= row['captured'] <= 8
     assert np.isfinite(row['loss/generator'])
@@ -102,8 +106,16 @@ def test_a_grid_is_measured_at_every_evaluation(ring):
   assert len({row['program'] for row in rows.values()}) == 2
   assert not list(ring.glob('programs/*/states-*'))
   with (ring / 'table.csv').open(newline='') as file:
-    assert len(list(csv.DictReader(file))) == 8
+    assert len(list(csv.DictReader(file))) == 12
   assert '</html>' in (ring / 'report.html').read_text()
+
+
+def test_a_run_that_diverges_is_recorded_and_others_go_on(ring):
+  rows = measured(ring)
+  sound, broken = rows[4, 0, 2], rows[5, 0, 2]
+  assert sound['diverged'] is None
+  assert 0 < broken['diverged'] < 8
+  assert broken['captured'] is broken['quality'] is broken['picture'] is None
 
 
 def test_a_member_is_the_run_of_the_protocol(program, ring, tmp_path):
@@ -112,10 +124,11 @@ def test_a_member_is_the_run_of_the_protocol(program, ring, tmp_path):
     *RING[:-2],
     '--config.measure.evaluations=2',
     '--config.loss=hinge',
-    f'--config.{RATE}=1e-3',
+    *(f'--config.{rate}=1e-3' for rate in RATES),
     '--config.mapping=map',
     '--seeds=2',
     '--remedies=gan',
+    '--quiet',
     f'--workdir={tmp_path}',
   )
   assert code == 0, err
@@ -156,11 +169,11 @@ def test_killed_twice_it_ends_with_the_same_table(ring, tmp_path):
     )
     until = time.monotonic() + 300
     # In the midst of the second evaluation, and of the second program.
-    while len(measured(place)) < 4 * evaluation and time.monotonic() < until:
+    while len(measured(place)) < 6 * evaluation and time.monotonic() < until:
       time.sleep(0.05)
     child.send_signal(signal.SIGKILL)
     assert child.wait() == -signal.SIGKILL
-    assert len(measured(place)) < 16
+    assert len(measured(place)) < 24
   done = subprocess.run(
     command(*GRID, f'--workdir={place}'),
     cwd=ROOT,
@@ -200,26 +213,11 @@ def test_a_dry_run_says_the_plan_and_writes_nothing(program, tmp_path):
   )
   assert code == 0, err
   assert (
-    '2 programs x 4 members, 8 runs of 4 cells, 2 evaluations each' in out + err
+    '2 programs x 6 members, 12 runs of 6 cells, 2 evaluations each'
+    in out + err
   )
   assert 'about' in out + err
   assert not (tmp_path / 'none').exists()
-
-
-def test_a_run_that_diverges_is_recorded_and_others_go_on(program, tmp_path):
-  code, _, err = program(
-    'sweep',
-    *RING,
-    '--seeds=1',
-    f'--grid={RATE}+optimizers.discriminator.learning_rate=1e-3,1e30',
-    f'--workdir={tmp_path}',
-  )
-  assert code == 0, err
-  rows = measured(tmp_path)
-  sound, broken = rows[0, 0, 2], rows[1, 0, 2]
-  assert sound['diverged'] is None
-  assert 0 < broken['diverged'] < 8
-  assert broken['captured'] is broken['quality'] is broken['picture'] is None
 
 
 def test_images_are_measured_beside_the_reals(program, tmp_path):
@@ -228,6 +226,7 @@ def test_images_are_measured_beside_the_reals(program, tmp_path):
     *DIGITS,
     '--seeds=2',
     '--grid=regularizers.discriminator.r1.weight=0,1',
+    '--quiet',
     f'--workdir={tmp_path}',
   )
   assert code == 0, err
@@ -252,7 +251,7 @@ def test_a_search_asks_for_populations_and_says_the_best(program, tmp_path):
     *RING,
     '--seeds=1',
     f'--search={RATE}=log:1e-4..1e-2',
-    '--trials=3',
+    '--trials=4',
     '--population=2',
     '--pruner=none',
     '--objective=loss/discriminator',
@@ -261,7 +260,9 @@ def test_a_search_asks_for_populations_and_says_the_best(program, tmp_path):
   )
   assert code == 0, err
   rows = measured(tmp_path)
-  assert {cell for cell, _, evaluation in rows if evaluation == 2} == {0, 1, 2}
+  assert {cell for cell, _, evaluation in rows if evaluation == 2} == set(
+    range(4)
+  )
   last = {
     cell: row for (cell, _, evaluation), row in rows.items() if evaluation == 2
   }
@@ -293,7 +294,11 @@ def test_a_search_asks_for_populations_and_says_the_best(program, tmp_path):
       '9 evaluations were asked for at a run of 8 steps',
     ),
     (
-      [f'--search={RATE}=0.1..1', '--storage=sqlite:////none/x.db'],
+      [
+        f'--search={RATE}=0.1..1',
+        '--storage=sqlite:////none/x.db',
+        '--quiet',
+      ],
       1,
       'The storage sqlite:////none/x.db cannot be used',
     ),
