@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import sklearn.datasets
 
-from ganjax.evaluation import classifier, features
+from ganjax.data.images import ImageSet
+from ganjax.evaluation import classifier, extractors, features
 
 
 @pytest.fixture(scope='module')
@@ -93,6 +94,23 @@ def test_other_data_or_settings_are_trained_for_anew(tmp_path, monkeypatch):
   assert calls == [(9, 2, 5), (9, 2, 5), (9, 2, 2), (9, 2, 5)]
   assert names[0].startswith('classifier-128 (a b/c, 25.0 % held out, sha ')
   assert len(list(tmp_path.glob('classifier-a-b-c-*.npz'))) == 4
+
+
+def test_data_with_labels_are_measured_on_their_classifier(digits, monkeypatch):
+  asked = []
+  monkeypatch.setattr(
+    classifier, 'features_for', lambda *data, **how: asked.append((data, how))
+  )
+  images, labels = digits
+  extractors.extractor(ImageSet(images, labels, 'digits'))
+  [(data, how)] = asked
+  assert data[0] is images and data[1] is labels
+  assert data[3] == 'digits'
+  # 1797 images need more passes than 5 for enough steps.
+  assert how['epochs'] == 16
+  unlabelled = extractors.extractor(ImageSet(images, None, 'digits'))
+  assert unlabelled.name.startswith('random')
+  assert len(asked) == 1
 
 
 def test_the_classifier_takes_any_size_and_tells_it(kept):
