@@ -159,15 +159,16 @@ PENALTY = stateless(
 
 def descents(key, loss, terms):
   """The `Pair` of the players' gradients in a game of MSG-ProGAN."""
+  small = {**SMALL, 'resolution': 8}
   game = gan(
-    msg.generator(**SMALL),
-    msg.discriminator(**SMALL),
+    msg.generator(**small),
+    msg.discriminator(**small),
     loss,
     priors.normal(10),
     Pair({}, terms),
   )
   params, buffers = game.init(key)
-  real = jax.random.normal(key, (4, 16, 16, 3))
+  real = jax.random.normal(key, (4, 8, 8, 3))
 
   def gradient(player):
     def value(own):
@@ -198,7 +199,7 @@ def test_a_game_over_all_scales_is_finite(gradients, name):
     assert optax.tree.norm(gradient) > 0
 
 
-@pytest.mark.parametrize('side', [4, 8, 16])
+@pytest.mark.parametrize('side', [4, 8])
 def test_the_loss_reaches_what_makes_the_images_of_each_scale(gradients, side):
   gradient = gradients['wasserstein'].generator
   assert np.abs(gradient[f'rgb{side}']['kernel']).max() > 1e-6
