@@ -5,11 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from flax import linen as nn
 from jax.flatten_util import ravel_pytree
 
 from ganjax import dynamics, losses, priors, regularizers, steps
 from ganjax.game import Game, gan, stateless
-from ganjax.networks import dcgan, mlp
+from ganjax.networks import layers, linen, mlp
 from ganjax.players import Pair
 
 KEY = jax.random.key(0)
@@ -177,17 +178,31 @@ def test_the_jacobian_of_networks_is_that_of_forward_mode():
   assert_found_in(found, expected, rtol=1e-4)
 
 
+class Painter(nn.Module):
+  @nn.compact
+  def __call__(self, latents, train):
+    pixels = nn.Dense(2 * 4 * 4)(latents).reshape(-1, 4, 4, 2)
+    return layers.ConvTranspose(1)(nn.tanh(pixels))
+
+
+class Critic(nn.Module):
+  @nn.compact
+  def __call__(self, images, train):
+    features = nn.tanh(layers.Conv(2)(images))
+    return nn.Dense(1)(features.reshape(len(images), -1))[:, 0]
+
+
 def test_products_of_convolutions_have_the_symmetry_of_a_zero_sum_game():
   game = gan(
-    dcgan.generator(16, channels=1, width=2),
-    dcgan.discriminator(16, channels=1, width=2),
+    linen.generator(Painter()),
+    linen.discriminator(Critic()),
     losses.minimax,
     priors.normal(2),
     Pair({}, {'r1': stateless(at_reals)}),
   )
   field = dynamics.field(game)
   params, buffers = jax.jit(game.init)(KEY)
-  rest = buffers, jax.random.normal(KEY, (4, 16, 16, 1)), KEY
+  rest = buffers, jax.random.normal(KEY, (4, 8, 8, 1)), KEY
   flat, _ = ravel_pytree(params)
   # Own blocks are symmetric, the players' blocks for each other antisymmetric:
   # with the discriminator's rows negated, all of it is symmetric.

@@ -5,7 +5,6 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 from flax import linen as nn
 
@@ -196,7 +195,7 @@ def test_a_game_over_all_scales_is_finite(gradients, name):
   for leaf in jax.tree.leaves(gradients[name]):
     assert np.isfinite(leaf).all()
   for gradient in gradients[name]:
-    assert optax.tree.norm(gradient) > 0
+    assert any(np.any(leaf) for leaf in jax.tree.leaves(gradient))
 
 
 @pytest.mark.parametrize('side', [4, 8])

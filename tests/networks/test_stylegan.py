@@ -3,7 +3,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 from flax import linen as nn
 from scipy import ndimage
@@ -332,7 +331,7 @@ def test_a_game_over_all_scales_is_finite(gradients):
   for leaf in jax.tree.leaves(gradients):
     assert np.isfinite(leaf).all()
   for gradient in gradients:
-    assert optax.tree.norm(gradient) > 0
+    assert any(np.any(leaf) for leaf in jax.tree.leaves(gradient))
 
 
 def test_the_loss_reaches_images_noise_and_mapping(gradients):
