@@ -88,7 +88,7 @@ def test_the_field_is_minus_each_players_own_gradient():
   params = Pair(*point().values())
   field = dynamics.field(quadratic(matrix))
   rest = Pair({}, {}), None, KEY
-  velocities = field(params, *rest)
+  velocities = jax.jit(field)(params, *rest)
   np.testing.assert_allclose(
     np.hstack(velocities), matrix @ np.hstack(params), rtol=1e-10
   )
@@ -163,7 +163,7 @@ def test_the_jacobian_of_networks_is_that_of_forward_mode():
     Pair({}, {'r1': stateless(at_reals)}),
   )
   field = dynamics.field(game)
-  params, buffers = game.init(KEY)
+  params, buffers = jax.jit(game.init)(KEY)
   rest = buffers, jax.random.normal(KEY, (8, 2)), KEY
   flat, unravel = ravel_pytree(params)
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from experiments import dirac
 from ganjax import dirac_cases
+from ganjax.reports.figures import layout
 
 
 def settings(**changes):
@@ -75,6 +76,7 @@ def test_a_wrong_theory_is_told(tmp_path, capsys, monkeypatch, wrong):
   case = dirac_cases.cases()[1]
   assert case.name == 'minimax, alternating'
   monkeypatch.setattr(dirac_cases, 'cases', lambda h: (case._replace(**wrong),))
+  monkeypatch.setattr(layout, 'save', lambda *_: None)
   dirac.report(tmp_path, settings())
   [row] = rows(tmp_path)
   assert row['words']['agrees'] == 'no'

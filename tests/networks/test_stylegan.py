@@ -168,11 +168,9 @@ def player():
   generator = stylegan.generator(8, 2, base=16, max_channels=4, **NARROW)
   params, buffers = jax.jit(generator.init)(KEY, LATENTS)
   # Nothing that is 0 at first may hide.
-  leaves, structure = jax.tree.flatten(params)
-  moved = [
-    leaf + 0.3 * jax.random.normal(jax.random.fold_in(KEY, number), leaf.shape)
-    for number, leaf in enumerate(leaves)
-  ]
+  leaves, structure = jax.tree.flatten(jax.device_get(params))
+  random = np.random.default_rng(0)
+  moved = [leaf + 0.3 * random.normal(size=leaf.shape) for leaf in leaves]
   params = jax.tree.unflatten(structure, moved)
   return generator, params, buffers
 
@@ -180,8 +178,8 @@ def player():
 def test_images_are_those_of_numpy(player):
   generator, params, buffers = player
   styles = np.random.default_rng(0).normal(size=(2, 4, 12))
-  pyramid, _ = generator.synthesis(
-    params, buffers, jnp.array(styles), None, False
+  pyramid, _ = jax.jit(generator.synthesis, static_argnums=4)(
+    params, buffers, styles, None, False
   )
   synthesis = jax.tree.map(np.array, params['synthesis'])
 
