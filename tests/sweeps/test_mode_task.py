@@ -68,13 +68,17 @@ def marked(name, *others, slow):
 
 
 def remedies(protocols):
-  """Pairs of a protocol and a remedy; slow where they are like earlier ones."""
+  """Pairs of a protocol and a remedy; slow where they are like earlier ones.
+
+  Unrolling 5 or 10 updates is like unrolling 1, and traced for long.
+  """
   pairs, lists = [], []
   for protocol in protocols:
     own = mode_collapse.get_config(protocol).remedies
     for number, name in enumerate(own):
       stepwise = protocol == 'ring' and name in STEPPED
       again = number > 0 and (own in lists or protocol in STACKED)
+      again |= name in ('unrolled5', 'unrolled10')
       pairs.append(marked(name, protocol, slow=stepwise or again))
     lists.append(own)
   return pairs
