@@ -23,10 +23,12 @@ def pytest_configure(config):
   os.environ['XDG_CACHE_HOME'] = folder.name
   os.environ['JAX_COMPILATION_CACHE_DIR'] = f'{folder.name}/ganjax/xla'
   # Tests compile much and compute little. Without its emitters of fusions XLA
-  # compiles for a CPU twice as fast; it aborts at a flag that it does not know.
+  # compiles for a CPU twice as fast, but then joins products and sums as it
+  # pleases, which AVX cannot: programs of other lengths would round otherwise.
+  # XLA aborts at a flag that it does not know.
   quick = ['--xla_backend_optimization_level=0']
   if importlib.metadata.version('jaxlib').startswith('0.10.'):
-    quick.append('--xla_cpu_use_fusion_emitters=false')
+    quick += ['--xla_cpu_use_fusion_emitters=false', '--xla_cpu_max_isa=AVX']
   os.environ.setdefault('XLA_FLAGS', ' '.join(quick))
 
 
