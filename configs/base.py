@@ -43,6 +43,11 @@ def get_config():
   # to this over this many steps.
   config.top_k = dict(share=1.0, steps=0)
   config.prior = dict(name='normal', size=100)  # or uniform, sphere
+  config.labels = False  # makes the game conditional on the classes of the data
+  config.classes = 0  # how many; 0: as many as the data has
+  # Which classes fakes have: those of the batch in a random order; or uniform,
+  # or paired (each that of the real beside it).
+  config.fake_labels = dict(name='shuffled')
   config.loss = 'non_saturating'  # any Pair of ganjax.losses
   config.label_smoothing = 0.0  # one-sided, in [0, 1)
   # Weights are factors of the bare terms: gamma / 2 for R1 and R2, lambda for

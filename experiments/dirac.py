@@ -10,6 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ganjax import dirac_cases, dynamics
+from ganjax.arrays import Batch
 from ganjax.config import workdir
 from ganjax.reports import tables
 from ganjax.reports.figures import dirac as dirac_figures
@@ -119,7 +120,7 @@ def _fields(runs, key):
       velocities = dynamics.grid(
         dynamics.field(case.game),
         *(params, side, side),
-        *(buffers, jnp.zeros((1, 1)), key),
+        *(buffers, Batch(jnp.zeros((1, 1))), key),
       )
       games[name] = np.stack(np.meshgrid(side, side), -1), velocities, {}
     games[name][-1][order] = positions

@@ -3,6 +3,8 @@ r"""Measures a trained generator against its data.
   python -m experiments.evaluate --workdir runs/dcgan
   python -m experiments.evaluate --workdir runs/msg --checkpoints all \
     --metrics fid,swd,change
+  python -m experiments.evaluate --workdir runs/classes --by class \
+    --metrics fid,accuracy
 
 It prints a table of the samples and of held-out reals, and writes it into the
 file evaluation.json of the workdir. What is there already, measured in the same
@@ -17,8 +19,14 @@ from absl import flags
 from tqdm import tqdm
 
 from ganjax import launch
-from ganjax.config import restore, runs, workdir
-from ganjax.evaluation import extractors, measures, results, samples
+from ganjax.config import datasets, restore, workdir
+from ganjax.evaluation import (
+  extractors,
+  measures,
+  results,
+  samples,
+  trained,
+)
 from ganjax.reports import evaluations, render
 
 _WORKDIR = flags.DEFINE_string('workdir', None, 'The workdir of a training.')
@@ -51,9 +59,14 @@ _FEATURES = flags.DEFINE_string(
 _HELD_OUT = flags.DEFINE_string(
   'held_out', 'test', 'The split of reals to measure too; empty for none.'
 )
-_SEED = flags.DEFINE_integer(
-  'seed', 0, 'The seed of the latents, pairs and patches.'
+_BY = flags.DEFINE_enum(
+  'by',
+  None,
+  ['class'],
+  'Measure the samples of each class of a conditional run against the reals of '
+  'that class, beside all together.',
 )
+_SEED = flags.DEFINE_integer('seed', 0, 'Seed of latents, pairs and patches.')
 _WEIGHTS = flags.DEFINE_enum(
   'weights',
   'ema',
@@ -67,25 +80,32 @@ def main():
   """Writes `evaluation.json` into the workdir and prints it as a table."""
   chosen = _chosen()
   folder = pathlib.Path(_WORKDIR.value)
+  number, seed = _SAMPLES.value, _SEED.value
   config, _ = workdir.read(folder)
   config.data.loader = 'auto'  # All reals, where training streamed them.
-  data = runs.dataset(config)
-  extractors.check(chosen, data, _FEATURES.value)
+  data = datasets.dataset(config)
+  extractors.check(chosen, data, _FEATURES.value, config.labels)
+  classes = trained.classes(config, data) if _BY.value else {}
   extractor = extractors.extractor(data, _FEATURES.value)
-  reals = samples.of(data.images, extractor)
-  settings = results.settings(config, data, extractor, _SEED.value)
+  reals = samples.of(data.images, extractor, data.labels)
+  settings = results.settings(config, data, extractor, seed)
   path = folder / 'evaluation.json'
   rows, asked = results.read(path), []
 
-  def take(about, pixels, checkpoints=None):
-    row = results.row(rows, {**about, 'settings': settings})
-    fakes = functools.cache(lambda: samples.of(pixels(), extractor))
-    results.complete(
-      row, chosen, lambda: (reals, fakes()), checkpoints, _SEED.value
-    )
-    asked.append(row)
+  def take(about, pixels, labels, checkpoints=None):
+    fakes = functools.cache(lambda: samples.of(pixels(), extractor, labels))
+    for label, name in {None: None, **classes}.items():
+      row = results.row(rows, {**about, 'class': name, 'settings': settings})
+      asked.append(row)
+
+      def pair(label=label):
+        return [samples.of_class(own, label) for own in (reals, fakes())]
+
+      results.complete(row, chosen, pair, checkpoints, seed)
     results.write(path, rows, measures.columns(chosen))
 
+  labels = trained.labels(config, data, number, seed)
+  drawn = _WEIGHTS.value, seed, labels
   every, before = _CHECKPOINTS.value == 'all', None
   found = restore.checkpoints(folder) if every else [restore.newest(folder)]
   for run in tqdm(found, unit='checkpoint', disable=None):
@@ -93,19 +113,19 @@ def main():
       'subject': f'samples ({_WEIGHTS.value})',
       'step': int(run.state.step),
       'images_seen': restore.images_seen(run),
-      'number': _SAMPLES.value,
+      'number': number,
     }
     checkpoints = None
     if any(measure.needs == 'tracked' for measure in chosen):
-      now = _tracked(run), about['images_seen']
+      now = trained.tracked(run, *drawn), about['images_seen']
       checkpoints = before and (before, now)
       before = now
-    take(about, functools.partial(_samples, run), checkpoints)
-  held_out = _held_out(config)
-  if held_out is not None:
-    own = samples.subset(held_out.images, _SAMPLES.value, _SEED.value)
+    pixels = functools.partial(trained.samples, run, *drawn, number)
+    take(about, pixels, labels, checkpoints)
+  if held_out := _held_out(config, number, seed):
+    own = held_out.images
     about = {'subject': f'reals, {held_out.name}', 'number': len(own)}
-    take(about, lambda: own)
+    take(about, lambda: own, held_out.labels)
 
   print(render.text(evaluations.table(asked, measures.columns(chosen))))
   print(f'Written to {path}.')
@@ -123,23 +143,9 @@ def _chosen():
   return chosen
 
 
-def _samples(run):
-  generate = restore.generator(run, _WEIGHTS.value)
-  sample = samples.sampler(lambda given, latents, key: generate(latents, key))
-  return sample((), run.game.prior, _SAMPLES.value, _SEED.value, run.shape[0])
-
-
-def _tracked(run):
-  generate = restore.generator(run, _WEIGHTS.value)
-  return samples.tracked(generate, run.game.prior, _SEED.value, run.shape[0])
-
-
-def _held_out(config):
-  if not _HELD_OUT.value:
-    return None
+def _held_out(config, *drawn):
   try:
-    config.data.split = _HELD_OUT.value
-    return runs.dataset(config)
+    return _HELD_OUT.value and trained.held_out(config, _HELD_OUT.value, *drawn)
   except ValueError as error:
     tqdm.write(f'No held-out reals: {error}')
     return None

@@ -2,6 +2,7 @@ r"""Draws the samples of a trained generator.
 
   python -m experiments.sample --workdir runs/dcgan --grid 8x8 --interpolate 8
   python -m experiments.sample --workdir runs/msg --pyramid --truncation .7
+  python -m experiments.sample --workdir runs/classes --labels all
 
 The grid is written to grid.png in the workdir, or to --output; what else is
 asked for goes beside it: grid-pyramid.png and grid-interpolation.png.
@@ -28,6 +29,12 @@ _INTERPOLATE = flags.DEFINE_integer(
   'How many images a row of the interpolation has, each from one sample to '
   'another; 0 draws none.',
   lower_bound=0,
+)
+_LABELS = flags.DEFINE_list(
+  'labels',
+  [],
+  'Of a conditional run: the names or numbers of the classes to draw, one in '
+  "each row, or 'all'. With --interpolate, rows go from class to class.",
 )
 _PYRAMID = flags.DEFINE_bool(
   'pyramid', False, 'Also draw the first samples at each of their resolutions.'
@@ -67,6 +74,9 @@ def main():
     )
   rows, columns = map(int, size.groups())
   run = restore.newest(_WORKDIR.value)
+  asked = restore.labels(run, _LABELS.value)
+  rows = len(asked) or rows
+  labels = _of_rows(run, asked, rows)
   keys = jax.random.split(jax.random.key(_SEED.value), 3)
   draw = jax.jit(
     restore.generator(run, _WEIGHTS.value, truncation=_TRUNCATION.value)
@@ -75,18 +85,33 @@ def main():
     _OUTPUT.value or pathlib.Path(_WORKDIR.value) / 'grid.png'
   )
   starts = run.game.prior(keys[0], rows * columns)
-  samples = draw(starts, keys[2])
+  repeated = None if labels is None else labels.repeat(columns, 0)
+  samples = draw(starts, keys[2], repeated)
   _write(path, pictures.finest(samples), columns)
   if _PYRAMID.value:
     levels = _levels(samples, columns)
     _write(path.with_stem(f'{path.stem}-pyramid'), levels, columns)
-  if _INTERPOLATE.value:
+  if number := _INTERPOLATE.value:
     ends = run.game.prior(keys[1], rows)
-    between = pictures.interpolate(starts[:rows], ends, _INTERPOLATE.value)
+    between = pictures.interpolate(starts[:rows], ends, number)
+    if labels is not None:
+      # From class to class, and each row keeps its latents.
+      between = np.stack(number * [starts[:rows]])
+      share = np.linspace(0, 1, number)[:, None, None]
+      labels = (1 - share) * labels + share * np.roll(labels, -1, 0)
+      labels = labels.swapaxes(0, 1).reshape(-1, labels.shape[-1])
     latents = between.swapaxes(0, 1).reshape(-1, between.shape[-1])
     path = path.with_stem(f'{path.stem}-interpolation')
-    _write(path, pictures.finest(draw(latents, keys[2])), _INTERPOLATE.value)
+    _write(path, pictures.finest(draw(latents, keys[2], labels)), number)
   return 0
+
+
+def _of_rows(run, asked, rows):
+  """Returns the class of each row as weights `[rows, classes]`, or None."""
+  if not run.config.labels:
+    return None
+  asked = asked or range(run.config.classes)
+  return np.eye(run.config.classes, dtype=np.float32)[np.resize(asked, rows)]
 
 
 def _write(path, images, columns):

@@ -120,7 +120,6 @@ def _train():
     feedforward.sampler(painter, examples),
     rows=config.batch_size,
     steps=math.ceil(config.images / config.batch_size),
-    preprocess=lambda pixels, key, first: pixels,
     arguments=(encoder.params, targets, weights),
   )
   mesh = parallel.mesh(1)

@@ -16,7 +16,7 @@ from ml_collections import config_flags
 from tqdm import tqdm
 
 from ganjax import launch, parallel, pictures
-from ganjax.config import runs, workdir
+from ganjax.config import datasets, runs, workdir
 from ganjax.training import dispatch, loop
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -50,7 +50,8 @@ def main():
   main = jax.process_index() == 0
   announce = tqdm.write if main else lambda sentence: None
   config = _CONFIG.value
-  data = runs.dataset(config)
+  data = datasets.dataset(config)
+  config = datasets.with_classes(config, data)
   run = runs.run(config, data, parallel.mesh(config.mesh.data))
   folder, values = workdir.claim(_WORKDIR.value, config)
   if main:
@@ -62,7 +63,8 @@ def main():
   if not finished:
     return launch.STOPPED
   sample = jax.jit(run.phases[-1].sample, static_argnums=1)
-  picture = pictures.grid(pictures.finest(sample(state, 64)))
+  samples = pictures.finest(sample(state, run.samples))
+  picture = pictures.grid(samples, run.columns)
   if main:
     pictures.save(folder / 'samples.png', picture, zoom=2)
   done = dispatch.images_seen(run.phases, int(state.step))

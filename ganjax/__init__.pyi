@@ -2,6 +2,7 @@ from . import dirac as dirac
 from . import dirac_cases as dirac_cases
 from . import dynamics as dynamics
 from . import growth as growth
+from . import labels as labels
 from . import losses as losses
 from . import optimizers as optimizers
 from . import parallel as parallel
@@ -10,18 +11,15 @@ from . import priors as priors
 from . import regularizers as regularizers
 from . import remedies as remedies
 from . import steps as steps
+from .arrays import Batch as Batch
 from .data import images as images
 from .data import loaders as loaders
 from .data import order as order
 from .data import toy as toy
 from .evaluation import features as features
 from .game import Game as Game
-from .game import Regularizer as Regularizer
-from .game import Turn as Turn
 from .game import gan as gan
-from .game import lazily as lazily
-from .game import stateless as stateless
-from .game import truncated as truncated
+from .memory import carrying as carrying
 from .metrics import birthday as birthday
 from .metrics import diversity as diversity
 from .metrics import fid as fid
@@ -42,3 +40,8 @@ from .networks import stylegan as stylegan
 from .players import Discriminator as Discriminator
 from .players import Generator as Generator
 from .players import Pair as Pair
+from .truncation import truncated as truncated
+from .turns import Regularizer as Regularizer
+from .turns import Turn as Turn
+from .turns import lazily as lazily
+from .turns import stateless as stateless

@@ -1,6 +1,6 @@
-"""Names for the types of arguments: arrays, numbers, and trees of arrays."""
+"""Names for the types of arguments: arrays, numbers, trees, and batches."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -16,3 +16,19 @@ Metrics = dict[str, jax.Array]
 
 Tree = Any
 """An array, or a tuple, list or dict of trees, as `jax.tree` has it."""
+
+
+class Batch(NamedTuple):
+  """What a step of training takes.
+
+  Labels are a part of the batch and not of the images, which regularisers
+  differentiate and interpolate.
+
+  Attributes:
+    images: `[N, H, W, C]` in [-1, 1], or any tree of arrays `[N, ...]`.
+    labels: int32 `[N]`, the number of each image's class, from 0 on; None,
+      which has no leaves, where classes do not matter.
+  """
+
+  images: Tree
+  labels: jax.Array | None = None

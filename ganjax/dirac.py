@@ -16,9 +16,10 @@ import numpy as np
 
 from ganjax import regularizers
 from ganjax.arrays import Scalar
-from ganjax.game import Game, Regularizer, gan, stateless
+from ganjax.game import Game, gan
 from ganjax.losses import Loss
 from ganjax.players import Discriminator, Generator, Pair
+from ganjax.turns import Regularizer, stateless
 
 linear = Discriminator(
   init=lambda key, images: (jnp.ones(images.shape[-1]), {}),

@@ -16,7 +16,7 @@ import optax
 from jax.flatten_util import ravel_pytree
 
 from ganjax import dirac, dynamics, losses, optimizers, remedies, steps
-from ganjax.arrays import Array
+from ganjax.arrays import Array, Batch
 from ganjax.game import Game
 from ganjax.players import Pair
 
@@ -319,5 +319,5 @@ def _begin(case, key):
   return (
     step,
     steps.init(case.game, case.optimizers, key),
-    jnp.zeros((case.rows, 1)),
+    Batch(jnp.zeros((case.rows, 1))),
   )

@@ -12,13 +12,15 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ganjax.arrays import Metrics, Scalar, Tree
+from ganjax.arrays import Metrics, Tree
 from ganjax.losses import Loss
 from ganjax.players import PLAYERS, Discriminator, Generator, Pair
 from ganjax.priors import Prior
+from ganjax.turns import Regularizer, Turn
 
 # Initialisation needs shapes only; packs and groups of 2, 3 and 4 divide it.
 _EXAMPLES = 12
+_LABELS = 2**32 - 1  # folded into the key of the latents
 
 
 class Game(NamedTuple):
@@ -28,17 +30,21 @@ class Game(NamedTuple):
     init: `key -> (params, buffers)`, each a `Pair`.
     generator: `(params, buffers, batch, key, fake=None) -> value, (buffers,
       metrics)`: a scalar that the generator minimises in its own parameters.
-      The batch is images `[N, ...]` or a tree of them; metrics are scalars by
-      name. Only the player's own buffers are changed. The fakes are the given
-      `Fake`, or drawn from the key.
+      The batch is a `Batch`; metrics are scalars by name. Only the player's own
+      buffers are changed. The fakes are the given `Fake`, or drawn from the
+      key.
     discriminator: the same of the discriminator.
     prior: `(key, number) -> latents [number, Z]`.
-    sample: `(params, buffers, latents, key=None, train=False) -> images`, where
-      params are a generator's (raw, or their moving average), buffers are the
-      `Pair`, and the key is for networks that draw noise. `train` is a Python
-      bool: statistics of this batch, or running ones.
-    fake: `(params, buffers, latents, key) -> Fake`, of two `Pair`s, in training
-      mode: for updates that share their fakes. None where they cannot.
+    sample: `(params, buffers, latents, key=None, train=False, labels=None) ->
+      images`, where params are a generator's (raw, or their moving average),
+      buffers are the `Pair`, and the key is for networks that draw noise.
+      `train` is a Python bool: statistics of this batch, or running ones.
+      Labels are int32 `[number]` in conditional games.
+    fake_labels: `(key, labels) -> labels` of fakes, from those of the reals;
+      both are None in unconditional games.
+    fake: `(params, buffers, latents, key, labels=None) -> Fake`, of two
+      `Pair`s, in training mode: for updates that share their fakes. None where
+      they cannot.
     mapping: the first half of `sample`, with its arguments: latents -> styles.
     synthesis: the second half, likewise: styles -> images.
   """
@@ -48,7 +54,8 @@ class Game(NamedTuple):
   discriminator: Callable[..., tuple[jax.Array, tuple[Pair, Metrics]]]
   prior: Prior
   sample: Callable[..., Tree]
-  fake: Callable[[Pair, Pair, jax.Array, jax.Array], 'Fake'] | None = None
+  fake_labels: Callable
+  fake: Callable[..., 'Fake'] | None = None
   mapping: Callable[..., Tree] | None = None
   synthesis: Callable[..., Tree] | None = None
 
@@ -58,94 +65,17 @@ class Fake(NamedTuple):
 
   Attributes:
     latents: `[N, Z]`.
+    labels: int32 `[N]`, or None in unconditional games.
     styles: the latents after the mapping.
     images: `[N, ...]`, or a tree of them.
     buffers: those of the generator's network afterwards.
   """
 
   latents: jax.Array
+  labels: jax.Array | None
   styles: Tree
   images: Tree
   buffers: Tree
-
-
-class Turn(NamedTuple):
-  """What a regulariser can use in an update of a player.
-
-  Attributes:
-    real: the reals, prepared for the discriminator: images `[N, ...]`, or a
-      tree of them.
-    fake: the generator's images, likewise, as a function of its parameters.
-    real_logits: `[M]`, the logits of the reals; M is N, except with packs.
-    fake_logits: `[M]`, the logits of the fakes.
-    latents: `[N, Z]`, from which the fakes are made.
-    styles: the latents after the mapping.
-    critic: images -> logits `[M]`, with the parameters bound.
-    features: images -> the critic's last activations `[M, D]`, likewise.
-    generate: latents -> images, with the parameters bound.
-    synthesis: styles -> images, likewise.
-    key: for the random draws of the regulariser.
-  """
-
-  real: Tree
-  fake: Tree
-  real_logits: jax.Array
-  fake_logits: jax.Array
-  latents: jax.Array
-  styles: Tree
-  critic: Callable[[Tree], jax.Array]
-  features: Callable[[Tree], jax.Array]
-  generate: Callable[[jax.Array], Tree]
-  synthesis: Callable[[Tree], Tree]
-  key: jax.Array
-
-
-class Regularizer(NamedTuple):
-  """A term added to a player's value, with a memory from update to update.
-
-  Attributes:
-    apply: `(turn, memory) -> (values [N], memory)`; the mean of the values is
-      added.
-    init: `() -> memory`, any tree of arrays.
-  """
-
-  apply: Callable[[Turn, Tree], tuple[jax.Array, Tree]]
-  init: Callable[[], Tree]
-
-
-def stateless(values: Callable[[Turn], jax.Array]) -> Regularizer:
-  """Returns the `Regularizer` of `turn -> values [N]`, without a memory."""
-  return Regularizer(lambda turn, memory: (values(turn), memory), lambda: ())
-
-
-def lazily(regularizer: Regularizer, every: int) -> Regularizer:
-  """Returns the `Regularizer` applied at each `every`-th update, times `every`.
-
-  Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", 2020,
-  arXiv:1912.04958, section 3.1. Under `vmap` both branches are computed, so
-  that it saves nothing; and training with the relativistic loss fails when R1
-  and R2 are lazy.
-
-  Args:
-    regularizer: any `Regularizer`.
-    every: updates of the player from one application to the next, at least 1.
-  """
-
-  def apply(turn, memory):
-    count, inner = memory
-
-    def applied(inner):
-      values, inner = regularizer.apply(turn, inner)
-      return every * values, inner
-
-    def left_out(inner):
-      values, _ = jax.eval_shape(applied, inner)
-      return jnp.zeros(values.shape, values.dtype), inner
-
-    values, inner = jax.lax.cond(count % every == 0, applied, left_out, inner)
-    return values, (count + 1, inner)
-
-  return Regularizer(apply, lambda: (jnp.int32(0), regularizer.init()))
 
 
 def gan(
@@ -154,8 +84,9 @@ def gan(
   loss: Pair[Loss],
   prior: Prior,
   regularizers: Pair[dict[str, Regularizer]] | None = None,
+  fake_labels: Callable | None = None,
 ) -> Game:
-  """Returns the unconditional `Game` of two networks, over images or trees.
+  """Returns the `Game` of two networks, over images or trees of them.
 
   Both objectives run the networks in training mode. An update stores only the
   player's own buffers, so the generator's leaves the running statistics of the
@@ -167,17 +98,46 @@ def gan(
     loss: a `Pair` of functions of logits, `(real [N], fake [N]) -> [N]`.
     prior: `(key, number) -> latents [number, Z]`.
     regularizers: a `Pair` of dicts from a name to a `Regularizer`.
+    fake_labels: a function of `ganjax.labels`, `(key, labels of the reals) ->
+      labels of the fakes`, which makes the game conditional: its batches have
+      labels, and its networks take them. None makes it unconditional.
+
+  Raises:
+    ValueError: when an unconditional game is given labels, or a conditional one
+      is not.
   """
   regularizers = regularizers or Pair({}, {})
+
+  def given(labels):
+    """Returns labels as the last arguments of the players' functions."""
+    if labels is None and fake_labels is not None:
+      raise ValueError(
+        'This game is conditional, but there are no labels; give it '
+        'Batch(images, labels), and its samples their labels.'
+      )
+    if labels is not None and fake_labels is None:
+      raise ValueError(
+        f'This game is unconditional, but there are {len(labels)} labels; '
+        'leave them out, or give `gan` fake_labels and conditional networks.'
+      )
+    return () if labels is None else (labels,)
+
+  def drawn_labels(key, labels):
+    own = given(labels)
+    if not own:
+      return None
+    return fake_labels(jax.random.fold_in(key, _LABELS), *own)
 
   def init(key):
     latents_key, generator_key, discriminator_key = jax.random.split(key, 3)
     latents = prior(latents_key, _EXAMPLES)
-    params, network = generator.init(generator_key, latents)
-    styles, _ = generator.mapping(params, network, latents, latents_key, True)
-    images, _ = generator.synthesis(params, network, styles, latents_key, True)
+    labels = () if fake_labels is None else (jnp.zeros(_EXAMPLES, jnp.int32),)
+    params, network = generator.init(generator_key, latents, *labels)
+    shared = latents_key, True, *labels
+    styles, _ = generator.mapping(params, network, latents, *shared)
+    images, _ = generator.synthesis(params, network, styles, *shared)
     networks = Pair(
-      (params, network), discriminator.init(discriminator_key, images)
+      (params, network), discriminator.init(discriminator_key, images, *labels)
     )
     params = Pair(*(params for params, _ in networks))
     buffers = Pair(
@@ -191,15 +151,16 @@ def gan(
     )
     return params, buffers
 
-  def generated(params, network, latents, key):
+  def generated(params, network, latents, key, labels):
     mapping_key, synthesis_key = jax.random.split(key)
+    own = given(labels)
     styles, network = generator.mapping(
-      params, network, latents, mapping_key, True
+      params, network, latents, mapping_key, True, *own
     )
     images, network = generator.synthesis(
-      params, network, styles, synthesis_key, True
+      params, network, styles, synthesis_key, True, *own
     )
-    return Fake(latents, styles, images, network)
+    return Fake(latents, labels, styles, images, network)
 
   def objective(player):
     terms = getattr(regularizers, player)
@@ -214,31 +175,38 @@ def gan(
       )
       networks = Pair(*(buffer['network'] for buffer in buffers))
       if fake is None:
-        number = jax.tree.leaves(batch)[0].shape[0]
+        number = jax.tree.leaves(batch.images)[0].shape[0]
         fake = generated(
           params.generator,
           networks.generator,
           prior(keys['latents'], number),
           keys['generated'],
+          drawn_labels(keys['latents'], batch.labels),
         )
-      real = discriminator.prepare_real(batch)
-      real_logits, critic_buffers = discriminator.apply(
-        params.discriminator, networks.discriminator, real, keys['real'], True
-      )
-      fake_logits, critic_buffers = discriminator.apply(
-        params.discriminator, critic_buffers, fake.images, keys['fake'], True
-      )
+      real = discriminator.prepare_real(batch.images)
 
-      def bound(function):
-        return lambda images: function(
-          params.discriminator, critic_buffers, images, keys['fake'], True
+      def critic(function, labels, key='fake'):
+        return lambda images, buffers: function(
+          params.discriminator, buffers, images, keys[key], True, *given(labels)
         )
+
+      def bound(function, labels):
+        return lambda images: critic(function, labels)(images, critic_buffers)
+
+      judge, examine = discriminator.apply, discriminator.with_features
+      real_logits, critic_buffers = critic(judge, batch.labels, 'real')(
+        real, networks.discriminator
+      )
+      fake_logits, critic_buffers = critic(judge, fake.labels)(
+        fake.images, critic_buffers
+      )
 
       mapping_key, synthesis_key = jax.random.split(keys['generated'])
+      labels = given(fake.labels)
 
       def synthesis(styles):
         return generator.synthesis(
-          params.generator, fake.buffers, styles, synthesis_key, True
+          params.generator, fake.buffers, styles, synthesis_key, True, *labels
         )[0]
 
       turn = Turn(
@@ -248,11 +216,13 @@ def gan(
         fake_logits=fake_logits,
         latents=fake.latents,
         styles=fake.styles,
-        critic=lambda images: bound(discriminator.apply)(images)[0],
-        features=bound(discriminator.features),
+        critic=lambda images: bound(judge, batch.labels)(images)[0],
+        fake_critic=lambda images: bound(judge, fake.labels)(images)[0],
+        features=lambda images: bound(examine, batch.labels)(images)[0][1],
+        fake_features=lambda images: bound(examine, fake.labels)(images)[0][1],
         generate=lambda latents: synthesis(
           generator.mapping(
-            params.generator, fake.buffers, latents, mapping_key, True
+            params.generator, fake.buffers, latents, mapping_key, True, *labels
           )[0]
         ),
         synthesis=synthesis,
@@ -282,49 +252,33 @@ def gan(
 
     return value
 
-  def mapping(params, buffers, latents, key=None, train=False):
+  def mapping(params, buffers, latents, key=None, train=False, labels=None):
     network = buffers.generator['network']
-    return generator.mapping(params, network, latents, key, train)[0]
+    return generator.mapping(
+      params, network, latents, key, train, *given(labels)
+    )[0]
 
-  def synthesis(params, buffers, styles, key=None, train=False):
+  def synthesis(params, buffers, styles, key=None, train=False, labels=None):
     network = buffers.generator['network']
-    return generator.synthesis(params, network, styles, key, train)[0]
+    return generator.synthesis(
+      params, network, styles, key, train, *given(labels)
+    )[0]
 
-  def sample(params, buffers, latents, key=None, train=False):
-    styles = mapping(params, buffers, latents, key, train)
-    return synthesis(params, buffers, styles, key, train)
+  def sample(params, buffers, latents, *rest, **named):
+    styles = mapping(params, buffers, latents, *rest, **named)
+    return synthesis(params, buffers, styles, *rest, **named)
 
-  def fake(params, buffers, latents, key):
+  def fake(params, buffers, latents, key, labels=None):
     network = buffers.generator['network']
-    return generated(params.generator, network, latents, key)
+    return generated(params.generator, network, latents, key, labels)
 
-  objectives = Pair(*map(objective, PLAYERS))
-  return Game(init, *objectives, prior, sample, fake, mapping, synthesis)
-
-
-def truncated(game: Game, psi: Scalar, mean_latents: jax.Array) -> Game:
-  """Returns the `Game` whose samples have truncated styles.
-
-  Karras, Laine and Aila, "A Style-Based Generator Architecture for Generative
-  Adversarial Networks", 2019, arXiv:1812.04948, appendix B: styles are moved
-  towards their mean, which trades variety for quality. In networks without a
-  mapping, styles are the latents.
-
-  Args:
-    game: a `Game` with a mapping.
-    psi: factor of the distance to the mean: 0 is the mean, 1 leaves styles as
-      they are; an array `[L, 1]` has one for each layer. May be traced.
-    mean_latents: `[M, Z]`, drawn from the prior, whose styles give the mean.
-      The original takes a moving average during training.
-  """
-
-  def mapping(params, buffers, latents, key=None, train=False):
-    styles = game.mapping(params, buffers, latents, key, train)
-    mean = game.mapping(params, buffers, mean_latents).mean(0)
-    return (1 - psi) * mean + psi * styles
-
-  def sample(params, buffers, latents, key=None, train=False):
-    styles = mapping(params, buffers, latents, key, train)
-    return game.synthesis(params, buffers, styles, key, train)
-
-  return game._replace(mapping=mapping, sample=sample)
+  return Game(
+    init,
+    *Pair(*map(objective, PLAYERS)),
+    prior,
+    sample,
+    drawn_labels,
+    fake,
+    mapping,
+    synthesis,
+  )

@@ -1,4 +1,8 @@
-"""The two players as records of pure functions, and a pair of anything."""
+"""The two players as records of pure functions, and a pair of anything.
+
+In a conditional game the functions of the players have one more argument at the
+end, the labels of the images' classes, int32 `[N]`.
+"""
 
 from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
@@ -27,23 +31,24 @@ class Generator(NamedTuple):
   `train` is a Python bool, which chooses batch statistics or running ones.
 
   Attributes:
-    init: `(key, latents) -> (params, buffers)`; only the shape of latents
-      `[N, Z]` matters.
-    mapping: `(params, buffers, latents, key, train) -> (styles, buffers)`; the
-      identity in architectures without a mapping network.
-    synthesis: `(params, buffers, styles, key, train) -> (images, buffers)`;
-      images `[N, H, W, C]` in [-1, 1], or any tree of them (a pyramid).
+    init: `(key, latents, *labels) -> (params, buffers)`; only the shapes of
+      latents `[N, Z]` and labels matter.
+    mapping: `(params, buffers, latents, key, train, *labels) -> (styles,
+      buffers)`; the identity in architectures without a mapping network.
+    synthesis: `(params, buffers, styles, key, train, *labels) -> (images,
+      buffers)`; images `[N, H, W, C]` in [-1, 1], or any tree of them (a
+      pyramid).
   """
 
-  init: Callable[[jax.Array, jax.Array], tuple[Tree, Tree]]
+  init: Callable[..., tuple[Tree, Tree]]
   mapping: Callable[..., tuple[Tree, Tree]]
   synthesis: Callable[..., tuple[Tree, Tree]]
 
 
-def _no_features(params, buffers, images, key, train):
+def _no_features(params, buffers, images, key, train, *labels):
   raise ValueError(
-    'This discriminator has no features, which feature matching compares; '
-    'give its record the field `features`.'
+    'This discriminator has no features, which feature matching compares and '
+    'classes are projected on; give its record the field `with_features`.'
   )
 
 
@@ -51,18 +56,18 @@ class Discriminator(NamedTuple):
   """A discriminator as pure functions: images -> logits, before any sigmoid.
 
   Attributes:
-    init: `(key, images) -> (params, buffers)`; only the shapes of images, which
-      are the generator's, matter.
-    apply: `(params, buffers, images, key, train) -> (logits [M], buffers)`. M
-      is N, the number of images, or a divisor of it where each logit is that of
-      a pack of N / M consecutive images.
+    init: `(key, images, *labels) -> (params, buffers)`; only the shapes of
+      images, which are the generator's, and of labels matter.
+    apply: `(params, buffers, images, key, train, *labels) -> (logits [M],
+      buffers)`. M is N, the number of images, or a divisor of it where each
+      logit is that of a pack of N / M consecutive images.
     prepare_real: `images -> images`: turns reals into what `apply` takes, by
       resizing or fading them, or as a pyramid. Fakes need no preparation.
-    features: `(params, buffers, images, key, train) -> [M, D]`, the activations
-      before the last layer.
+    with_features: as `apply`, with the activations before the last layer
+      beside the logits: `((logits [M], features [M, D]), buffers)`.
   """
 
-  init: Callable[[jax.Array, Tree], tuple[Tree, Tree]]
+  init: Callable[..., tuple[Tree, Tree]]
   apply: Callable[..., tuple[jax.Array, Tree]]
   prepare_real: Callable[[Tree], Tree] = lambda images: images
-  features: Callable[..., jax.Array] = _no_features
+  with_features: Callable[..., tuple[tuple, Tree]] = _no_features

@@ -7,7 +7,7 @@ of packs gives `[M]` logits, where M divides N, and so there are `[M]` values:
 an example is then a pack of N / M consecutive images.
 
 A config can choose every public function here by its name. Its arguments that
-are fields of `ganjax.game.Turn` come from the turn, and the config gives the
+are fields of `ganjax.turns.Turn` come from the turn, and the config gives the
 others; one with the argument `memory` also returns its next memory, and begins
 with that of the function `<name>_memory`.
 """
@@ -72,20 +72,20 @@ def r1(critic: Critic, real: Tree) -> jax.Array:
   return jax.tree.reduce(jnp.add, _squares(critic, real))
 
 
-def r2(critic: Critic, fake: Tree) -> jax.Array:
+def r2(fake_critic: Critic, fake: Tree) -> jax.Array:
   """Returns R2, the squared gradient norm at the fakes, without gamma / 2.
 
   Mescheder, Geiger and Nowozin, "Which Training Methods for GANs do actually
   Converge?", 2018, arXiv:1801.04406, equation 10.
 
   Args:
-    critic: images -> logits `[N]`, differentiable twice.
+    fake_critic: images -> logits `[N]`, differentiable twice.
     fake: images `[N, ...]`, or a tree of them; they are held constant.
 
   Returns:
     `[N]`, in squared logits per squared unit of the images.
   """
-  return r1(critic, jax.lax.stop_gradient(fake))
+  return r1(fake_critic, jax.lax.stop_gradient(fake))
 
 
 def wgan_gp(
@@ -170,7 +170,9 @@ def drift(real_logits: jax.Array) -> jax.Array:
   return real_logits**2
 
 
-def jensen_shannon(critic: Critic, real: Tree, fake: Tree) -> jax.Array:
+def jensen_shannon(
+  critic: Critic, real: Tree, fake_critic: Critic, fake: Tree
+) -> jax.Array:
   """Returns the Jensen-Shannon regulariser: R1 and R2, weighted by D, `[M]`.
 
   Roth et al., "Stabilizing Training of Generative Adversarial Networks through
@@ -180,6 +182,8 @@ def jensen_shannon(critic: Critic, real: Tree, fake: Tree) -> jax.Array:
   Args:
     critic: images -> logits `[M]`, differentiable twice.
     real: images `[N, ...]`, or a tree of them; the sum runs over the tree.
+    fake_critic: the critic of fakes, which has other labels in a conditional
+      game.
     fake: images `[N, ...]`, or a tree of them; they are held constant.
 
   Returns:
@@ -187,11 +191,13 @@ def jensen_shannon(critic: Critic, real: Tree, fake: Tree) -> jax.Array:
   """
   fake = jax.lax.stop_gradient(fake)
   at_real = jax.nn.sigmoid(-critic(real)) ** 2 * r1(critic, real)
-  at_fake = jax.nn.sigmoid(critic(fake)) ** 2 * r1(critic, fake)
+  at_fake = jax.nn.sigmoid(fake_critic(fake)) ** 2 * r1(fake_critic, fake)
   return at_real + at_fake
 
 
-def feature_matching(features: Critic, real: Tree, fake: Tree) -> jax.Array:
+def feature_matching(
+  features: Critic, real: Tree, fake_features: Critic, fake: Tree
+) -> jax.Array:
   """Returns the squared distance of mean features of reals and fakes, `[M]`.
 
   Salimans et al., "Improved Techniques for Training GANs", 2016,
@@ -202,12 +208,14 @@ def feature_matching(features: Critic, real: Tree, fake: Tree) -> jax.Array:
   Args:
     features: images -> activations of the discriminator `[M, D]`.
     real: images `[N, ...]`, or a tree of them.
+    fake_features: the same of fakes, which have other labels in a conditional
+      game.
     fake: images of the same shapes.
 
   Returns:
     `[M]`, all the same number, since the batch has one distance.
   """
-  reals, fakes = features(real), features(fake)
+  reals, fakes = features(real), fake_features(fake)
   return jnp.full(len(fakes), ((reals.mean(0) - fakes.mean(0)) ** 2).sum())
 
 

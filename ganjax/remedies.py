@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from ganjax.arrays import Scalar
 from ganjax.game import Game
+from ganjax.memory import carrying
 from ganjax.players import PLAYERS, Discriminator, Generator, Pair
 
 Network = TypeVar('Network', Generator, Discriminator)
@@ -31,8 +32,8 @@ def spectral(network: Network) -> Network:
     A record of the same type, whose buffers also hold the singular vectors.
   """
 
-  def init(key, examples):
-    params, buffers = network.init(key, examples)
+  def init(key, examples, *labels):
+    params, buffers = network.init(key, examples, *labels)
     leaves = jax.tree_util.tree_leaves_with_path(params)
     keys = jax.random.split(key, len(leaves))
     vectors = {
@@ -58,20 +59,20 @@ def spectral(network: Network) -> Network:
     return jax.tree_util.tree_map_with_path(divide, params), vectors
 
   def normalized(apply):
-    def apply_normalized(params, buffers, inputs, key, train):
+    def apply_normalized(params, buffers, inputs, key, train, *labels):
       params, vectors = divided(params, buffers, train)
-      outputs, inner = apply(params, buffers['network'], inputs, key, train)
+      outputs, inner = apply(
+        params, buffers['network'], inputs, key, train, *labels
+      )
       return outputs, {'network': inner, 'spectral': vectors}
 
     return apply_normalized
 
-  def features(params, buffers, images, key, train):
-    params, _ = divided(params, buffers, train)
-    return network.features(params, buffers['network'], images, key, train)
-
   if isinstance(network, Discriminator):
     return network._replace(
-      init=init, apply=normalized(network.apply), features=features
+      init=init,
+      apply=normalized(network.apply),
+      with_features=normalized(network.with_features),
     )
   return network._replace(
     init=init,
@@ -86,7 +87,8 @@ def pack(discriminator: Discriminator, m: int) -> Discriminator:
   Lin, Khetan, Fanti and Oh, "PacGAN: The power of two samples in generative
   adversarial networks", 2018, arXiv:1712.04086. A pack is m consecutive images,
   all real or all fake, concatenated on their last axis; nothing else changes.
-  Batch sizes count packs in the paper, and images here.
+  Batch sizes count packs in the paper, and images here. In a conditional game
+  the discriminator is given the labels of all images of a pack, `[N / m, m]`.
 
   Args:
     discriminator: a `Discriminator`, whose first layer takes the channels of
@@ -107,20 +109,31 @@ def pack(discriminator: Discriminator, m: int) -> Discriminator:
     packs = jnp.moveaxis(packs, 1, -2)
     return packs.reshape(*packs.shape[:-2], -1)
 
-  def init(key, images):
+  def init(key, images, *labels):
     # Only shapes matter here, so that a pack may repeat one image.
-    copies = jax.tree.map(lambda leaf: jnp.repeat(leaf, m, 0), images)
-    return discriminator.init(key, jax.tree.map(packed, copies))
+    images, labels = jax.tree.map(
+      lambda leaf: jnp.repeat(leaf, m, 0), (images, labels)
+    )
+    packs = jax.tree.map(packed, images)
+    return discriminator.init(key, packs, *map(packed_labels, labels))
+
+  def packed_labels(labels):
+    return labels.reshape(-1, m)
 
   def of_packs(function):
-    return lambda params, buffers, images, key, train: function(
-      params, buffers, jax.tree.map(packed, images), key, train
+    return lambda params, buffers, images, key, train, *labels: function(
+      params,
+      buffers,
+      jax.tree.map(packed, images),
+      key,
+      train,
+      *map(packed_labels, labels),
     )
 
   return discriminator._replace(
     init=init,
     apply=of_packs(discriminator.apply),
-    features=of_packs(discriminator.features),
+    with_features=of_packs(discriminator.with_features),
   )
 
 
@@ -138,7 +151,7 @@ def instance_noise(discriminator: Discriminator, std: Scalar) -> Discriminator:
   """
 
   def noisy(function):
-    def run(params, buffers, images, key, train):
+    def run(params, buffers, images, key, train, *labels):
       if train:
         key, noise_key = jax.random.split(key)
         leaves, structure = jax.tree.flatten(images)
@@ -150,12 +163,13 @@ def instance_noise(discriminator: Discriminator, std: Scalar) -> Discriminator:
             for leaf, key in zip(leaves, keys, strict=True)
           ],
         )
-      return function(params, buffers, images, key, train)
+      return function(params, buffers, images, key, train, *labels)
 
     return run
 
   return discriminator._replace(
-    apply=noisy(discriminator.apply), features=noisy(discriminator.features)
+    apply=noisy(discriminator.apply),
+    with_features=noisy(discriminator.with_features),
   )
 
 
@@ -209,62 +223,42 @@ def historical_averaging(game: Game, weight: Scalar) -> Game:
     weight: of the squared distance; may be traced.
 
   Returns:
-    A `Game`, whose buffers also hold each player's mean and count of updates.
+    A `Game` that carries each player's mean and count of updates.
   """
 
-  def inner(buffers):
-    return Pair(*(buffer['game'] for buffer in buffers))
-
-  def init(key):
-    params, buffers = game.init(key)
-    return params, Pair(
-      *(
-        {
-          'game': buffer,
-          'count': jnp.int32(0),
-          'mean': jax.tree.map(jnp.zeros_like, own),
-        }
-        for own, buffer in zip(params, buffers, strict=True)
-      )
+  def init(params):
+    return Pair(
+      *({'count': jnp.int32(0), 'mean': _zeros(own)} for own in params)
     )
 
-  def objective(player):
-    def value(params, buffers, batch, key, *fake):
-      total, (after, metrics) = getattr(game, player)(
-        params, inner(buffers), batch, key, *fake
-      )
-      own, past = getattr(params, player), getattr(buffers, player)
-      count = past['count'] + 1
-      mean = jax.tree.map(
-        lambda old, new: old + (jax.lax.stop_gradient(new) - old) / count,
-        past['mean'],
-        own,
-      )
-      term = weight * _square(jax.tree.map(jnp.subtract, own, mean))
-      memory = {
-        'game': getattr(after, player),
-        'count': count,
-        'mean': mean,
-      }
-      return total + term, (
-        buffers._replace(**{player: memory}),
-        metrics | {'regularizer/historical_averaging': term},
-      )
+  def update(player, memory, params, metrics):
+    count = memory['count'] + 1
+    mean = jax.tree.map(
+      lambda old, new: old + (jax.lax.stop_gradient(new) - old) / count,
+      memory['mean'],
+      getattr(params, player),
+    )
+    return {'count': count, 'mean': mean}
 
-    return value
+  def make(memory):
+    def objective(player):
+      def value(params, *arguments):
+        total, (after, metrics) = getattr(game, player)(params, *arguments)
+        mean = update(player, getattr(memory, player), params, metrics)['mean']
+        own = getattr(params, player)
+        term = weight * _square(jax.tree.map(jnp.subtract, own, mean))
+        metrics = metrics | {'regularizer/historical_averaging': term}
+        return total + term, (after, metrics)
 
-  def sample(params, buffers, latents, key=None, train=False):
-    return game.sample(params, inner(buffers), latents, key, train)
+      return value
 
-  def fake(params, buffers, latents, key):
-    return game.fake(params, inner(buffers), latents, key)
+    return game._replace(**{player: objective(player) for player in PLAYERS})
 
-  return game._replace(
-    init=init,
-    sample=sample,
-    fake=game.fake and fake,
-    **{player: objective(player) for player in PLAYERS},
-  )
+  return carrying(game, make, init, update)
+
+
+def _zeros(tree):
+  return jax.tree.map(jnp.zeros_like, tree)
 
 
 def _square(tree):

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import optax
 
 from ganjax import updates
-from ganjax.arrays import Metrics, Scalar, Tree
+from ganjax.arrays import Batch, Metrics, Scalar, Tree
 from ganjax.data import order
 from ganjax.game import Game
 from ganjax.players import Pair
@@ -47,7 +47,7 @@ class TrainState(flax.struct.PyTreeNode):
 
 
 Schedule = Callable[[jax.Array], Game]
-Step = Callable[[TrainState, Tree], tuple[TrainState, Metrics]]
+Step = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
 
 
 def schedule(game: Game | Schedule) -> Schedule:
@@ -92,13 +92,17 @@ def restart(
   return state.replace(opt_state=_initial(optimizers, state.params))
 
 
-def sample(game: Game | Schedule) -> Callable[[TrainState, int], Tree]:
+def sample(
+  game: Game | Schedule, classes: int = 0
+) -> Callable[[TrainState, int], Tree]:
   """Returns `(state, number) -> images` of the same latents at every step.
 
   The images are those of the generator's moving average, in evaluation mode.
 
   Args:
     game: a `Game`, or `step -> Game`.
+    classes: how many a conditional game has, which take turns: sample i is of
+      class i modulo classes. 0 for an unconditional game.
   """
   at = schedule(game)
 
@@ -106,7 +110,10 @@ def sample(game: Game | Schedule) -> Callable[[TrainState, int], Tree]:
     now = at(state.step)
     key = jax.random.fold_in(state.key, _SAMPLE)
     latents = now.prior(key, number)
-    return now.sample(state.ema_params, state.buffers, latents, key)
+    labels = jnp.arange(number) % classes if classes else None
+    return now.sample(
+      state.ema_params, state.buffers, latents, key, labels=labels
+    )
 
   return images
 
@@ -114,7 +121,7 @@ def sample(game: Game | Schedule) -> Callable[[TrainState, int], Tree]:
 def run(
   step: Step,
   state: TrainState,
-  batches: Callable[[jax.Array, jax.Array], Tree],
+  batches: Callable[[jax.Array, jax.Array], Batch],
   number: int,
 ) -> tuple[TrainState, Metrics]:
   """Returns the state after `number` steps, and their stacked metrics.
@@ -122,7 +129,7 @@ def run(
   Args:
     step: `(state, batch) -> (state, metrics)`, of an update rule.
     state: the `TrainState` to start from.
-    batches: `(key, step) -> batch`, the data as a pure function.
+    batches: `(key, step) -> Batch`, the data as a pure function.
     number: of steps, a Python int.
   """
   key = order.data_key(state.key)
@@ -152,7 +159,7 @@ def alternating(
     game: a `Game`, or `step -> Game`.
     optimizers: a `Pair` of optax transformations.
     critic_steps: updates of the discriminator in a step (the paper's k, WGAN's
-      n_critic), at least 1. Every leaf of the batch is
+      n_critic), at least 1. Every leaf of the `Batch` is
       `[critic_steps * N, ...]`, and each update takes N rows of its own.
     generator_steps: updates of the generator in a step, at least 1, all with
       the last N rows.

@@ -4,12 +4,13 @@ The states are `steps.TrainState`s.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from ganjax.arrays import Batch
 from ganjax.game import Game
 from ganjax.players import PLAYERS, Pair
 
@@ -22,7 +23,7 @@ class Draw(NamedTuple):
   Attributes:
     game: a `Game`.
     optimizers: a `Pair` of optax transformations.
-    batch: images `[N, ...]`, or a tree of them.
+    batch: a `Batch`.
     key: for everything that an update draws.
     axis_name: the name of the devices' axis under `jax.pmap`, or None.
     fakes: `(params, buffers) -> (Fake,)`, of the same latents at each call; or
@@ -31,26 +32,27 @@ class Draw(NamedTuple):
 
   game: Game
   optimizers: Pair
-  batch: Any
+  batch: Batch
   key: jax.Array
   axis_name: str | None
   fakes: Callable
 
 
 def draw(game, optimizers, batch, key, axis_name):
-  """Returns a `Draw`, whose latents are drawn here, and only once.
+  """Returns a `Draw`, whose latents and labels are drawn here, and only once.
 
   Random draws are loops to XLA, which does not find out that two of them are
   equal, and then computes twice all that follows from them.
   """
 
   def fakes(params, buffers):
-    return (game.fake(params, buffers, latents, fakes_key),)
+    return (game.fake(params, buffers, latents, fakes_key, labels),)
 
   if game.fake is None:
     return Draw(game, optimizers, batch, key, axis_name, lambda *pairs: ())
   latents_key, fakes_key = jax.random.split(jax.random.fold_in(key, _FAKES))
-  latents = game.prior(latents_key, jax.tree.leaves(batch)[0].shape[0])
+  latents = game.prior(latents_key, jax.tree.leaves(batch.images)[0].shape[0])
+  labels = game.fake_labels(latents_key, batch.labels)
   return Draw(game, optimizers, batch, key, axis_name, fakes)
 
 

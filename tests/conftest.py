@@ -35,12 +35,17 @@ def pytest_configure(config):
 @pytest.fixture
 def program(monkeypatch, capfd):
   """`(name, *flags) -> code, out, err` of a program, run in this process."""
+  import jax
+
   from ganjax import launch  # noqa: F401 its flag stays, others go
 
   app.define_help_flags()
   common = set(flags.FLAGS)
 
   def run(name, *arguments):
+    # A sweep that came first would begin a device for each core, and whatever
+    # followed would be compiled once for each of them.
+    jax.devices()
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(sys, 'argv', [name, *map(str, arguments)])
     capfd.readouterr()

@@ -10,6 +10,7 @@ import pytest
 
 from configs import base
 from ganjax import losses, networks, optimizers, priors, regularizers, steps
+from ganjax.arrays import Batch
 from ganjax.config import games, runs
 from ganjax.lookup import gather
 from ganjax.players import Pair
@@ -31,7 +32,7 @@ def config():
 def one_step(config):
   """Returns the state and the metrics after one step of a config."""
   [phase] = runs.phases(config, SHAPE)
-  batch = jnp.linspace(-1, 1, 4 * 16).reshape(4, *SHAPE)
+  batch = Batch(jnp.linspace(-1, 1, 4 * 16).reshape(4, *SHAPE))
   return jax.jit(lambda: phase.step(runs.start(config, SHAPE)(), batch))()
 
 

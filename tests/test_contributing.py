@@ -14,25 +14,33 @@ TEXT = (ROOT / 'CONTRIBUTING.md').read_text()
 SNIPPETS = re.findall(r'```python\n# (\S+)\n(.*?)```', TEXT, re.DOTALL)
 FOUND = """
 import jax
-import jax.numpy as jnp
 
 from configs import linear
 from configs.protocols import mine
-from ganjax.config import runs
-from ganjax.data import images
+from ganjax.config import datasets, runs
 from ganjax.evaluation import measures
 from ganjax.sweeps import task
 
 config = linear.get_config()
-data = runs.dataset(config)
+data = datasets.dataset(config)
 assert data.images.shape == (64, 8, 8, 1) and set(data.labels) == {0, 1}
 section = config.regularizers.discriminator
 with section.unlocked():
   section.centred = {'weight': 0.1, 'every': 1, 'power': 2}
 [phase] = runs.phases(config, (8, 8, 1))
-batch = images.scale(jnp.asarray(data.images[: phase.rows]))
+batch = datasets.stored(data)
+batch = jax.tree.map(lambda rows: rows[: phase.rows], batch)
+batch = phase.preprocess(batch, jax.random.key(0), 0)
 _, metrics = jax.jit(phase.step)(runs.start(config, (8, 8, 1))(), batch)
 assert metrics['regularizer/centred'] >= 0
+
+config.network, config.labels = 'linear_by_class', True
+config = datasets.with_classes(config, data)
+assert config.classes == 2
+[phase] = runs.phases(config, (8, 8, 1))
+batch = phase.preprocess(datasets.stored(data), jax.random.key(0), 0)
+state, _ = jax.jit(phase.step)(runs.start(config, (8, 8, 1))(), batch)
+assert phase.sample(state, 6).shape == (6, 8, 8, 1)
 [brightness] = measures.chosen(['brightness'])
 assert [column.title for column in brightness.columns] == ['brightness']
 remedies = mine.ring_with_centred().remedies

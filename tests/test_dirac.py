@@ -13,6 +13,7 @@ import optax
 import pytest
 
 from ganjax import dirac, dirac_cases, dynamics, losses, remedies, steps
+from ganjax.arrays import Batch
 from ganjax.players import Pair
 
 KEY = jax.random.key(0)
@@ -182,7 +183,7 @@ def test_the_flow_has_the_eigenvalues_of_the_papers(name):
   rest = jax.tree.map(jnp.zeros_like, params)
   flow = dynamics.field(game)
   matrix = jax.jit(dynamics.jacobian, static_argnums=0)(
-    flow, rest, buffers, jnp.zeros((12, 1)), KEY
+    flow, rest, buffers, Batch(jnp.zeros((12, 1))), KEY
   )
   assert_spectrum(np.array(matrix), expected)
 
@@ -354,7 +355,8 @@ def test_consensus_holds_the_second_derivatives():
   game = remedies.consensus(dirac.game(losses.minimax), gamma)
   params, buffers = game.init(KEY)
   there = Pair(jnp.full_like(params[0], theta), jnp.full_like(params[1], psi))
-  found = jax.jit(dynamics.field(game))(there, buffers, jnp.zeros((1, 1)), KEY)
+  batch = Batch(jnp.zeros((1, 1)))
+  found = jax.jit(dynamics.field(game))(there, buffers, batch, KEY)
   # |v|^2 is (theta^2 + psi^2) f'(theta psi)^2.
   first = 1 / (1 + np.exp(theta * psi))
   second = -first * (1 - first)
@@ -389,10 +391,11 @@ CHANGES = {
 def test_the_flow_turns_and_draws_in_as_the_theory_says(name):
   game, change = CHANGES[name]
   params, buffers = game.init(KEY)
+  batch = Batch(jnp.zeros((1, 1)))
   theta, psi = np.linspace(-2, 2, 7), np.linspace(-1.5, 1.5, 6)
   arrows = jax.jit(
     lambda theta, psi: dynamics.grid(
-      dynamics.field(game), params, theta, psi, buffers, jnp.zeros((1, 1)), KEY
+      dynamics.field(game), params, theta, psi, buffers, batch, KEY
     )
   )(theta, psi)
   theta, psi = np.meshgrid(theta, psi)

@@ -9,9 +9,11 @@ from flax import linen as nn
 from jax.flatten_util import ravel_pytree
 
 from ganjax import dynamics, losses, priors, regularizers, steps
-from ganjax.game import Game, gan, stateless
+from ganjax.arrays import Batch
+from ganjax.game import Game, gan
 from ganjax.networks import layers, linen, mlp
 from ganjax.players import Pair
+from ganjax.turns import stateless
 
 KEY = jax.random.key(0)
 RANDOM = np.random.default_rng(0)
@@ -40,6 +42,7 @@ def of_values(generator, discriminator):
     discriminator=turn(discriminator),
     prior=priors.normal(1),
     sample=None,
+    fake_labels=lambda key, labels: labels,
   )
 
 
@@ -164,7 +167,7 @@ def test_the_jacobian_of_networks_is_that_of_forward_mode():
   )
   field = dynamics.field(game)
   params, buffers = jax.jit(game.init)(KEY)
-  rest = buffers, jax.random.normal(KEY, (8, 2)), KEY
+  rest = buffers, Batch(jax.random.normal(KEY, (8, 2))), KEY
   flat, unravel = ravel_pytree(params)
 
   def flat_field(flat):
@@ -202,7 +205,7 @@ def test_products_of_convolutions_have_the_symmetry_of_a_zero_sum_game():
   )
   field = dynamics.field(game)
   params, buffers = jax.jit(game.init)(KEY)
-  rest = buffers, jax.random.normal(KEY, (4, 8, 8, 1)), KEY
+  rest = buffers, Batch(jax.random.normal(KEY, (4, 8, 8, 1))), KEY
   flat, _ = ravel_pytree(params)
   # Own blocks are symmetric, the players' blocks for each other antisymmetric:
   # with the discriminator's rows negated, all of it is symmetric.
@@ -241,7 +244,10 @@ def test_monodromy_holds_the_memories_of_optimisers():
   state = state.replace(params=Pair(jnp.zeros(()), jnp.zeros(())))
   matrix = jax.jit(
     lambda state: dynamics.monodromy(
-      steps.simultaneous(game, optimizers), state, jnp.zeros(1), number=3
+      steps.simultaneous(game, optimizers),
+      state,
+      Batch(jnp.zeros(1)),
+      number=3,
     )
   )(state)
   # The momentum is a sum of gradients: m <- keep m - v, w <- w - h m.

@@ -7,10 +7,13 @@ import optax
 import pytest
 
 from ganjax import losses, priors, regularizers, remedies, steps
-from ganjax.game import Regularizer, gan, lazily, stateless, truncated
+from ganjax.arrays import Batch
+from ganjax.game import gan
 from ganjax.networks import mlp
 from ganjax.networks.layers import BatchNorm
 from ganjax.players import PLAYERS, Discriminator, Generator, Pair
+from ganjax.truncation import truncated
+from ganjax.turns import Regularizer, lazily, stateless
 
 KEY = jax.random.key(0)
 R1 = stateless(lambda turn: regularizers.r1(turn.critic, turn.real))
@@ -35,7 +38,7 @@ def game():
   @jax.jit
   def play(key):
     params, buffers = game.init(key)
-    batch = jax.random.normal(key, (8, 2))
+    batch = Batch(jax.random.normal(key, (8, 2)))
     latents = game.prior(key, 4)
     return (
       buffers,
@@ -128,8 +131,9 @@ def test_a_regulariser_sees_the_logits_and_the_features_of_its_turn():
   def look(turn):
     seen.update(
       logits=jnp.stack([turn.real_logits, turn.fake_logits]),
-      critic=jnp.stack([turn.critic(turn.real), turn.critic(turn.fake)]),
+      critic=jnp.stack([turn.critic(turn.real), turn.fake_critic(turn.fake)]),
       features=turn.features(turn.fake),
+      fake_features=turn.fake_features(turn.fake),
       images=turn.fake,
     )
     return turn.real_logits
@@ -140,7 +144,10 @@ def test_a_regulariser_sees_the_logits_and_the_features_of_its_turn():
       images @ params,
       buffers,
     ),
-    features=lambda params, buffers, images, key, train: images * params,
+    with_features=lambda params, buffers, images, key, train: (
+      (images @ params, images * params),
+      buffers,
+    ),
   )
   game = gan(
     mlp.generator((2,), widths=(8,)),
@@ -153,23 +160,25 @@ def test_a_regulariser_sees_the_logits_and_the_features_of_its_turn():
   @jax.jit
   def play(key):
     params, buffers = game.init(key)
-    value, _ = game.discriminator(params, buffers, jnp.ones((6, 2)), key)
+    batch = Batch(jnp.ones((6, 2)))
+    value, _ = game.discriminator(params, buffers, batch, key)
     return value, dict(seen)
 
   _, found = play(KEY)
   assert found['logits'].shape == (2, 3)
   np.testing.assert_allclose(found['logits'], found['critic'], rtol=1e-6)
   np.testing.assert_allclose(found['logits'][0], [10, 10, 10])
-  np.testing.assert_allclose(
-    found['features'],
-    np.reshape(found['images'], (3, 4)) * np.arange(1, 5),
-    rtol=1e-6,
-  )
+  for name in ('features', 'fake_features'):
+    np.testing.assert_allclose(
+      found[name],
+      np.reshape(found['images'], (3, 4)) * np.arange(1, 5),
+      rtol=1e-6,
+    )
 
 
 def test_a_discriminator_without_features_says_so_when_it_is_asked():
   with pytest.raises(ValueError, match='has no features, which feature'):
-    PYRAMID[1].features({}, {}, None, None, True)
+    PYRAMID[1].with_features({}, {}, None, None, True)
 
 
 def test_lazily_is_every_times_as_strong_at_every_kth_turn():
@@ -240,7 +249,7 @@ def test_pyramids_and_schedules_pass_through_a_run():
     return steps.run(
       steps.alternating(annealed, optimizers),
       steps.init(annealed, optimizers, key),
-      lambda key, step: jnp.ones((6, 4, 4, 1)),
+      lambda key, step: Batch(jnp.ones((6, 4, 4, 1))),
       3,
     )
 
@@ -268,7 +277,7 @@ def test_hyperparameters_may_be_traced_through_a_whole_run():
     return steps.run(
       steps.alternating(game, optimizers),
       steps.init(game, optimizers, KEY),
-      lambda key, step: jnp.ones((6, 4, 4, 1)),
+      lambda key, step: Batch(jnp.ones((6, 4, 4, 1))),
       5,
     )
 

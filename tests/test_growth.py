@@ -7,6 +7,7 @@ import pytest
 
 from configs import progressive
 from ganjax import growth, parallel
+from ganjax.arrays import Batch
 from ganjax.config import runs
 from ganjax.training import checkpoint, dispatch
 
@@ -101,7 +102,7 @@ def grown(config):
   """`state -> states after each step, compilations`, to the end of the run."""
   mesh = parallel.mesh(1)
   pixels = np.random.default_rng(0).integers(0, 256, (20, *SHAPE), np.uint8)
-  loader = dispatch.from_device(pixels, mesh)
+  loader = dispatch.from_device(Batch(pixels), mesh)
   phases = runs.phases(config, SHAPE)
 
   def go_on(state):

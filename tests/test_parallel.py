@@ -25,6 +25,7 @@ SCRIPT = """
 import json, sys
 import jax, jax.numpy as jnp, numpy as np, optax
 from ganjax import losses, parallel, priors, steps
+from ganjax.arrays import Batch
 from ganjax.game import Game, gan
 from ganjax.config import runs
 from ganjax.data import images
@@ -62,7 +63,7 @@ batches = np.random.default_rng(0).uniform(-1, 1, (3, rows, *shape))
 def trained(step, state):
   state, metrics = state.replace(key=jax.random.key(1)), []
   for batch in batches:
-    state, measured = step(state, batch)
+    state, measured = step(state, Batch(batch))
     metrics.append(jax.device_get(measured))
   return plain(state), metrics
 
@@ -113,7 +114,7 @@ one = trained(jax.jit(fixed(None)), start)
 mapped = parallel.over_pmap(fixed('data'))
 eight = trained(mapped, start)
 found['pmap'] = [difference(*pair) for pair in zip(one, eight)]
-state, _ = mapped(start.replace(key=jax.random.key(1)), batches[0])
+state, _ = mapped(start.replace(key=jax.random.key(1)), Batch(batches[0]))
 copies = [
   [np.asarray(shard.data) for shard in leaf.addressable_shards]
   for leaf in jax.tree.leaves(state.replace(key=0, step=0))
@@ -127,7 +128,7 @@ found['copies differ'] = max(
 # What each device draws, seen through a game whose metrics tell it.
 def drawing(axis_name):
   def draws(params, buffers, batch, key):
-    latents = prior(key, batch.shape[0])
+    latents = prior(key, batch.images.shape[0])
     drawn = jnp.zeros((8, 6))
     if axis_name is not None:
       drawn = drawn.at[jax.lax.axis_index(axis_name)].set(latents[0])
@@ -140,13 +141,14 @@ def drawing(axis_name):
     ),
     prior,
     None,
+    lambda key, labels: labels,
   )
 
 told_by_devices = drawing('data')
 state = steps.init(told_by_devices, optimizers, jax.random.key(0))
 _, metrics = parallel.over_pmap(
   steps.alternating(told_by_devices, optimizers, axis_name='data')
-)(state, batches[0])
+)(state, Batch(batches[0]))
 # Each device filled its own row; the mean over devices divided it by 8.
 found['drawn'] = np.asarray(8 * metrics['drawn']).tolist()
 

@@ -231,7 +231,12 @@ def test_one_epsilon_for_a_whole_pack():
 
 def test_jensen_shannon_weighs_each_gradient_by_the_doubt():
   slope = SLOPE / 4
-  values = jax.jit(lambda a: jensen_shannon(linear(a), REAL, FAKE))(slope)
+
+  @jax.jit
+  def value(slope):
+    return jensen_shannon(linear(slope), REAL, linear(slope), FAKE)
+
+  values = value(slope)
   real, fake = (
     1 / (1 + np.exp(-np.tensordot(images, slope, 3))) for images in (REAL, FAKE)
   )
@@ -242,7 +247,10 @@ def test_jensen_shannon_weighs_each_gradient_by_the_doubt():
 
 def test_jensen_shannon_holds_the_fakes_and_moves_the_weights():
   def value(slope, fake):
-    return jensen_shannon(lambda x: slope * x[:, 0], jnp.ones((1, 1)), fake)[0]
+    def critic(images):
+      return slope * images[:, 0]
+
+    return jensen_shannon(critic, jnp.ones((1, 1)), critic, fake)[0]
 
   gradients = jax.grad(value, (0, 1))(jnp.float32(0.3), jnp.full((1, 1), 2.0))
 
@@ -262,14 +270,18 @@ def test_feature_matching_is_the_squared_distance_of_means():
   def features(images):
     return jnp.square(images.reshape(5, 12) @ matrix)
 
-  values = feature_matching(features, REAL, FAKE)
+  values = feature_matching(features, REAL, features, FAKE)
   means = [features(images).mean(0) for images in (REAL, FAKE)]
   np.testing.assert_allclose(
     values, [np.square(np.subtract(*means)).sum()] * 5, rtol=1e-5
   )
+
   # With plain images for features, each fake moves by 2 (E x - E y) / N.
+  def flat(images):
+    return images.reshape(5, -1)
+
   gradients = jax.grad(
-    lambda fake: feature_matching(lambda x: x.reshape(5, -1), REAL, fake).mean()
+    lambda fake: feature_matching(flat, REAL, flat, fake).mean()
   )(FAKE)
   np.testing.assert_allclose(
     gradients[0], 2 * (FAKE.mean(0) - REAL.mean(0)) / 5, rtol=1e-5, atol=1e-6

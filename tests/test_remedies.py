@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from ganjax import losses, priors, remedies
+from ganjax.arrays import Batch
 from ganjax.game import Game, gan
 from ganjax.networks import dcgan, mlp
 from ganjax.networks.layers import BatchNorm
@@ -166,29 +167,37 @@ def test_the_features_are_those_of_the_divided_kernels():
     jax.random.normal(KEY, (4, 5)),
   )
   wrapped = remedies.spectral(
-    network._replace(features=lambda params, *_: params)
+    network._replace(
+      with_features=lambda params, buffers, *_: ((None, params), buffers)
+    )
   )
 
   @jax.jit
   def both(key):
     params, buffers = wrapped.init(key, images)
-    features = wrapped.features(params, buffers, images, None, True)
+    (_, features), after = wrapped.with_features(
+      params, buffers, images, None, True
+    )
     apply = remedies.spectral(
       network._replace(apply=lambda params, buffers, *_: (params, buffers))
     ).apply
-    return features, apply(params, buffers, images, None, True)[0]
+    return (features, after), apply(params, buffers, images, None, True)
 
   jax.tree.map(np.testing.assert_array_equal, *both(KEY))
+
+
+def sums(images):
+  return sum(leaf.sum(range(1, leaf.ndim)) for leaf in jax.tree.leaves(images))
 
 
 # A discriminator that shows what it is shown: the logits are the images' sums.
 ECHO = Discriminator(
   init=lambda key, images: (images, {}),
-  apply=lambda params, buffers, images, key, train: (
-    sum(leaf.sum(range(1, leaf.ndim)) for leaf in jax.tree.leaves(images)),
+  apply=lambda params, buffers, images, key, train: (sums(images), buffers),
+  with_features=lambda params, buffers, images, key, train: (
+    (sums(images), images),
     buffers,
   ),
-  features=lambda params, buffers, images, key, train: images,
 )
 
 
@@ -197,14 +206,14 @@ ECHO = Discriminator(
 def test_a_pack_is_consecutive_images_side_by_side(m, shape):
   images = np.random.default_rng(0).normal(size=(6, *shape)).astype('f4')
   packed = remedies.pack(ECHO, m)
-  packs = packed.features({}, {}, images, None, True)
+  (logits, packs), _ = packed.with_features({}, {}, images, None, True)
   assert packs.shape == (6 // m, *shape[:-1], 5 * m)
   for number, pack in enumerate(packs):
     whole = np.concatenate(images[number * m : (number + 1) * m], -1)
     np.testing.assert_array_equal(pack, whole)
-  logits, _ = packed.apply({}, {}, images, None, True)
-  sums = images.reshape(6 // m, -1).sum(1)
-  np.testing.assert_allclose(logits, sums, rtol=1e-5)
+  whole = images.reshape(6 // m, -1).sum(1)
+  for found in (logits, packed.apply({}, {}, images, None, True)[0]):
+    np.testing.assert_allclose(found, whole, rtol=1e-5)
 
 
 def test_a_pack_is_initialised_by_as_many_examples_whatever_its_size():
@@ -226,9 +235,14 @@ def test_instance_noise_has_its_deviation_and_only_in_training():
 
   @jax.jit
   def noise(std):
-    see = remedies.instance_noise(ECHO, std).features
+    noisy = remedies.instance_noise(ECHO, std).with_features
+
+    def see(key):
+      (_, seen), _ = noisy({}, {}, images, key, True)
+      return seen
+
     return [
-      jax.tree.map(jnp.subtract, see({}, {}, images, key, True), images)
+      jax.tree.map(jnp.subtract, see(key), images)
       for key in jax.random.split(KEY)
     ]
 
@@ -240,7 +254,7 @@ def test_instance_noise_has_its_deviation_and_only_in_training():
   assert abs(np.mean(one['low'] * one['high'][:, :8])) < 0.02
   for leaf in jax.tree.leaves(noise(0.0)):
     np.testing.assert_array_equal(leaf, 0)
-  seen = remedies.instance_noise(ECHO, 0.3).features(
+  (_, seen), _ = remedies.instance_noise(ECHO, 0.3).with_features(
     {}, {}, images, None, False
   )
   assert seen is images
@@ -290,13 +304,14 @@ def eigenvalues(game):
 
   def field(params):
     _, buffers = game.init(KEY)
+    batch = Batch(jnp.zeros((12, 1)))
     return Pair(
       *(
         jax.tree.map(
           jnp.negative,
           jax.grad(
             lambda own, player=player: getattr(game, player)(
-              params._replace(**{player: own}), buffers, jnp.zeros((12, 1)), KEY
+              params._replace(**{player: own}), buffers, batch, KEY
             )[0]
           )(getattr(params, player)),
         )
@@ -348,6 +363,7 @@ def of_values(generator, discriminator):
     generator=objective('generator', generator),
     discriminator=objective('discriminator', discriminator),
     prior=priors.normal(2),
+    fake_labels=lambda key, labels: labels,
     sample=lambda params, buffers, latents, key=None, train=False: (
       params * latents + buffers.generator
     ),
@@ -456,7 +472,7 @@ def test_remedies_stack_on_a_game_with_every_kind_of_buffer():
     params, buffers = game.init(key)
     for player in PLAYERS:
       value, (after, _) = getattr(game, player)(
-        params, buffers, jnp.ones((8, 2)), key
+        params, buffers, Batch(jnp.ones((8, 2))), key
       )
       assert jax.tree.structure(after) == jax.tree.structure(buffers)
       buffers = after
@@ -466,4 +482,4 @@ def test_remedies_stack_on_a_game_with_every_kind_of_buffer():
   value, buffers, images = play(0.5, KEY)
   assert np.isfinite(value)
   assert images.shape == (3, 2)
-  assert [buffer['count'] for buffer in buffers] == [1, 1]
+  assert [buffer['memory']['count'] for buffer in buffers] == [1, 1]

@@ -7,11 +7,13 @@ import optax
 import pytest
 
 from ganjax import losses, priors, regularizers, remedies, steps
+from ganjax.arrays import Batch
 from ganjax.data import order
-from ganjax.game import Game, gan, lazily, stateless
+from ganjax.game import Game, gan
 from ganjax.networks import mlp
 from ganjax.networks.layers import BatchNorm
 from ganjax.players import Pair
+from ganjax.turns import lazily, stateless
 
 KEY = jax.random.key(0)
 
@@ -23,11 +25,11 @@ def x64():
 
 
 def of_values(generator, discriminator):
-  """The game of two functions `(theta, phi, batch, key) -> value`."""
+  """The game of two functions `(theta, phi, images, key) -> value`."""
 
   def objective(player, value):
     def turn(params, buffers, batch, key):
-      own = value(*params, batch, key)
+      own = value(*params, batch.images, key)
       return own, (buffers, {f'loss/{player}': own})
 
     return turn
@@ -37,21 +39,22 @@ def of_values(generator, discriminator):
     generator=objective('generator', generator),
     discriminator=objective('discriminator', discriminator),
     prior=lambda key, number: jax.random.normal(key, (number, 1)),
-    sample=lambda params, buffers, latents, key: params * latents,
+    sample=lambda params, buffers, latents, key, labels: params * latents,
+    fake_labels=lambda key, labels: labels,
   )
 
 
 BILINEAR = of_values(
-  lambda theta, phi, batch, key: theta * phi,
-  lambda theta, phi, batch, key: -theta * phi,
+  lambda theta, phi, images, key: theta * phi,
+  lambda theta, phi, images, key: -theta * phi,
 )
 QUADRATIC = of_values(
-  lambda theta, phi, batch, key: theta * (phi + batch.mean()),
-  lambda theta, phi, batch, key: jnp.mean((phi - theta - batch) ** 2) / 2,
+  lambda theta, phi, images, key: theta * (phi + images.mean()),
+  lambda theta, phi, images, key: jnp.mean((phi - theta - images) ** 2) / 2,
 )
 DRIFTING = of_values(
-  lambda theta, phi, batch, key: theta * jax.random.normal(key),
-  lambda theta, phi, batch, key: phi * jax.random.normal(key),
+  lambda theta, phi, images, key: theta * jax.random.normal(key),
+  lambda theta, phi, images, key: phi * jax.random.normal(key),
 )
 
 
@@ -63,7 +66,7 @@ def trajectory(rule, game, h, number):
   """Both players' parameters before each step: theta and phi, `[number]`."""
   step = rule(game, sgd(h))
   _, params = jax.lax.scan(
-    lambda state, _: (step(state, jnp.zeros((1, 1)))[0], state.params),
+    lambda state, _: (step(state, Batch(jnp.zeros((1, 1))))[0], state.params),
     steps.init(game, sgd(h), KEY),
     length=number,
   )
@@ -95,7 +98,7 @@ def test_extragradient_moves_momentum_at_both_gradients(x64):
   optimizers = Pair(*[optax.sgd(h, momentum=keep)] * 2)
   state = steps.init(BILINEAR, optimizers, KEY)
   step = jax.jit(steps.extragradient(BILINEAR, optimizers))
-  after, _ = step(state, jnp.zeros(1))
+  after, _ = step(state, Batch(jnp.zeros(1)))
   np.testing.assert_allclose(after.params, here - h * momentum, rtol=1e-12)
 
 
@@ -116,13 +119,13 @@ def test_critic_steps_are_moves_on_strided_shares(x64, critic_steps):
     phi -= h * (phi - theta - share.mean())
   theta -= h * (phi + shares[-1].mean())
   step = steps.alternating(QUADRATIC, sgd(h), critic_steps=critic_steps)
-  state, _ = jax.jit(step)(steps.init(QUADRATIC, sgd(h), KEY), batch)
+  state, _ = jax.jit(step)(steps.init(QUADRATIC, sgd(h), KEY), Batch(batch))
   np.testing.assert_allclose(state.params, (theta, phi), rtol=1e-12)
 
 
 def test_skip_below_stops_exactly_under_the_threshold():
   game = of_values(
-    lambda theta, phi, batch, key: theta, lambda theta, phi, batch, key: phi
+    lambda theta, phi, images, key: theta, lambda theta, phi, images, key: phi
   )
   optimizers = Pair(optax.sgd(0.5), optax.sgd(0.5, momentum=0.9))
   state = steps.init(game, optimizers, KEY)
@@ -131,7 +134,7 @@ def test_skip_below_stops_exactly_under_the_threshold():
     step = steps.alternating(
       game, optimizers, critic_steps=2, skip_below=threshold
     )
-    return step(state, jnp.zeros(2))
+    return step(state, Batch(jnp.zeros(2)))
 
   # The losses are 1 and then, after an update, 1 / 2.
   after, metrics = jax.jit(jax.vmap(move))(jnp.array([0.5, 0.75, 1.0, 1.001]))
@@ -145,12 +148,13 @@ def test_skip_below_stops_exactly_under_the_threshold():
 def test_moving_average_warms_up(x64):
   decay, number = 0.9, 120
   game = of_values(
-    lambda theta, phi, batch, key: theta, lambda theta, phi, batch, key: 0 * phi
+    lambda theta, phi, images, key: theta,
+    lambda theta, phi, images, key: 0 * phi,
   )
   state, _ = steps.run(
     steps.alternating(game, sgd(0.1), ema_decay=decay),
     steps.init(game, sgd(0.1), KEY),
-    lambda key, step: jnp.zeros(1),
+    lambda key, step: Batch(jnp.zeros(1)),
     number,
   )
   average = 1.0
@@ -164,7 +168,7 @@ def test_moving_average_warms_up(x64):
 def test_the_same_state_makes_the_same_step_and_the_next_another():
   step = jax.jit(steps.alternating(DRIFTING, sgd(1.0), critic_steps=2))
   state = steps.init(DRIFTING, sgd(1.0), KEY)
-  batch = jnp.zeros(2)
+  batch = Batch(jnp.zeros(2))
   once, twice = step(state, batch)[0], step(state, batch)[0]
   np.testing.assert_array_equal(once.params, twice.params)
   moves = np.subtract(step(once, batch)[0].params, once.params)
@@ -176,7 +180,7 @@ def test_run_is_a_loop_of_steps(x64):
   state = start = steps.init(QUADRATIC, sgd(0.1), KEY)
 
   def batches(key, step):
-    return jax.random.normal(jax.random.fold_in(key, step), (4,))
+    return Batch(jax.random.normal(jax.random.fold_in(key, step), (4,)))
 
   values = []
   for _ in range(3):
@@ -202,8 +206,8 @@ def test_view_shows_the_average_on_the_same_latents():
 @pytest.mark.parametrize(('b1', 'b2'), [(0.0, 0.99), (0.5, 0.999)])
 def test_restart_tames_the_first_move_of_idle_parameters(x64, b1, b2):
   game = of_values(
-    lambda theta, phi, batch, key: theta * batch.mean(),
-    lambda theta, phi, batch, key: 0 * phi,
+    lambda theta, phi, images, key: theta * images.mean(),
+    lambda theta, phi, images, key: 0 * phi,
   )
   adam = optax.adam(0.1, b1=b1, b2=b2)
   optimizers = Pair(adam, adam)
@@ -211,13 +215,13 @@ def test_restart_tames_the_first_move_of_idle_parameters(x64, b1, b2):
   idle, _ = steps.run(
     step,
     steps.init(game, optimizers, KEY),
-    lambda key, step: jnp.zeros(1),
+    lambda key, step: Batch(jnp.zeros(1)),
     20_000,
   )
   assert idle.params.generator == 1
 
   def first_move(state):
-    return 1 - step(state, jnp.ones(1))[0].params.generator
+    return 1 - step(state, Batch(jnp.ones(1)))[0].params.generator
 
   np.testing.assert_allclose(
     first_move(idle), 0.1 * (1 - b1) / np.sqrt(1 - b2), rtol=1e-6
@@ -232,7 +236,7 @@ def test_restart_tames_the_first_move_of_idle_parameters(x64, b1, b2):
 )
 def test_a_named_axis_averages_gradients(x64, rule):
   state = steps.init(QUADRATIC, sgd(0.1), KEY)
-  batch = jnp.array([1.0, 2.0, -5.0, 3.0])
+  batch = Batch(jnp.array([1.0, 2.0, -5.0, 3.0]))
   whole, metrics = jax.jit(rule(QUADRATIC, sgd(0.1)))(state, batch)
   parts, apart = jax.jit(
     jax.vmap(
@@ -240,7 +244,7 @@ def test_a_named_axis_averages_gradients(x64, rule):
       in_axes=(None, 0),
       axis_name='devices',
     )
-  )(state, batch.reshape(2, 2))
+  )(state, Batch(batch.images.reshape(2, 2)))
   for row in range(2):
     np.testing.assert_allclose(
       [leaf[row] for leaf in parts.params], whole.params, rtol=1e-12
@@ -259,9 +263,9 @@ def test_a_named_axis_draws_for_each_device():
       in_axes=(None, 0),
       axis_name='devices',
     )
-  )(state, jnp.zeros((2, 1)))
+  )(state, Batch(jnp.zeros((2, 1))))
   alone, _ = jax.jit(steps.simultaneous(DRIFTING, sgd(1.0)))(
-    state, jnp.zeros(1)
+    state, Batch(jnp.zeros(1))
   )
   assert parts.params.generator[0] == parts.params.generator[1]
   assert parts.params.generator[0] != alone.params.generator
@@ -269,7 +273,7 @@ def test_a_named_axis_draws_for_each_device():
 
 def test_the_first_state_may_be_donated():
   step = jax.jit(steps.alternating(BILINEAR, sgd(0.1)), donate_argnums=0)
-  state, _ = step(steps.init(BILINEAR, sgd(0.1), KEY), jnp.zeros(1))
+  state, _ = step(steps.init(BILINEAR, sgd(0.1), KEY), Batch(jnp.zeros(1)))
   assert state.params.generator != state.ema_params
 
 
@@ -295,7 +299,7 @@ def test_a_state_keeps_its_type_and_is_traced_once():
   state = jax.jit(lambda key: steps.init(game, optimizers, key))(KEY)
   types = jax.tree.map(jax.typeof, state)
   for _ in range(5):
-    state, metrics = step(state, jnp.ones((4, 2)))
+    state, metrics = step(state, Batch(jnp.ones((4, 2))))
     assert jax.tree.map(jax.typeof, state) == types
   assert len(traces) == 1
   assert state.step == 5
@@ -304,4 +308,4 @@ def test_a_state_keeps_its_type_and_is_traced_once():
 
 def test_a_batch_that_the_critic_steps_do_not_divide_is_refused():
   with pytest.raises(ValueError, match='7 rows cannot be divided among 2'):
-    steps._share(jnp.zeros((7, 3)), 0, 2)
+    steps._share(Batch(jnp.zeros((7, 3))), 0, 2)

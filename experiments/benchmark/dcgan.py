@@ -10,9 +10,11 @@ import optax
 
 from experiments.benchmark import dcgan_torch, rounds
 from ganjax import losses, priors, regularizers, steps
-from ganjax.game import gan, stateless
+from ganjax.arrays import Batch
+from ganjax.game import gan
 from ganjax.networks import dcgan
 from ganjax.players import Pair
+from ganjax.turns import stateless
 
 
 class Case(NamedTuple):
@@ -92,7 +94,7 @@ def ganjax_side(case, images):
   state = jax.jit(lambda key: steps.init(game, optimizers, key))(
     jax.random.key(0)
   )
-  batch = jnp.asarray(images)
+  batch = Batch(jnp.asarray(images))
   step = steps.alternating(game, optimizers)
   begun = time.perf_counter()
   lowered = jax.jit(step, donate_argnums=0).lower(state, batch)

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from experiments.benchmark import ring_torch
 from ganjax import launch, losses, priors, steps
+from ganjax.arrays import Batch
 from ganjax.data import order, toy
 from ganjax.game import gan
 from ganjax.networks import mlp
@@ -63,7 +64,7 @@ def ganjax_trainer(ring, number, batch):
 
   def step(state, numbers, data):
     key = jax.random.fold_in(order.data_key(state.key), state.step)
-    return update(state, points(key, batch))
+    return update(state, Batch(points(key, batch)))
 
   training = population.Training(
     init=lambda key, numbers, data: steps.init(game, optimizers, key),

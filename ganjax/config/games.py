@@ -11,11 +11,20 @@ import inspect
 
 import jax.numpy as jnp
 
-from ganjax import losses, optimizers, priors, regularizers, remedies, steps
+from ganjax import (
+  labels,
+  losses,
+  optimizers,
+  priors,
+  regularizers,
+  remedies,
+  steps,
+)
 from ganjax.config import networks
-from ganjax.game import Regularizer, Turn, gan, lazily, stateless
+from ganjax.game import gan
 from ganjax.lookup import choose, functions
 from ganjax.players import Pair
+from ganjax.turns import Regularizer, Turn, lazily, stateless
 
 # Arguments that only some update rules take, with the values that the config
 # has to hold for the others.
@@ -54,6 +63,7 @@ def schedule(config, shape, stage=lambda step: {}):
       not fit one another.
   """
   loss, prior = _loss(config), _prior(config)
+  fake_labels = _fake_labels(config) if config.labels else None
   terms = Pair(*map(_regularizers, _pair(config.regularizers)))
   noise, top_k = config.instance_noise, config.top_k
   networks.networks(config, shape)  # Raises here, and not at the first step.
@@ -67,7 +77,7 @@ def schedule(config, shape, stage=lambda step: {}):
     if not _is(top_k.share, 1):
       share = _remaining(step, top_k.steps) if top_k.steps else 0.0
       own_loss = losses.top_k(loss, top_k.share + (1 - top_k.share) * share)
-    game = gan(generator, discriminator, own_loss, prior, terms)
+    game = gan(generator, discriminator, own_loss, prior, terms, fake_labels)
     if not _is(config.consensus, 0):
       game = remedies.consensus(game, config.consensus)
     if not _is(config.historical_averaging, 0):
@@ -162,6 +172,21 @@ def update_rule_names():
 def _prior(config):
   arguments = dict(config.prior)
   make = choose('prior', functions(priors), arguments.pop('name'))
+  return make(**arguments)
+
+
+def _fake_labels(config):
+  """Returns the function of `ganjax.labels` that a config chooses."""
+  if config.classes < 1:
+    raise ValueError(
+      f'labels is true and classes is {config.classes}; leave it to the data, '
+      'or give the number of classes.'
+    )
+  arguments = dict(config.fake_labels)
+  name = arguments.pop('name')
+  make = choose('function of labels', functions(labels), name)
+  if 'classes' in inspect.signature(make).parameters:
+    arguments['classes'] = config.classes
   return make(**arguments)
 
 

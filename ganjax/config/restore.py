@@ -5,13 +5,16 @@ import pathlib
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from ganjax import game, parallel
+from ganjax import parallel
 from ganjax.config import runs, workdir
 from ganjax.game import Game
+from ganjax.lookup import choose
 from ganjax.steps import TrainState
 from ganjax.training import checkpoint, dispatch
+from ganjax.truncation import truncated
 
 
 class TrainedRun(NamedTuple):
@@ -20,12 +23,14 @@ class TrainedRun(NamedTuple):
   Attributes:
     config: of the run.
     shape: of one of its examples, such as (32, 32, 3).
+    classes: the names of the classes of its data, a tuple.
     game: the `Game` at the checkpoint's step.
     state: the checkpoint, a `TrainState`.
   """
 
   config: ConfigDict
   shape: tuple
+  classes: tuple
   game: Game
   state: TrainState
 
@@ -55,7 +60,8 @@ def _restored(folder, choose):
     folder: of the run.
     choose: from all steps with a checkpoint to the lists.
   """
-  config, shape = workdir.read(folder)
+  config, about = workdir.read(folder)
+  shape, classes = about.shape, about.classes
   manager = checkpoint.reader(pathlib.Path(folder) / 'checkpoints')
   like = checkpoint.abstract(runs.start(config, shape), parallel.mesh(1))
   found = False
@@ -64,8 +70,8 @@ def _restored(folder, choose):
       state = checkpoint.restore(manager, like, steps)
       if state is not None:
         found = True
-        played = runs.game(config, shape, int(state.step))
-        yield TrainedRun(config, shape, played, state)
+        game = runs.game(config, shape, int(state.step))
+        yield TrainedRun(config, shape, classes, game, state)
   if not found:
     raise FileNotFoundError(
       f'{folder} holds no checkpoint yet; train longer, or set '
@@ -80,16 +86,47 @@ def images_seen(run):
 
 
 def generator(run, weights, truncation=1.0):
-  """Returns `(latents, key) -> images`, or a tree of them, of a `TrainedRun`.
+  """Returns `(latents, key, labels=None) -> images`, or a tree of them.
 
   Args:
     run: a `TrainedRun`.
     weights: 'ema', the moving average, or 'raw', as they were trained.
-    truncation: the psi of `game.truncated`, with the mean of 4,096 latents.
+    truncation: the psi of `truncated`, with the mean of 4,096 latents, and of
+      all classes.
   """
   params = {'ema': run.state.ema_params, 'raw': run.state.params.generator}
-  own, buffers, played = params[weights], run.state.buffers, run.game
+  own, buffers, game = params[weights], run.state.buffers, run.game
   if truncation != 1:
-    many = played.prior(jax.random.key(0), 4096)
-    played = game.truncated(played, truncation, many)
-  return lambda latents, key: played.sample(own, buffers, latents, key)
+    many = game.prior(jax.random.key(0), 4096)
+    labels = None
+    if run.config.labels:
+      labels = jnp.arange(len(many)) % run.config.classes
+    game = truncated(game, truncation, many, labels)
+  return lambda latents, key, labels=None: game.sample(
+    own, buffers, latents, key, labels=labels
+  )
+
+
+def labels(run, words):
+  """Returns the labels of a `TrainedRun` that words ask for, a list.
+
+  Args:
+    run: a `TrainedRun`.
+    words: a list of names or numbers of classes; `['all']` stands for all, and
+      an empty list for none.
+
+  Raises:
+    ValueError: if the run is unconditional, or has no such class.
+  """
+  if not words:
+    return []
+  if not run.config.labels:
+    raise ValueError(
+      f'The labels {",".join(words)} were asked for, but this run is '
+      'unconditional; leave them out, or train with --config.labels=true.'
+    )
+  numbers = {str(label): label for label in range(run.config.classes)}
+  named = {name: label for label, name in enumerate(run.classes)}
+  if words == ['all']:
+    return list(numbers.values())
+  return [choose('class', numbers | named, word) for word in words]

@@ -1,6 +1,5 @@
-"""From a config to the phases, the data and the loop of its training run."""
+"""From a config to the phases and the loop of its training run."""
 
-import contextlib
 import functools
 import math
 import operator
@@ -8,9 +7,8 @@ import operator
 import jax
 
 from ganjax import growth, steps
-from ganjax.config import games
-from ganjax.data import images, loaders, order
-from ganjax.lookup import choose
+from ganjax.config import datasets, games
+from ganjax.data import images
 from ganjax.metrics import diversity
 from ganjax.training import compilation, dispatch, loop, warnings
 
@@ -43,7 +41,8 @@ def phases(config, shape):
   for period in _periods(config, shape):
     own = _at_stage(config, period.stage)
     schedule = _schedule(own, shape, period, first)
-    step, sample = games.update_step(own, schedule), steps.sample(schedule)
+    step = games.update_step(own, schedule)
+    sample = steps.sample(schedule, config.classes if config.labels else 0)
     for number in (period.fade, period.hold):
       if number:
         found.append(
@@ -53,7 +52,7 @@ def phases(config, shape):
             rows=_rows(own),
             steps=number,
             begin=_restart(own) if found else lambda state: state,
-            preprocess=_preprocess(config),
+            preprocess=datasets.preprocess(config),
             title=_title(period.stage),
           )
         )
@@ -131,51 +130,8 @@ def _restart(config):
   return functools.partial(steps.restart, games.optimizer_pair(config))
 
 
-def _preprocess(config):
-  if not config.data.mirror:
-    return lambda pixels, key, first: images.scale(pixels)
-
-  def preprocess(pixels, key, first):
-    coins = order.coins(key, first, len(pixels))
-    return images.scale(images.mirrored(pixels, coins))
-
-  return preprocess
-
-
 def _title(stage):
   return '' if stage is None else f'{growth.resolution(stage)} pixels'
-
-
-def dataset(config):
-  """Returns the `ImageSet` of a config; 256 of its images where it streams."""
-  if config.data.loader != 'stream':
-    return images.load(**_source(config))
-  name = f'{config.data.name}/{config.data.split}, streamed'
-  with contextlib.closing(_stream(config)(jax.random.key(0), 0, 256)) as parts:
-    return images.ImageSet(next(parts), None, name)
-
-
-def _source(config):
-  data = config.data
-  return {
-    'name': data.name,
-    'directory': data.dir or None,
-    'split': data.split,
-    'resolution': data.resolution,
-    'channels': data.channels,
-    'crop': data.crop,
-  }
-
-
-def _stream(config):
-  """Returns the batches that `dispatch.from_host` takes, decoded on the way."""
-
-  def batches(key, first, number, rows=slice(None)):
-    return loaders.stream(
-      **_source(config), key=key, first=first, number=number, rows=rows
-    )
-
-  return batches
 
 
 def run(config, data, mesh):
@@ -207,14 +163,17 @@ def run(config, data, mesh):
   # Of about 256 reals, to compare that of the samples with.
   reals = images.scale(data.images[:: max(1, len(data.images) // 256)][:256])
   real_distance = float(diversity.pairwise_distance(reals))
+  samples, columns = _grid(config)
   return loop.Run(
     phases=planned,
-    loader=_loader(config, data, mesh),
+    loader=datasets.loader(config, data, mesh),
     mesh=mesh,
     steps_together=config.steps_together or compilation.steps_together(params),
     every=loop.Every(
       config.log.every, config.samples.every, config.checkpoint.every
     ),
+    samples=samples,
+    columns=columns,
     keep=config.checkpoint.keep,
     summary=lambda means: (
       f'loss G {means["loss/generator"]:.3f} '
@@ -227,20 +186,8 @@ def run(config, data, mesh):
   )
 
 
-def _loader(config, data, mesh):
-  """Returns the `dispatch.Loader` that a config names, of an `ImageSet`."""
-  built = {
-    'device': lambda: dispatch.from_device(data.images, mesh),
-    'host': lambda: dispatch.from_host(
-      functools.partial(loaders.batches, data), mesh
-    ),
-    'stream': lambda: dispatch.from_host(_stream(config), mesh),
-  }
-  fits = data.images.nbytes <= _memory() // 4
-  built['auto'] = built['device' if fits else 'host']
-  return choose('loader', built, config.data.loader)()
-
-
-def _memory():
-  """Returns the memory of a device in bytes; 8 GiB where it is unknown."""
-  return (jax.local_devices()[0].memory_stats() or {}).get('bytes_limit', 2**33)
+def _grid(config):
+  """Returns the number of samples in a grid, and its columns: one a class."""
+  if not config.labels or config.classes > 32:
+    return 64, None
+  return config.classes * max(1, 64 // config.classes), config.classes

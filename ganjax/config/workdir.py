@@ -6,6 +6,7 @@ build its networks again.
 
 import json
 import pathlib
+from typing import NamedTuple
 
 import jax
 from ml_collections import ConfigDict
@@ -44,13 +45,26 @@ def describe(workdir, data):
   about = {
     'data': data.name,
     'shape': list(data.images.shape[1:]),
+    'classes': list(data.classes),
     **provenance.record(),
   }
   files.write_json(pathlib.Path(workdir) / 'run.json', files.versioned(about))
 
 
+class Examples(NamedTuple):
+  """What the examples of a run are.
+
+  Attributes:
+    shape: of one of them, such as (32, 32, 3).
+    classes: the names of their classes; empty where they have none.
+  """
+
+  shape: tuple[int, ...]
+  classes: tuple[str, ...]
+
+
 def read(workdir):
-  """Returns the `ConfigDict` of a run, and the shape of one of its examples.
+  """Returns the `ConfigDict` of a run, and the `Examples` of its data.
 
   Args:
     workdir: the path of the folder.
@@ -65,4 +79,5 @@ def read(workdir):
       'workdir of a training.'
     )
   config = ConfigDict(files.read_json(workdir / 'config.json'))
-  return config, tuple(files.read_json(workdir / 'run.json')['shape'])
+  about = files.read_json(workdir / 'run.json')
+  return config, Examples(tuple(about['shape']), tuple(about['classes']))

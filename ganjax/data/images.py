@@ -21,7 +21,7 @@ from ganjax.data import decode, sources
 ArrayT = TypeVar('ArrayT', jax.Array, np.ndarray)
 
 # Raise it when other pixels are written for the same source.
-_VERSION = 2
+_VERSION = 3
 
 
 class ImageSet(NamedTuple):
@@ -31,11 +31,14 @@ class ImageSet(NamedTuple):
     images: uint8 [M, H, W, C].
     labels: int32 [M], or None where the data has no classes.
     name: what was read, for records: 'mnist/train 32x32x1'.
+    classes: the names of the classes, in the order of their labels; empty where
+      the data has none.
   """
 
   images: np.ndarray
   labels: np.ndarray | None
   name: str
+  classes: tuple[str, ...] = ()
 
 
 def scale(images: ArrayT) -> ArrayT:
@@ -117,7 +120,7 @@ def load(
       images = images[: len(labels)]
       if not isinstance(images, np.memmap):
         _report(about)
-        return ImageSet(images, _array(labels), title)
+        return ImageSet(images, _array(labels), title, source.classes)
       _publish(draft, final, images, labels, about)
     finally:
       shutil.rmtree(draft, ignore_errors=True)
@@ -129,6 +132,7 @@ def load(
     np.load(final / 'images.npy', mmap_mode='r'),
     np.load(labels) if labels.exists() else None,
     title,
+    tuple(about['classes']),
   )
 
 
@@ -206,6 +210,7 @@ def _decode(source, images, title, crop):
     'broken': broken,
     'small': len(small),
     'smallest': min(small, default=None),
+    'classes': source.classes,
   }
 
 

@@ -15,6 +15,7 @@ from collections.abc import Generator, Iterator
 import jax
 import numpy as np
 
+from ganjax.arrays import Batch
 from ganjax.data import decode, order, sources
 from ganjax.data.images import ImageSet
 
@@ -36,12 +37,12 @@ def batches(
   number: int,
   rows: slice = slice(None),
   prefetch: int = 2,
-) -> Generator[np.ndarray, None, None]:
-  """Returns an endless generator of batches, uint8 [len(rows), H, W, C].
+) -> Generator[Batch, None, None]:
+  """Returns an endless generator of `Batch`es, uint8 [len(rows), H, W, C].
 
-  Batch k shows positions first + k * number and following. A thread gathers
-  ahead; closing the generator ends it, and its errors are raised here. The
-  order is compiled for the CPU.
+  They have labels where the data set has them. Batch k shows positions first +
+  k * number and following. A thread gathers ahead; closing the generator ends
+  it, and its errors are raised here. The order is compiled for the CPU.
 
   Args:
     dataset: an `ImageSet`.
@@ -63,7 +64,9 @@ def batches(
   def gather(position):
     position = np.uint32(position % 2**32)
     chosen = _indices(key, position, number, len(dataset.images))
-    return dataset.images[np.asarray(chosen)[rows]]
+    own = np.asarray(chosen)[rows]
+    images, labels = dataset.images, dataset.labels
+    return Batch(images[own], None if labels is None else labels[own])
 
   def produce(position):
     pending = collections.deque()
@@ -92,7 +95,7 @@ def stream(
   crop: str = 'center',
   rows: slice = slice(None),
   threads: int = 8,
-) -> Iterator[np.ndarray]:
+) -> Iterator[Batch]:
   """Returns an endless iterator of batches that are decoded as they come.
 
   The batches equal those of `batches(load(...), key, first, number, rows)` as
@@ -123,8 +126,9 @@ def stream(
     for step in range(source.size):
       stand_in = (chosen + step) % source.size
       try:
-        [(file, _)] = source.read([stand_in])
-        return decode.fit(file, resolution, channels, crop)[0]
+        [(file, label)] = source.read([stand_in])
+        image = decode.fit(file, resolution, channels, crop)[0]
+        return (image,) if label is None else (image, np.int32(label))
       except Exception as error:
         if not decode.broken(error):
           raise
@@ -141,4 +145,5 @@ def stream(
   options = grain.ReadOptions(
     num_threads=threads, prefetch_buffer_size=2 * len(offsets)
   )
-  return iter(pictures.to_iter_dataset(options).batch(len(offsets)))
+  parts = pictures.to_iter_dataset(options).batch(len(offsets))
+  return iter(parts.map(lambda part: Batch(*part)))

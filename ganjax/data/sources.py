@@ -32,6 +32,8 @@ class Source(NamedTuple):
     title: index -> what to call that picture in a message.
     identity: text that changes when the pictures do.
     alike: whether all are known to have the same size.
+    classes: the names of the classes, in the order of their labels; empty where
+      the pictures have none.
   """
 
   name: str
@@ -41,6 +43,7 @@ class Source(NamedTuple):
   title: Callable
   identity: str
   alike: bool
+  classes: tuple[str, ...] = ()
 
 
 def encoded(image):
@@ -83,6 +86,7 @@ def digits(directory, split):
     lambda i: f'digit {i}',
     'digits of 1998',
     alike=True,
+    classes=tuple(map(str, stored.target_names)),
   )
 
 
@@ -133,6 +137,7 @@ def folder(directory, split):
     lambda i: paths[i],
     identity.hexdigest(),
     alike=False,
+    classes=tuple(classes) if labelled else (),
   )
 
 
@@ -192,7 +197,8 @@ def prepared(name, directory, split):
       f"data set '{name}' has no feature 'image' of 8 or 16 bit pictures; its "
       f'features are {", ".join(features)}.'
     )
-  labelled = isinstance(features.get('label'), tfds.features.ClassLabel)
+  label = features.get('label')
+  labelled = isinstance(label, tfds.features.ClassLabel)
   records = builder.as_data_source(
     split, decoders={'image': tfds.decode.SkipDecoding()}
   )
@@ -215,6 +221,7 @@ def prepared(name, directory, split):
     lambda i: f'example {i}',
     (builder.data_path / 'dataset_info.json').read_text() + split,
     alike=None not in feature.shape,
+    classes=tuple(label.names) if labelled else (),
   )
 
 

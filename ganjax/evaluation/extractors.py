@@ -10,13 +10,14 @@ from ganjax.evaluation import classifier, features, inception
 from ganjax.weights import download, formats
 
 
-def check(measures, data, which):
+def check(measures, data, which, labels):
   """Raises ValueError where measures cannot be taken of a data set.
 
   Args:
     measures: a list of `measures.Measure`.
     data: an `images.ImageSet`.
     which: as in `extractor`.
+    labels: whether the samples have labels, those of a conditional game.
   """
   if which == 'classifier' and data.labels is None:
     raise ValueError(
@@ -24,7 +25,12 @@ def check(measures, data, which):
       '--features=random, or inception.'
     )
   for measure in measures:
-    if measure.needs == 'logits' and _untrained(data, which):
+    if measure.needs == 'labels' and not labels:
+      raise ValueError(
+        f'{measure.name} compares samples with their labels, but this game is '
+        'unconditional; leave this metric out, or train with labels=true.'
+      )
+    if measure.needs in ('logits', 'labels') and _untrained(data, which):
       raise ValueError(
         f'{measure.name} needs a network that tells classes apart, but the '
         f'features of {data.name} would be untrained; use '

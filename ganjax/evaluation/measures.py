@@ -43,8 +43,9 @@ class Measure(NamedTuple):
   Attributes:
     name: as `--metrics` takes it.
     columns: of its values.
-    needs: 'images', 'features' or 'logits' of the samples; or 'tracked', the
-      images of the same latents at two checkpoints.
+    needs: 'images', 'features' or 'logits' of the samples; 'labels', logits and
+      the labels of the samples; or 'tracked', the images of the same latents at
+      two checkpoints.
     take: `(reals, fakes, seed) -> values, settings`, of two `samples.Samples`;
       a measure that needs 'tracked' is given `samples.tracked` of an earlier
       checkpoint and of this one instead. `values` is a dict with a number for
@@ -71,7 +72,7 @@ def measure(*columns, needs='images'):
       features follows from what it needs.
     needs: as in `Measure`.
   """
-  on_features = needs in ('features', 'logits')
+  on_features = needs in ('features', 'logits', 'labels')
   columns = tuple(own._replace(on_features=on_features) for own in columns)
 
   def add(take):
@@ -137,6 +138,13 @@ def inception_score(reals, fakes, seed):
   mean, std = metrics.inception_score.inception_score(fakes.logits(), splits)
   values = {'inception_score': mean, 'inception_score_std': std}
   return values, {'images': len(fakes.images), 'splits': splits}
+
+
+@measure(Column('accuracy', 'accuracy', 'maximize'), needs='labels')
+def accuracy(reals, fakes, seed):
+  """Share of the samples whose class the classifier says."""
+  right = fakes.logits().argmax(-1) == fakes.labels
+  return {'accuracy': float(right.mean())}, {'images': len(fakes.images)}
 
 
 @measure(

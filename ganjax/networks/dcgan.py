@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
-from ganjax.networks import from_config, linen
+from ganjax.networks import conditional, from_config, linen
 from ganjax.networks.layers import BatchNorm, Conv, ConvTranspose, normal
 from ganjax.players import Discriminator, Generator, Pair
 
@@ -25,7 +25,10 @@ def _scales(key, shape):
 
 
 class DCGANGenerator(nn.Module):
-  """Latents `[N, Z]` -> images `[N, R, R, channels]` in [-1, 1]."""
+  """Latents `[N, Z]` -> images `[N, R, R, channels]` in [-1, 1].
+
+  With classes, the labels `[N]` choose scales and biases of the normalisation.
+  """
 
   resolution: int
   channels: int
@@ -33,9 +36,10 @@ class DCGANGenerator(nn.Module):
   groups: int
   axis_name: str | None
   dtype: Any
+  classes: int
 
   @nn.compact
-  def __call__(self, latents, train):
+  def __call__(self, latents, labels=None, *, train):
     """Returns the images of the latents."""
 
     def activate(images):
@@ -44,7 +48,8 @@ class DCGANGenerator(nn.Module):
         axis_name=self.axis_name,
         scale_init=_scales,
         dtype=self.dtype,
-      )(images, train)
+        classes=self.classes,
+      )(images, train, labels)
       return nn.relu(images)
 
     width = self.width * self.resolution // 8
@@ -99,6 +104,7 @@ def generator(
   groups: int = 1,
   axis_name: str | None = None,
   dtype: DTypeLike = jnp.float32,
+  classes: int = 0,
 ) -> Generator:
   """Returns the `Generator` of DCGAN.
 
@@ -110,13 +116,19 @@ def generator(
     groups: ghost batches of the batch normalisation.
     axis_name: the name of the devices' axis under `jax.pmap`, or None.
     dtype: of the computation; parameters are float32.
+    classes: how many; with them the generator is conditional, by batch
+      normalisation whose scales and biases are those of the class. 0 for an
+      unconditional one. The discriminator is made conditional by
+      `conditional.projected`.
 
   Raises:
     ValueError: if the resolution or the channels are others.
   """
   _check(resolution, channels)
   return linen.generator(
-    DCGANGenerator(resolution, channels, width, groups, axis_name, dtype)
+    DCGANGenerator(
+      resolution, channels, width, groups, axis_name, dtype, classes
+    )
   )
 
 
@@ -156,12 +168,15 @@ def _check(resolution, channels):
     raise ValueError(f'DCGAN makes images of 1 to 4 channels, not {channels}.')
 
 
-def _from_sections(config, shape, dtype):
+def _from_sections(config, shape, dtype, classes=0):
   resolution, _, channels = shape
   own = from_config.discriminator_arguments(config.discriminator)
+  critic = discriminator(resolution, channels, dtype=dtype, **own)
   return Pair(
-    generator(resolution, channels, dtype=dtype, **config.generator),
-    discriminator(resolution, channels, dtype=dtype, **own),
+    generator(
+      resolution, channels, dtype=dtype, classes=classes, **config.generator
+    ),
+    conditional.projected(critic, classes) if classes else critic,
   )
 
 

@@ -23,6 +23,18 @@ def normal(deviation: float) -> Callable[..., jax.Array]:
   return draw
 
 
+def chosen(table: jax.Array, labels: jax.Array) -> jax.Array:
+  """Returns the rows of a table `[classes, ...]` that belong to labels.
+
+  Args:
+    table: one row for each class.
+    labels: integers of any shape, or weights of the classes `[N, classes]`.
+  """
+  if jnp.issubdtype(labels.dtype, jnp.floating):
+    return labels @ table
+  return table[labels]
+
+
 class Block(nn.Module):
   """A function of arrays, which may use linen modules, as a module."""
 
@@ -99,6 +111,9 @@ class BatchNorm(nn.Module):
       share statistics; None otherwise.
     scale_init: initialiser of the scales.
     dtype: of the output; statistics are float32.
+    classes: how many; with them the labels choose what is added to the scales
+      and the biases, 0 at first (de Vries et al., "Modulating early visual
+      processing by language", 2017, arXiv:1707.00683). 0 for none.
   """
 
   groups: int = 1
@@ -107,13 +122,25 @@ class BatchNorm(nn.Module):
   axis_name: str | None = None
   scale_init: Any = nn.initializers.ones
   dtype: Any = jnp.float32
+  classes: int = 0
 
   @nn.compact
-  def __call__(self, inputs, train):
+  def __call__(self, inputs, train, labels=None):
     """Returns the inputs normalised, by their own statistics if `train`."""
     channels = inputs.shape[-1:]
     scale = self.param('scale', self.scale_init, channels)
     bias = self.param('bias', nn.initializers.zeros, channels)
+    if self.classes:
+      rows = len(inputs), *[1] * (inputs.ndim - 2), *channels
+      shape = self.classes, *channels
+      tables = (
+        self.param(name, nn.initializers.zeros, shape)
+        for name in ('class_scale', 'class_bias')
+      )
+      scale, bias = (
+        own + chosen(table, labels).reshape(rows)
+        for own, table in zip((scale, bias), tables, strict=True)
+      )
     running = (
       self.variable('batch_stats', 'mean', jnp.zeros, channels),
       self.variable('batch_stats', 'variance', jnp.ones, channels),
@@ -128,9 +155,13 @@ class BatchNorm(nn.Module):
         f'A batch of {inputs.shape[0]} cannot be normalised in {self.groups} '
         'equal groups; choose a number of groups that divides it.'
       )
-    grouped = inputs.astype(jnp.float32).reshape(
-      self.groups, -1, *inputs.shape[1:]
-    )
+
+    def in_groups(rows):
+      return rows.reshape(self.groups, -1, *rows.shape[1:])
+
+    grouped = in_groups(inputs.astype(jnp.float32))
+    if self.classes:
+      scale, bias = in_groups(scale), in_groups(bias)
     axes = tuple(range(1, grouped.ndim - 1))
     mean = grouped.mean(axes, keepdims=True)
     square = (grouped**2).mean(axes, keepdims=True)

@@ -18,15 +18,18 @@ def generator(
 ) -> Generator:
   """Returns the `Generator` of a module `(styles, train) -> images`.
 
+  In a conditional game the module is called as `(styles, labels, train)`, and
+  has a use for the labels, int32 `[N]`.
+
   Args:
     module: a linen module, the synthesis.
     mapping: a function `latents -> styles` without parameters.
   """
 
-  def init(key, latents):
-    return _init(module)(key, mapping(latents))
+  def init(key, latents, *labels):
+    return _init(module)(key, mapping(latents), *labels)
 
-  def mapped(params, buffers, latents, key, train):
+  def mapped(params, buffers, latents, key, train, *labels):
     return mapping(latents), buffers
 
   return Generator(init, mapped, _apply(module))
@@ -38,29 +41,34 @@ def generator_of_two(mapping: nn.Module, synthesis: nn.Module) -> Generator:
   Its parameters and buffers are dicts with the keys 'mapping' and 'synthesis'.
 
   Args:
-    mapping: a linen module `(latents, train) -> styles`.
+    mapping: a linen module `(latents, train) -> styles`, which is called as
+      `(latents, labels, train)` in a conditional game.
     synthesis: a linen module `(styles, train) -> images`.
   """
   modules = {'mapping': mapping, 'synthesis': synthesis}
 
-  def init(key, latents):
-    params, buffers, inputs = {}, {}, latents
+  def init(key, latents, *labels):
+    params, buffers, inputs = {}, {}, (latents, *labels)
     keys = jax.random.split(key)
     for name, key in zip(modules, keys, strict=True):
-      params[name], buffers[name] = _init(modules[name])(key, inputs)
-      inputs, _ = part(name)(params, buffers, inputs, key, True)
+      params[name], buffers[name] = _init(modules[name])(key, *inputs)
+      outputs, _ = part(name, params, buffers, key, True, *inputs)
+      inputs = (outputs,)
     return params, buffers
 
-  def part(name):
-    def apply(params, buffers, inputs, key, train):
-      outputs, changed = _apply(modules[name])(
-        params[name], buffers[name], inputs, key, train
-      )
-      return outputs, {**buffers, name: changed}
+  def part(name, params, buffers, key, train, *inputs):
+    outputs, changed = _apply(modules[name])(
+      params[name], buffers[name], inputs[0], key, train, *inputs[1:]
+    )
+    return outputs, {**buffers, name: changed}
 
-    return apply
+  def mapped(params, buffers, latents, key, train, *labels):
+    return part('mapping', params, buffers, key, train, latents, *labels)
 
-  return Generator(init, *map(part, modules))
+  def synthesized(params, buffers, styles, key, train, *labels):
+    return part('synthesis', params, buffers, key, train, styles)
+
+  return Generator(init, mapped, synthesized)
 
 
 def discriminator(
@@ -74,13 +82,13 @@ def discriminator(
     prepare_real: images -> images: turns reals into what the module takes.
   """
   return Discriminator(
-    _init(module), _apply(module), prepare_real, _features(module)
+    _init(module), _apply(module), prepare_real, _with_features(module)
   )
 
 
 def _init(module):
-  def init(key, examples):
-    buffers = module.init(key, examples, train=True)
+  def init(key, *inputs):
+    buffers = module.init(key, *inputs, train=True)
     params = buffers.pop('params')
     buffers.pop('features', None)
     return params, buffers
@@ -89,14 +97,13 @@ def _init(module):
 
 
 def _apply(module):
-  def apply(params, buffers, inputs, key, train):
-    outputs, changed = _run(
-      module,
-      params,
-      buffers,
+  def apply(params, buffers, inputs, key, train, *labels):
+    outputs, changed = module.apply(
+      {'params': params, **buffers},
       inputs,
-      key,
-      train,
+      *labels,
+      train=train,
+      rngs=_rngs(key),
       mutable=list(buffers) if train else [],
     )
     return outputs, {**buffers, **changed}
@@ -104,34 +111,28 @@ def _apply(module):
   return apply
 
 
-def _features(module):
-  def features(params, buffers, images, key, train):
-    _, sown = _run(
-      module,
-      params,
-      buffers,
+def _with_features(module):
+  def with_features(params, buffers, images, key, train, *labels):
+    logits, changed = module.apply(
+      {'params': params, **buffers},
       images,
-      key,
-      train,
-      mutable=[*buffers, 'features'],
+      *labels,
+      train=train,
+      rngs=_rngs(key),
+      mutable=[*(buffers if train else ()), 'features'],
     )
-    if 'features' not in sown:
+    if 'features' not in changed:
       raise ValueError(
         f'{type(module).__name__} sows no features, which feature matching '
-        "compares; before its last layer, call self.sow('features', 'last', "
-        'activations).'
+        'compares and classes are projected on; before its last layer, call '
+        "self.sow('features', 'last', activations)."
       )
-    (activations,) = sown['features']['last']
-    return activations.reshape(len(activations), -1).astype(jnp.float32)
+    (activations,) = changed.pop('features')['last']
+    features = activations.reshape(len(activations), -1).astype(jnp.float32)
+    return (logits, features), {**buffers, **changed}
 
-  return features
+  return with_features
 
 
-def _run(module, params, buffers, inputs, key, train, mutable):
-  return module.apply(
-    {'params': params, **buffers},
-    inputs,
-    train=train,
-    rngs={} if key is None else {'noise': key},
-    mutable=mutable,
-  )
+def _rngs(key):
+  return {} if key is None else {'noise': key}

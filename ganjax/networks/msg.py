@@ -21,7 +21,14 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
-from ganjax.networks import equalized, layers, linen, pyramids, resample
+from ganjax.networks import (
+  conditional,
+  equalized,
+  layers,
+  linen,
+  pyramids,
+  resample,
+)
 from ganjax.players import Discriminator, Generator
 
 
@@ -203,6 +210,7 @@ def generator(
   scaling: Callable = equalized.equalized,
   remat: Callable = lambda module: module,
   dtype: DTypeLike = jnp.float32,
+  classes: int = 0,
 ) -> Generator:
   """Returns the `Generator` of MSG-ProGAN, whose images are a pyramid.
 
@@ -221,6 +229,8 @@ def generator(
     remat: a transform of module classes, put around each block: `nn.remat`
       computes activations again in the backward pass, instead of storing them.
     dtype: of the computation; parameters and images are float32.
+    classes: how many; with them the generator is conditional, and takes latents
+      and labels together. 0 for an unconditional one.
 
   Raises:
     ValueError: if there is no such resolution or connection.
@@ -234,7 +244,8 @@ def generator(
     linear,
     remat,
   )
-  return linen.generator(module, mapping)
+  made = linen.generator(module, mapping)
+  return conditional.concatenated(made, classes) if classes else made
 
 
 def discriminator(

@@ -6,7 +6,7 @@ of two.
 
 from ganjax import growth
 from ganjax.lookup import choose
-from ganjax.networks import equalized, from_config, linen
+from ganjax.networks import conditional, equalized, from_config, linen
 from ganjax.players import Pair
 
 
@@ -94,7 +94,7 @@ def from_sections(generator, discriminator, combines):
     combines: a dict of `msg.Combine`s by name.
   """
 
-  def build(config, shape, dtype):
+  def build(config, shape, dtype, classes=0):
     resolution, _, channels = shape
     tables = {'scaling': equalized.SCALINGS, 'remat': linen.REMATS}
     own = from_config.discriminator_arguments(
@@ -106,20 +106,22 @@ def from_sections(generator, discriminator, combines):
       'connections': connections(config.connections, resolution),
       'dtype': dtype,
     }
+    critic = discriminator(
+      resolution,
+      block_statistics=statistics if everywhere else None,
+      map_statistics=statistics,
+      **common,
+      **own,
+    )
     return Pair(
       generator(
         resolution,
         channels,
+        classes=classes,
         **common,
         **from_config.arguments(config.generator, **tables),
       ),
-      discriminator(
-        resolution,
-        block_statistics=statistics if everywhere else None,
-        map_statistics=statistics,
-        **common,
-        **own,
-      ),
+      conditional.projected(critic, classes) if classes else critic,
     )
 
   return build

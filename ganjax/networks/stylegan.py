@@ -21,6 +21,7 @@ from jax.typing import DTypeLike
 
 from ganjax.arrays import Scalar
 from ganjax.networks import (
+  conditional,
   equalized,
   layers,
   linen,
@@ -40,6 +41,7 @@ class Mapping(nn.Module):
     depth: dense layers.
     mixing: as in `generator`.
     dense: a module factory of dense layers.
+    classes: how many, of which the labels are; 0 in unconditional games.
   """
 
   number: int
@@ -47,9 +49,10 @@ class Mapping(nn.Module):
   depth: int
   mixing: Any
   dense: Callable
+  classes: int
 
   @nn.compact
-  def __call__(self, latents, train):
+  def __call__(self, latents, labels=None, *, train):
     """Returns the styles of the latents."""
     network = [
       self.dense(self.width, rate=0.01, name=f'dense{layer}')
@@ -57,6 +60,8 @@ class Mapping(nn.Module):
     ]
 
     def mapped(latents):
+      if self.classes:
+        latents = conditional.with_classes(latents, labels, self.classes)
       styles = equalized.pixel_norm(latents)
       for layer in network:
         styles = equalized.leaky_relu(layer(styles))
@@ -208,6 +213,7 @@ def generator(
   scaling: Callable = equalized.equalized,
   remat: Callable = lambda module: module,
   dtype: DTypeLike = jnp.float32,
+  classes: int = 0,
 ) -> Generator:
   """Returns the style-based `Generator`, whose images are a pyramid.
 
@@ -223,6 +229,8 @@ def generator(
       traced. 0 in MSG-StyleGAN, .9 in StyleGAN, which mixes all of a batch from
       the same layer on.
     dtype: of the synthesis; the mapping, parameters and images are float32.
+    classes: how many; with them the generator is conditional, and its mapping
+      takes latents and labels together. 0 for an unconditional one.
 
   Raises:
     ValueError: if there is no such resolution or connection, and when the
@@ -232,7 +240,7 @@ def generator(
   widths = pyramids.widths(resolution, base, max_channels)
   dense = functools.partial(equalized.Dense, scaling=scaling)
   return linen.generator_of_two(
-    Mapping(2 * len(widths), style, depth, mixing, dense),
+    Mapping(2 * len(widths), style, depth, mixing, dense, classes),
     StyleGenerator(
       widths,
       pyramids.connected(resolution, connections),

@@ -11,7 +11,7 @@ def table(rows, described):
     described: the columns of the values to be in it, as `columns` has them.
   """
   settings = rows[0]['settings']
-  names = ['subject', 'images_seen', 'number', *described]
+  names = ['subject', 'class', 'images_seen', 'number', *described]
   lines = [
     _by_title(
       (columns.title(name, described, settings.get('features')), row.get(name))

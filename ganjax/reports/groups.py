@@ -98,6 +98,7 @@ def _evaluations(rows, metric, weights, column):
     row
     for row in rows
     if row.get('subject') == f'samples ({weights})'
+    and not row.get('class')
     and column['measure'] in row.get('how', ())
     and metric in row
   ]
@@ -177,6 +178,7 @@ def _references(files, settings, metric, column):
   for row in (row for rows in files.values() for row in rows):
     if (
       row.get('subject', '').startswith('reals')
+      and not row.get('class')
       and metric in row
       and _settings(row, column) == settings
     ):

@@ -131,9 +131,10 @@ def sampler(painter, pixels):
 def stepper(painter, encoder, terms, optimizer, side):
   """Returns the step of `steps.stepper` for a painter, on crops of pictures.
 
-  It is a function `(state, pixels, encoder_params, targets, weights) -> (state,
-  losses)`. It draws a crop of each of the pixels, uint8 `[N, H, W, 3]`, and
-  descends the mean over the crops of the weighted terms. Losses are scalars.
+  It is a function `(state, batch, encoder_params, targets, weights) -> (state,
+  losses)`. It draws a crop of each image of the `Batch`, uint8 `[N, H, W, 3]`,
+  and descends the mean over the crops of the weighted terms. Losses are
+  scalars.
 
   Args:
     painter: of `ganjax.style.image_transformation`.
@@ -144,9 +145,9 @@ def stepper(painter, encoder, terms, optimizer, side):
   """
   descend = steps.stepper(painter.apply, encoder, terms, optimizer, jnp.mean)
 
-  def step(state, pixels, encoder_params, targets, weights):
+  def step(state, batch, encoder_params, targets, weights):
     key = jax.random.fold_in(state.key, state.step)
-    contents = random_crops(key, scale(pixels), side)
+    contents = random_crops(key, scale(batch.images), side)
     targets = with_contents(targets, encoder, terms, encoder_params, contents)
     state, _, losses = descend(
       state, encoder_params, targets, weights, contents

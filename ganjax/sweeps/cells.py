@@ -3,7 +3,7 @@
 import json
 
 from ganjax import files
-from ganjax.config import runs
+from ganjax.config import datasets
 from ganjax.evaluation import extractors, measures
 from ganjax.sweeps import (
   axes,
@@ -83,10 +83,10 @@ def _of_images(evaluations, metrics, number, which):
         'sweep does not save; run evaluate --checkpoints=all on a training.'
       )
 
-  @lambda load: once(load, 'data')
+  @lambda load: once(load, 'data', 'labels')
   def data(config):
-    found = runs.dataset(config)
-    extractors.check(chosen, found, which)
+    found = datasets.dataset(config)
+    extractors.check(chosen, found, which, config.labels)
     return found
 
   @lambda load: once(load, 'data')

@@ -11,9 +11,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from ganjax import pictures, steps
-from ganjax.config import games, runs
+from ganjax.config import datasets, games, runs
 from ganjax.data import images
-from ganjax.evaluation import extractors, features, measures, results, samples
+from ganjax.evaluation import (
+  extractors,
+  features,
+  measures,
+  results,
+  samples,
+  trained,
+)
 from ganjax.sweeps.task import (
   Measured,
   Task,
@@ -49,6 +56,7 @@ def of(config, data, evaluations, metrics=(), number=1000, reals=None):
       "data.loader is 'stream', but the runs of a population share images that "
       "lie on the device; set it to 'auto', or train the runs one by one."
     )
+  config = datasets.with_classes(config, data)
   shape = data.images.shape[1:]
   fitted = _fitted(config, shape, evaluations)
   phases = runs.phases(fitted, shape)
@@ -62,7 +70,7 @@ def of(config, data, evaluations, metrics=(), number=1000, reals=None):
   training = watched(_training(fitted, shape, phases, every))
   return Task(
     name=data.name,
-    data=data.images,
+    data=datasets.stored(data),
     key=jax.random.key,
     training=training,
     evaluate=compiled_evaluation(training),
@@ -73,7 +81,7 @@ def of(config, data, evaluations, metrics=(), number=1000, reals=None):
     columns=measures.columns(metrics),
     number=number,
     settings=settings,
-    measure=_measure(fitted, shape, metrics, number, reals),
+    measure=_measure(fitted, data, metrics, number, reals),
   )
 
 
@@ -85,11 +93,11 @@ def reals(data, metrics, which='auto'):
     metrics: `measures.Measure`s that are taken beside it.
     which: as in `extractors.extractor`.
   """
-  if {measure.needs for measure in metrics} & {'features', 'logits'}:
+  if any(column.on_features for own in metrics for column in own.columns):
     extractor = extractors.extractor(data, which)
   else:
     extractor = features.Features('none', None)
-  return extractor, samples.of(data.images, extractor)
+  return extractor, samples.of(data.images, extractor, data.labels)
 
 
 def _fitted(config, shape, evaluations):
@@ -107,23 +115,28 @@ def _steps(phases):
   return sum(phase.steps for phase in phases)
 
 
-def _measure(config, shape, metrics, number, reals):
+def _measure(config, data, metrics, number, reals):
+  shape = data.images.shape[1:]
+  labels = trained.labels(config, data, number, _SEED)
+
   @functools.cache
   def sampler(step):
     """Returns what samples the generator at a step, and its prior."""
 
-    def generate(given, latents, key):
+    def generate(given, latents, key, labels):
       state, numbers = given
       game = runs.game(games.with_values(config, numbers), shape, step)
-      return game.sample(state.ema_params, state.buffers, latents, key)
+      return game.sample(
+        state.ema_params, state.buffers, latents, key, labels=labels
+      )
 
     return samples.sampler(generate), runs.game(config, shape, step).prior
 
   def measure(step, state, numbers, record):
     extractor, real = reals()
     sample, prior = sampler(step if 'growth' in config else 0)
-    drawn = sample((state, numbers), prior, number, _SEED, shape[0])
-    fake = samples.of(drawn, extractor)
+    drawn = sample((state, numbers), prior, number, _SEED, shape[0], labels)
+    fake = samples.of(drawn, extractor, labels)
     values, how = {}, {}
     for own in metrics:
       found, how[own.name] = own.take(real, fake, _SEED)
@@ -135,7 +148,7 @@ def _measure(config, shape, metrics, number, reals):
 
 
 def _training(config, shape, phases, every):
-  """Returns the `population.Training` of a config, whose data are uint8 pixels.
+  """Returns the `population.Training` of a config, on a `Batch` of all images.
 
   An evaluation records 36 `samples`, uint8, of the same latents at every step.
   """
@@ -143,7 +156,7 @@ def _training(config, shape, phases, every):
   def phase(number, numbers):
     return runs.phases(games.with_values(config, numbers), shape)[number]
 
-  def init(key, numbers, pixels):
+  def init(key, numbers, data):
     own = games.with_values(config, numbers)
     game = games.schedule(own, shape)
     return steps.init(game, games.optimizer_pair(own), key)
@@ -151,8 +164,8 @@ def _training(config, shape, phases, every):
   def begin(number, state, numbers):
     return phase(number, numbers).begin(state)
 
-  def take(number, state, numbers, pixels, first, began):
-    batch = functools.partial(dispatch.take, pixels)
+  def take(number, state, numbers, data, first, began):
+    batch = functools.partial(dispatch.take, data)
     return dispatch.play(phase(number, numbers), state, batch, first, began)
 
   def sample(number, state, numbers):
@@ -166,7 +179,7 @@ def _training(config, shape, phases, every):
     start = np.zeros(2, np.uint32)
     parts = {
       'step': lambda *given: take(0, *given, *start),
-      'evaluate': lambda state, numbers, pixels: sample(0, state, numbers),
+      'evaluate': lambda state, numbers, data: sample(0, state, numbers),
     }
   return population.Training(
     init=init, steps=_steps(phases), every=every, **parts
@@ -203,7 +216,7 @@ def _in_phases(phases, begin, take, sample):
     branches = [functools.partial(function, int(number)) for number in numbers]
     return lambda chosen, *given: jax.lax.switch(chosen, branches, *given)
 
-  def step(state, numbers, pixels):
+  def step(state, numbers, data):
     number = phase_of(state.step)
     state = jax.lax.cond(
       state.step == jnp.array(firsts)[number],
@@ -214,9 +227,9 @@ def _in_phases(phases, begin, take, sample):
     )
     chosen = jnp.array(which)[number]
     take_any = switched(take, programs)
-    return take_any(chosen, state, numbers, pixels, *beginning(number))
+    return take_any(chosen, state, numbers, data, *beginning(number))
 
-  def evaluate(state, numbers, pixels):
+  def evaluate(state, numbers, data):
     chosen = jnp.array(which)[phase_of(state.step - 1)]
     return switched(sample, programs)(chosen, state, numbers)
 
@@ -224,14 +237,14 @@ def _in_phases(phases, begin, take, sample):
   begin_, take_ = (compiled(part, donate_argnums=1) for part in (begin, take))
   sample_ = compiled(sample)
 
-  def host_step(state, numbers, pixels):
+  def host_step(state, numbers, data):
     number = int(phase_of(int(state.step)))
     if int(state.step) == firsts[number]:
       state = begin_(number, state, numbers)
     own = int(programs[which[number]])
-    return take_(own, state, numbers, pixels, *beginning(number))
+    return take_(own, state, numbers, data, *beginning(number))
 
-  def host_evaluate(state, numbers, pixels):
+  def host_evaluate(state, numbers, data):
     number = int(phase_of(int(state.step) - 1))
     return sample_(int(programs[which[number]]), state, numbers)
 

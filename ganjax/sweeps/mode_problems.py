@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ganjax.arrays import Batch
 from ganjax.data import images, order, stacked_mnist, toy
 from ganjax.evaluation import classifier, features
 from ganjax.lookup import choose
@@ -22,8 +23,8 @@ class Problem(NamedTuple):
     data: a tree of arrays that all runs share.
     tables: `(key, data, pack=1) -> tree` of what a run draws once, such as a
       pool of packs.
-    batch: `(tables, key, first, number, data) -> examples`, from the run's
-      example number `first` on.
+    batch: `(tables, key, first, number, data) -> Batch`, from the run's example
+      number `first` on.
     count: `(samples, data) -> modes.Modes`; traceable.
     host_count: the same in several dispatches, or None where one is enough.
     divergence: the KL divergence of the data from the uniform distribution over
@@ -66,9 +67,9 @@ def problem(config, cache=None, report=None):
 
   def batch(tables, key, first, number, shared):
     if not data.pool:
-      return sample(jax.random.fold_in(key, first), number)
+      return Batch(sample(jax.random.fold_in(key, first), number))
     _, pooled = toy.pool(sample, data.pool, packing=tables.shape[1])
-    return pooled(tables, key, first, number)
+    return Batch(pooled(tables, key, first, number))
 
   return Problem(
     shape=(2,),
@@ -164,7 +165,7 @@ def _stacked(config, cache, report):
     else:
       key = jax.random.fold_in(key, first)
       stacks = stacked_mnist.draw(shared[0], key, number)
-    return scaled(stacks)
+    return Batch(scaled(stacks))
 
   def tables(key, shared, pack=1):
     if not data.pool:
@@ -220,4 +221,5 @@ def reals(problem, number):
   """Returns examples of the data `[number, ...]`, the same at each call."""
   key = jax.random.key(0)
   tables = problem.tables(key, problem.data)
-  return np.asarray(problem.batch(tables, key, 0, number, problem.data))
+  batch = problem.batch(tables, key, 0, number, problem.data)
+  return np.asarray(batch.images)

@@ -11,22 +11,22 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
 from ganjax import parallel
-from ganjax.data import images, order
+from ganjax.data import order
 
 
 class Phase(NamedTuple):
   """A stretch of training with one shape of images and one compiled step.
 
   Attributes:
-    step: `(state, images, *arguments) -> (state, metrics)`, of anything that is
-      trained. A state has `step`, int32, the steps so far, and `key`, that of
-      the run.
+    step: `(state, batch, *arguments) -> (state, metrics)`, of anything that is
+      trained; the batch is a `Batch`. A state has `step`, int32, the steps so
+      far, and `key`, that of the run.
     sample: `(state, number) -> images` in [-1, 1], or a tree of them: what the
       state has learnt to make.
     rows: how many images one step takes.
     steps: how long the phase lasts.
     begin: `state -> state`, applied just before the first step.
-    preprocess: `(pixels, key, first) -> images`, from stored pixels, uint8, to
+    preprocess: `(batch, key, first) -> batch`, from stored images, uint8, to
       what the step is given; `key` is that of the run's data, and `first` the
       number of the first image in the run.
     title: what to call the phase, in words.
@@ -39,7 +39,7 @@ class Phase(NamedTuple):
   rows: int
   steps: int
   begin: Callable = lambda state: state
-  preprocess: Callable = lambda pixels, key, first: images.scale(pixels)
+  preprocess: Callable = lambda batch, key, first: batch
   title: str = ''
   arguments: tuple = ()
 
@@ -67,8 +67,8 @@ def play(phase, state, batch, first_step, first_image):
   Args:
     phase: a `Phase`.
     state: what the step takes.
-    batch: `(key, first, rows) -> uint8 [rows, H, W, C]`, the images from number
-      `first` of the run on.
+    batch: `(key, first, rows) -> Batch`, of images uint8 `[rows, H, W, C]`,
+      from number `first` of the run on.
     first_step: the number of the phase's first step in the run, uint32; it may
       be traced.
     first_image: that of its first image, modulo 2^32, uint32; it may be traced.
@@ -76,8 +76,8 @@ def play(phase, state, batch, first_step, first_image):
   done = state.step.astype(jnp.uint32) - first_step
   position = first_image + done * jnp.uint32(phase.rows)
   key = order.data_key(state.key)
-  pixels = batch(key, position, phase.rows)
-  prepared = phase.preprocess(pixels, key, position)
+  stored = batch(key, position, phase.rows)
+  prepared = phase.preprocess(stored, key, position)
   return phase.step(state, prepared, *phase.arguments)
 
 
@@ -87,50 +87,52 @@ class Loader(NamedTuple):
   Attributes:
     feed: `(key, first, rows, steps) -> iterator` of what each dispatch is
       given, from image number `first` of the run on.
-    batch: `(fed, key, first, index, rows) -> uint8 [rows, H, W, C]`, inside the
-      compiled program: the batch of the step with that index in its dispatch.
+    batch: `(fed, key, first, index, rows) -> Batch`, inside the compiled
+      program: the batch of the step with that index in its dispatch, whose
+      images are uint8 `[rows, H, W, C]`.
   """
 
   feed: Callable
   batch: Callable
 
 
-def from_device(pixels, mesh):
+def from_device(data, mesh):
   """Returns the `Loader` of images that lie on the devices.
 
   Args:
-    pixels: uint8 `[M, H, W, C]`.
+    data: a `Batch` of all images, uint8 `[M, H, W, C]`.
     mesh: with an axis 'data'; each device holds all images.
   """
-  pixels = parallel.replicate(mesh, pixels)
+  data = parallel.replicate(mesh, data)
 
   def feed(key, first, rows, steps):
     while True:
-      yield pixels
+      yield data
 
   return Loader(
     feed, lambda fed, key, first, index, rows: take(fed, key, first, rows)
   )
 
 
-def take(pixels, key, first, rows):
-  """Returns the batch of a step, `[rows, H, W, C]`, of images in one array.
+def take(data, key, first, rows):
+  """Returns the `Batch` of a step, of images in one array.
 
   Args:
-    pixels: uint8 `[M, H, W, C]`.
+    data: a `Batch` of all images, uint8 `[M, H, W, C]`.
     key: of the run's data.
     first: the number of the batch's first image in the run.
     rows: how many images.
   """
-  return pixels[order.indices(key, first, rows, len(pixels))]
+  chosen = order.indices(key, first, rows, len(data.images))
+  return jax.tree.map(lambda leaf: leaf[chosen], data)
 
 
 def from_host(batches, mesh):
   """Returns the `Loader` of images that the host gathers ahead of the steps.
 
   Args:
-    batches: `(key, first, number, rows) -> iterator` of uint8 arrays, the part
-      `rows` (a slice) of each `number` images.
+    batches: `(key, first, number, rows) -> iterator` of `Batch`es, the part
+      `rows` (a slice) of each `number` images, uint8.
     mesh: with an axis 'data'.
   """
   sharding = NamedSharding(mesh, PartitionSpec(None, 'data'))
@@ -141,10 +143,18 @@ def from_host(batches, mesh):
     parts = batches(key, first, rows, slice(start, start + own))
     with contextlib.closing(parts):
       while True:
-        fed = np.stack([next(parts) for _ in range(steps)])
-        yield jax.make_array_from_process_local_data(sharding, fed)
+        fed = [next(parts) for _ in range(steps)]
+        yield jax.tree.map(
+          lambda *leaves: jax.make_array_from_process_local_data(
+            sharding, np.stack(leaves)
+          ),
+          *fed,
+        )
 
-  return Loader(feed, lambda fed, key, first, index, rows: fed[index])
+  def batch(fed, key, first, index, rows):
+    return jax.tree.map(lambda leaf: leaf[index], fed)
+
+  return Loader(feed, batch)
 
 
 def dispatches(phases, state, loader, mesh, steps_together, compiled):

@@ -5,7 +5,8 @@ import pytest
 
 from configs import base, dcgan, dense
 from ganjax import priors
-from ganjax.config import games, runs
+from ganjax.arrays import Batch
+from ganjax.config import datasets, games, runs
 from ganjax.lookup import choose, functions
 
 SHAPE = (4, 4, 1)
@@ -28,9 +29,9 @@ def config():
 def one_step(config, shape=SHAPE):
   """The state and the metrics after one step of a config."""
   batch = jnp.linspace(-1, 1, 4 * np.prod(shape)).reshape(4, *shape)
-  batch = jnp.repeat(batch, config.critic_steps, 0)
+  batch = Batch(jnp.repeat(batch, config.critic_steps, 0))
   [phase] = runs.phases(config, shape)
-  assert phase.rows == len(batch)
+  assert phase.rows == len(batch.images)
   # Not jitted: operation by operation, most of it is compiled already.
   state, metrics = phase.step(runs.start(config, shape)(), batch)
   for path, leaf in jax.tree_util.tree_leaves_with_path(state.params):
@@ -101,7 +102,7 @@ def test_a_weight_is_a_factor_of_the_bare_term(config):
     r1.weight = weight
     game = games.schedule(config, SHAPE)(0)
     params, buffers = game.init(jax.random.key(0))
-    reals = jnp.ones((4, *SHAPE))
+    reals = Batch(jnp.ones((4, *SHAPE)))
     key = jax.random.key(1)
     _, (_, metrics) = game.discriminator(params, buffers, reals, key)
     values.append(metrics['regularizer/r1'])
@@ -109,7 +110,7 @@ def test_a_weight_is_a_factor_of_the_bare_term(config):
 
 
 def test_no_weight_leaves_a_penalty_out_unless_it_is_traced(config):
-  reals, key = jnp.ones((4, *SHAPE)), jax.random.key(1)
+  reals, key = Batch(jnp.ones((4, *SHAPE))), jax.random.key(1)
 
   def metrics(weight):
     changed = config.copy_and_resolve_references()
@@ -128,7 +129,7 @@ def test_no_weight_leaves_a_penalty_out_unless_it_is_traced(config):
 
 def test_a_population_of_rates_and_smoothings_can_be_mapped(config):
   """Traced numbers give what the same numbers give by themselves."""
-  batch = jnp.ones((4, *SHAPE))
+  batch = Batch(jnp.ones((4, *SHAPE)))
 
   def trained(rate, smoothing):
     changed = config.copy_and_resolve_references()
@@ -197,7 +198,7 @@ def test_bfloat16_computes_and_float32_is_kept(module, tiny):
   config = tiny(module.get_config(), {'dtype': 'bfloat16', 'batch_size': 4})
   [phase] = runs.phases(config, (16, 16, 1))
   start = runs.start(config, (16, 16, 1))
-  batch = jnp.zeros((4, 16, 16, 1))
+  batch = Batch(jnp.zeros((4, 16, 16, 1)))
   jaxpr, (state, metrics) = jax.make_jaxpr(phase.step, return_shape=True)(
     jax.eval_shape(start), batch
   )
@@ -233,10 +234,10 @@ def test_small_data_lie_on_the_device_and_large_on_the_host(
   data = images.ImageSet(np.zeros((20, *SHAPE), np.uint8), None, 'zeros')
   mesh, loaders = parallel.mesh(1), []
   for bytes_limit in (4 * data.images.nbytes, 4 * data.images.nbytes - 4):
-    monkeypatch.setattr(runs, '_memory', lambda limit=bytes_limit: limit)
+    monkeypatch.setattr(datasets, '_memory', lambda limit=bytes_limit: limit)
     loader = runs.run(config, data, mesh).loader
     with_feed = loader.feed(jax.random.key(0), 0, 4, 2)
-    loaders.append(next(with_feed).shape)
+    loaders.append(next(with_feed).images.shape)
     with_feed.close()
   assert loaders == [(20, *SHAPE), (2, 4, *SHAPE)]
 

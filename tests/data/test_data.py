@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from sklearn import datasets
 
+from ganjax.arrays import Batch
 from ganjax.data import images, loaders, order, toy
 
 SHARED = pathlib.Path(__file__).resolve().parents[3] / 'shared' / 'tfds'
@@ -379,12 +380,17 @@ def digits(tmp_path_factory):
   return images.load('digits', split='test', resolution=8, cache=cache)
 
 
+def assert_same(batch, other):
+  jax.tree.map(np.testing.assert_array_equal, batch, other)
+
+
 def test_all_roads_show_the_same(digits):
   first, number, size = 280, 16, 297  # the second batch straddles epochs
-  resident = jnp.asarray(digits.images)
-  device = [
-    resident[indices(KEY, first + k * number, number, size)] for k in range(4)
-  ]
+  resident = jax.tree.map(jnp.asarray, Batch(digits.images, digits.labels))
+  device = []
+  for k in range(4):
+    shown = indices(KEY, first + k * number, number, size)
+    device.append(Batch(*(leaf[shown] for leaf in resident)))
   host = loaders.batches(digits, KEY, first, number)
   on_the_fly = loaders.stream(
     'digits', KEY, first, number, split='test', resolution=8
@@ -401,16 +407,17 @@ def test_all_roads_show_the_same(digits):
     rows=slice(8, 12),
   )
   for batch, other in zip(device, host, strict=False):
-    assert other.dtype == np.uint8
-    np.testing.assert_array_equal(batch, other)
+    assert other.images.dtype == np.uint8
+    assert other.labels.dtype == np.int32
+    assert_same(batch, other)
   for batch, other in zip(device, on_the_fly, strict=False):
-    np.testing.assert_array_equal(batch, other)
+    assert_same(batch, other)
   for batch, other in zip(device[2:], later, strict=False):
-    np.testing.assert_array_equal(batch, other)
+    assert_same(batch, other)
   for batch, other in zip(device, part, strict=False):
-    np.testing.assert_array_equal(batch[8:12], other)
+    assert_same(Batch(*(leaf[8:12] for leaf in batch)), other)
   for batch, other in zip(device[1:], part_on_the_fly, strict=False):
-    np.testing.assert_array_equal(batch[8:12], other)
+    assert_same(Batch(*(leaf[8:12] for leaf in batch)), other)
 
 
 def test_closing_the_generator_ends_its_thread(digits):
@@ -440,10 +447,11 @@ def test_the_next_picture_stands_in_for_a_broken_one(album):
   with pytest.warns(UserWarning, match=r'cats/04\.png .* stands in'):
     shown = next(loaders.stream('folder', KEY, 0, 12, album, resolution=8))
   place = indices(KEY, 0, 12, 12).tolist()
-  np.testing.assert_array_equal(
-    shown[place.index(2)],
-    shown[place.index(3)],  # 00, 02, 04, 06, ...
-  )
+  for leaf in shown:
+    np.testing.assert_array_equal(
+      leaf[place.index(2)],
+      leaf[place.index(3)],  # 00, 02, 04, 06, ...
+    )
 
 
 # Toys.

@@ -343,11 +343,12 @@ def test_feature_matching_finds_the_activations_before_the_logits():
     (networks.residual(), 32, 2048),
   ):
     network, shown = pair.discriminator, jnp.zeros((5, side, side, 3))
-    found = jax.eval_shape(
-      lambda network=network, shown=shown: network.features(
+    (logits, found), _ = jax.eval_shape(
+      lambda network=network, shown=shown: network.with_features(
         *network.init(KEY, shown), shown, None, True
       )
     )
+    assert logits.shape == (5,)
     assert found.shape == (5, size)
 
 

@@ -302,11 +302,11 @@ def test_the_score_needs_features_that_know_classes():
   scored = measures.chosen(['fid', 'inception_score'])
   for which in ('auto', 'random'):
     with pytest.raises(ValueError, match='features of mine would be untrained'):
-      extractors.check(scored, unlabelled, which)
-  extractors.check(scored, unlabelled, 'inception')
-  extractors.check(scored[:1], unlabelled, 'auto')
+      extractors.check(scored, unlabelled, which, False)
+  extractors.check(scored, unlabelled, 'inception', False)
+  extractors.check(scored[:1], unlabelled, 'auto', False)
   with pytest.raises(ValueError, match='mine has no labels to train'):
-    extractors.check(scored[:1], unlabelled, 'classifier')
+    extractors.check(scored[:1], unlabelled, 'classifier', False)
 
 
 def test_a_sample_is_scored_by_the_classes_that_its_features_know():

@@ -55,7 +55,7 @@ def test_a_measure_is_added_in_one_place(program, tmp_path, brightness):
   # What lists the choices lists it, and help too.
   code, _, err = program(*evaluate, '--metrics=bright')
   assert code == 1
-  assert "did you mean 'brightness'? choose from brightness, change" in err
+  assert "did you mean 'brightness'? choose from accuracy, brightness" in err
   code, out, _ = program('evaluate', '--help')
   assert 'brightness' in out
   code, _, err = program(
@@ -101,7 +101,7 @@ def test_values_have_one_column_in_all_measures():
   columns = measures.columns(measures.MEASURES.values())
   assert [name for name in names if columns[name]['on_features']] == [
     *('fid', 'kid', 'kid_std', 'inception_score', 'inception_score_std'),
-    *('precision', 'recall', 'density', 'coverage'),
+    *('accuracy', 'precision', 'recall', 'density', 'coverage'),
   ]
   directions = {own['direction'] for own in columns.values()}
   assert directions == {'minimize', 'maximize', None}
@@ -111,7 +111,10 @@ def changed(before, now, side):
   """What `change` measures of two checkpoints that generate these trees."""
   tracked = [
     samples.tracked(
-      lambda latents, key, tree=tree: tree, lambda key, number: (), 0, side
+      lambda latents, key, labels, tree=tree: tree,
+      lambda key, number: (),
+      0,
+      side,
     )
     for tree in (before, now)
   ]

@@ -152,7 +152,8 @@ def test_evaluate_takes_the_measures_that_are_asked(program, run):
     '--held_out=',
   )
   assert code == 0, err
-  about = {'subject', 'step', 'images_seen', 'number', 'settings', 'how'}
+  about = {'subject', 'class', 'step', 'images_seen', 'number'}
+  about |= {'settings', 'how'}
   [row] = measured(run, number=20)
   assert set(row) == {*about, 'distance'}
   code, _, err = program('evaluate', f'--workdir={run}', '--metrics=fit')

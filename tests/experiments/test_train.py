@@ -21,8 +21,9 @@ import pytest
 from PIL import Image
 
 from ganjax import parallel, steps
+from ganjax.arrays import Batch
 from ganjax.config import restore
-from ganjax.data import order
+from ganjax.data import images, loaders, order
 from ganjax.players import Pair
 from ganjax.training import cost, dispatch, loop, warnings
 
@@ -486,7 +487,8 @@ def test_phases_follow_one_another_and_resume_anywhere():
   def step(state, batch):
     """Both players go after the mean image, with noise of the step's own."""
     key = jax.random.fold_in(state.key, state.step)
-    goal = batch.mean(0) + jax.random.normal(key, batch.shape[1:])
+    shown = images.scale(batch.images)
+    goal = shown.mean(0) + jax.random.normal(key, shown.shape[1:])
     moves = [
       optimizer.update(params - goal, opt_state)
       for optimizer, params, opt_state in zip(
@@ -511,7 +513,7 @@ def test_phases_follow_one_another_and_resume_anywhere():
   assert dispatch.images_seen(phases, math.inf) == 128
 
   pixels = np.random.default_rng(0).integers(0, 256, (30, 2, 2, 1), np.uint8)
-  loader = dispatch.from_device(pixels, mesh)
+  loader = dispatch.from_device(Batch(pixels), mesh)
 
   def go_on(state):
     words, states, measured = [], {}, {}
@@ -559,23 +561,26 @@ def test_phases_follow_one_another_and_resume_anywhere():
 @pytest.mark.parametrize('together', [1, 4])
 def test_every_image_of_the_order_is_shown_in_its_turn(name, together):
   """Steps that only say which images they were given."""
-  from ganjax.data import images, loaders
-
   mesh = parallel.mesh(1)
   pixels = np.arange(30, dtype=np.uint8).reshape(30, 1, 1, 1)
-  data = images.ImageSet(pixels, None, 'numbers')
+  labels = np.arange(30, dtype=np.int32)[::-1]
+  data = images.ImageSet(pixels, labels, 'numbers')
   loader = {
-    'resident': lambda: dispatch.from_device(pixels, mesh),
+    'resident': lambda: dispatch.from_device(Batch(pixels, labels), mesh),
     'hosted': lambda: dispatch.from_host(
       lambda *arguments: loaders.batches(data, *arguments), mesh
     ),
   }[name]()
 
   def step(state, batch):
-    return state.replace(step=state.step + 1), {'saw': batch[:, 0, 0, 0]}
+    saw = jnp.stack([batch.images[:, 0, 0, 0], batch.labels], -1)
+    return state.replace(step=state.step + 1), {'saw': saw}
+
+  def preprocess(batch, key, first):
+    return batch._replace(images=images.scale(batch.images))
 
   def phase(rows, steps):
-    return dispatch.Phase(step, None, rows, steps)
+    return dispatch.Phase(step, None, rows, steps, preprocess=preprocess)
 
   phases = phase(4, 3), phase(7, 6), phase(1, 5)
   start = steps.TrainState(
@@ -596,9 +601,12 @@ def test_every_image_of_the_order_is_shown_in_its_turn(name, together):
       phases, state, loader, mesh, together, lambda *told: None
     ):
       assert now.step == done
-      found.append(np.asarray(metrics['saw']).reshape(-1))
+      found.append(np.asarray(metrics['saw']).reshape(-1, 2))
     assert done == 14
-    return np.round((np.concatenate(found) + 1) * 127.5)
+    scaled, labels = np.concatenate(found).T
+    shown = np.round((scaled + 1) * 127.5)
+    np.testing.assert_array_equal(labels, 29 - shown)
+    return shown
 
   np.testing.assert_array_equal(seen(start), expected)
   middle = jax.tree.map(jnp.copy, start).replace(step=jnp.int32(5))

@@ -127,10 +127,13 @@ def test_dcgan_shows_the_activations_that_make_its_logits():
   @jax.jit
   def judge(images):
     params, buffers = network.init(KEY, images)
-    logits, _ = network.apply(params, buffers, images, None, True)
-    features = network.features(params, buffers, images, None, True)
-    return params['Dense_0']['kernel'], features, logits
+    given = params, buffers, images, None, True
+    (same, features), after = network.with_features(*given)
+    logits, expected = network.apply(*given)
+    return params['Dense_0']['kernel'], features, logits, same, after, expected
 
-  kernel, features, logits = judge(images)
+  kernel, features, logits, same, after, expected = judge(images)
   assert features.shape == (4, 4 * 4 * 8)
   np.testing.assert_allclose((features @ kernel)[:, 0], logits, rtol=1e-4)
+  np.testing.assert_allclose(same, logits, rtol=1e-6)
+  jax.tree.map(np.testing.assert_array_equal, after, expected)

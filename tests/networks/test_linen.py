@@ -31,11 +31,15 @@ def test_features_are_what_the_module_sows_and_no_buffers():
   assert buffers == {}
   _, buffers = network.apply(params, buffers, images, None, True)
   assert buffers == {}
-  features = network.features({'scale': jnp.arange(2)}, {}, images, None, True)
+  (logits, features), buffers = network.with_features(
+    {'scale': jnp.arange(2)}, {}, images, None, True
+  )
   np.testing.assert_array_equal(features, [[0, 1]] * 3)
+  np.testing.assert_array_equal(logits, [0] * 3)
+  assert buffers == {}
 
 
 def test_a_module_that_sows_nothing_says_so_when_it_is_asked():
   network, images = linen.discriminator(Affine(False)), jnp.ones((3, 2))
   with pytest.raises(ValueError, match='Affine sows no features, .* self.sow'):
-    network.features(*network.init(KEY, images), images, None, True)
+    network.with_features(*network.init(KEY, images), images, None, True)

@@ -9,9 +9,11 @@ import pytest
 from flax import linen as nn
 
 from ganjax import losses, priors, regularizers
-from ganjax.game import gan, stateless
+from ganjax.arrays import Batch
+from ganjax.game import gan
 from ganjax.networks import layers, msg, pyramids
 from ganjax.players import Pair
+from ganjax.turns import stateless
 
 KEY = jax.random.key(0)
 SMALL = {'resolution': 16, 'base': 64, 'max_channels': 16}
@@ -167,12 +169,12 @@ def descents(key, loss, terms):
     Pair({}, terms),
   )
   params, buffers = game.init(key)
-  real = jax.random.normal(key, (4, 8, 8, 3))
+  batch = Batch(jax.random.normal(key, (4, 8, 8, 3)))
 
   def gradient(player):
     def value(own):
       both = params._replace(**{player: own})
-      return getattr(game, player)(both, buffers, real, key)[0]
+      return getattr(game, player)(both, buffers, batch, key)[0]
 
     return jax.grad(value)(getattr(params, player))
 
@@ -276,15 +278,17 @@ def test_rematerialisation_and_bfloat16_leave_types_and_names_alone():
       made, _ = generator.init(KEY, latents)
       images, _ = generator.synthesis(made, {}, latents, None, True)
       judged, _ = discriminator.init(KEY, images)
-      logits, _ = discriminator.apply(judged, {}, images, None, True)
-      features = discriminator.features(judged, {}, images, None, True)
-      return made, judged, images, logits, features
+      given = judged, {}, images, None, True
+      logits, _ = discriminator.apply(*given)
+      (same, features), _ = discriminator.with_features(*given)
+      return made, judged, images, logits, same, features
 
     return jax.eval_shape(play, floats(4, 10))
 
   plain = made()
   assert made(remat=nn.remat, dtype=jnp.bfloat16) == plain
   assert {leaf.dtype for leaf in jax.tree.leaves(plain)} == {jnp.dtype('f4')}
+  assert plain[-3] == plain[-2]
   assert plain[-1].shape == (4, 16)
 
 

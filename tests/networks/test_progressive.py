@@ -10,9 +10,11 @@ import pytest
 from flax import linen as nn
 
 from ganjax import losses, priors, regularizers, remedies
-from ganjax.game import gan, stateless
+from ganjax.arrays import Batch
+from ganjax.game import gan
 from ganjax.networks import equalized, layers, norms, progressive, resample
 from ganjax.players import Pair
+from ganjax.turns import stateless
 
 KEY = jax.random.key(0)
 LATENTS = jax.random.normal(jax.random.key(1), (4, 16))
@@ -266,11 +268,11 @@ def test_the_discriminator_is_the_papers_formula():
 
   @jax.jit
   def judge(params, real):
-    shown = network.features(params, {}, real, None, True)
-    return logits(network, params, real), shown
+    (same, shown), _ = network.with_features(params, {}, real, None, True)
+    return logits(network, params, real), same, shown
 
   found = judge(params, jnp.asarray(real))
-  for value, form in zip(found, (expected, features), strict=True):
+  for value, form in zip(found, (expected, expected, features), strict=True):
     np.testing.assert_allclose(value, form, rtol=1e-4, atol=1e-4)
 
 
@@ -316,7 +318,7 @@ def test_a_game_of_a_stage_has_finite_values_while_alpha_is_traced():
     )
     params, buffers = game.init(KEY)
     return [
-      value(params, buffers, REAL, KEY)
+      value(params, buffers, Batch(REAL), KEY)
       for value in (game.generator, game.discriminator)
     ]
 

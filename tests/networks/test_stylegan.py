@@ -8,9 +8,11 @@ from flax import linen as nn
 from scipy import ndimage
 
 from ganjax import losses, priors, regularizers
-from ganjax.game import gan, stateless
+from ganjax.arrays import Batch
+from ganjax.game import gan
 from ganjax.networks import equalized, pyramids, stylegan
 from ganjax.players import Pair
+from ganjax.turns import stateless
 
 KEY = jax.random.key(0)
 SMALL = {'resolution': 16, 'base': 64, 'max_channels': 16}
@@ -74,16 +76,17 @@ def test_both_players_have_the_same_pyramid(connections):
     styles, _ = generator.mapping(params, buffers, latents, KEY, True)
     images, _ = generator.synthesis(params, buffers, styles, KEY, True)
     params, buffers = discriminator.init(KEY, images)
-    logits, _ = discriminator.apply(params, buffers, images, None, True)
-    features = discriminator.features(params, buffers, images, None, True)
-    return styles, images, discriminator.prepare_real(real), logits, features
+    given = params, buffers, images, None, True
+    logits, _ = discriminator.apply(*given)
+    judged, _ = discriminator.with_features(*given)
+    return styles, images, discriminator.prepare_real(real), logits, *judged
 
   styles, fake, real, *judged = jax.eval_shape(
     play, LATENTS, floats(4, 16, 16, 3)
   )
   assert styles == floats(4, 6, 12)
   assert fake == real == pyramid(*pyramids.connected(16, connections))
-  assert judged == [floats(4), floats(4, 16)]
+  assert judged == [floats(4), floats(4), floats(4, 16)]
 
 
 def test_rematerialisation_and_bfloat16_leave_types_and_names_alone():
@@ -311,12 +314,12 @@ def gradients():
   @jax.jit
   def descend(key):
     params, buffers = game.init(key)
-    real = jax.random.normal(key, (4, 8, 8, 3))
+    batch = Batch(jax.random.normal(key, (4, 8, 8, 3)))
 
     def gradient(player):
       def value(own):
         both = params._replace(**{player: own})
-        return getattr(game, player)(both, buffers, real, key)[0]
+        return getattr(game, player)(both, buffers, batch, key)[0]
 
       return jax.grad(value)(getattr(params, player))
 

@@ -10,6 +10,7 @@ import optax
 import pytest
 
 from configs import style_network
+from ganjax.arrays import Batch
 from ganjax.style import (
   feedforward,
   image_transformation,
@@ -156,7 +157,9 @@ def test_a_step_is_the_one_by_hand():
   state = feedforward.init(painter, optimizer, KEY)
   step = feedforward.stepper(painter, linear(), terms, optimizer, 6)
   shown = pixels(2, 6, 6)
-  state, losses = step(state, shown, None, {}, {'content': jnp.float32(2)})
+  state, losses = step(
+    state, Batch(shown), None, {}, {'content': jnp.float32(2)}
+  )
   square = ((shown / 255) ** 2).mean()
   np.testing.assert_allclose(losses['content'], 4 * square, rtol=1e-5)
   np.testing.assert_allclose(losses['loss'], 8 * square, rtol=1e-5)
@@ -207,11 +210,11 @@ def test_training_paints_in_the_colours_of_the_style():
   weights, values = {'content': 0.0, 'style': 1.0}, []
   shown = pixels(2, 16, 16)
   for _ in range(30):
-    state, losses = step(state, shown, encoder.params, aims, weights)
+    state, losses = step(state, Batch(shown), encoder.params, aims, weights)
     values.append(float(losses['loss']))
   assert values[-1] < 0.02 * values[0]
   weights = {'content': 1.0, 'style': 0.0}
-  _, losses = step(state, shown, encoder.params, aims, weights)
+  _, losses = step(state, Batch(shown), encoder.params, aims, weights)
   np.testing.assert_allclose(losses['loss'], losses['content'])
   painted = SMALL.apply(state.params, feedforward.scale(shown))
   np.testing.assert_allclose(painted.mean((0, 1, 2)), red[0, 0, 0], atol=0.1)

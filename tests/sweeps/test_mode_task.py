@@ -295,7 +295,7 @@ def test_packs_are_rows_of_a_pool_that_stays(remedy, pack):
   def epoch(number):
     size = 60 * pack
     return np.reshape(
-      problem.batch(rows, KEY, size * number, size, ()), (60, pack, 2)
+      problem.batch(rows, KEY, size * number, size, ()).images, (60, pack, 2)
     )
 
   def ordered(packs):
@@ -320,7 +320,9 @@ def test_a_pool_is_the_same_at_each_step_and_of_each_run_its_own():
 def test_without_a_pool_points_are_new_at_each_position():
   fresh = mode_problems.problem(ring())
   assert fresh.tables(KEY, ()) == ()
-  batches = [fresh.batch((), KEY, first, 12, ()) for first in (0, 12, 12)]
+  batches = [
+    fresh.batch((), KEY, first, 12, ()).images for first in (0, 12, 12)
+  ]
   assert not np.isin(batches[0], batches[1]).any()
   np.testing.assert_array_equal(batches[1], batches[2])
 
@@ -331,7 +333,7 @@ def test_true_samples_are_good_and_capture_every_mode(name):
   config.data.pool = 0  # Of the pool itself, each point is a draw.
   problem = mode_problems.problem(config)
   number = 20 * config.measure.samples
-  found = problem.count(problem.batch((), KEY, 0, number, ()), ())
+  found = problem.count(problem.batch((), KEY, 0, number, ()).images, ())
   assert found.captured == problem.modes
   assert found.occupancy.sum() == number
   ceiling = 1 - np.exp(-4.5)
@@ -351,7 +353,7 @@ def test_a_swiss_roll_shows_all_its_stretches_to_2500_samples():
   config = mode_collapse.get_config('spiral')
   problem = mode_problems.problem(config)
   assert problem.modes == 200
-  found = problem.count(problem.batch((), KEY, 0, 2500, ()), ())
+  found = problem.count(problem.batch((), KEY, 0, 2500, ()).images, ())
   # Each is missed by exp(-2500 / 200).
   assert found.captured == 200
   floor = mode_problems.floor(config, problem)
@@ -411,7 +413,7 @@ def test_any_mixture_is_a_problem():
       'pool': 0,
     }
   problem = mode_problems.problem(config)
-  found = problem.count(problem.batch((), KEY, 0, 300, ()), ())
+  found = problem.count(problem.batch((), KEY, 0, 300, ()).images, ())
   assert problem.modes == found.captured == 3
 
 
@@ -492,7 +494,7 @@ def test_stacks_are_made_of_the_split_in_the_range(name, flat, tmp_path):
     divergence + 999 / (2 * config.measure.samples),
     rtol=1e-5,
   )
-  batch = problem.batch(
+  batch, _ = problem.batch(
     problem.tables(KEY, problem.data), KEY, 0, 40, problem.data
   )
   assert batch.shape == (40, *problem.shape)
@@ -512,7 +514,7 @@ def test_fixed_stacks_come_in_turn_and_packs_are_drawn_of_them(flat, tmp_path):
   table = problem.tables(KEY, data)
   assert table.shape == (50, 3)
   first, again, other = (
-    problem.batch(table, key, start, 50, data)
+    problem.batch(table, key, start, 50, data).images
     for key, start in ((KEY, 0), (KEY, 50), (jax.random.key(1), 100))
   )
   np.testing.assert_array_equal(first, again)

@@ -152,7 +152,7 @@ def test_a_run_that_grows_is_its_phases_one_after_another(grown):
 @pytest.mark.slow
 def test_phases_that_the_host_chooses_are_the_single_run_to_the_bit(grown):
   made, run = grown
-  training, data = made.training, jnp.asarray(made.data)
+  training, data = made.training, jax.tree.map(jnp.asarray, made.data)
   watch = jax.jit(training.init)(made.key(4), {}, data)
   for state, metrics, shown in run:
     watch, found = training.host_step(watch, {}, data)

@@ -14,6 +14,7 @@ import optax
 import pytest
 
 from ganjax import game, losses, priors, steps
+from ganjax.arrays import Batch
 from ganjax.data import order, toy
 from ganjax.networks import mlp
 from ganjax.players import Pair
@@ -41,7 +42,7 @@ def ring():
 
   def step(state, numbers, centres):
     key = jax.random.fold_in(order.data_key(state.key), state.step)
-    batch = toy.mixture(centres, 0.02)(key, 16)
+    batch = Batch(toy.mixture(centres, 0.02)(key, 16))
     return steps.alternating(played, optimizers(numbers))(state, batch)
 
   return population.Training(

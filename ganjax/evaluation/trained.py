@@ -1,0 +1,84 @@
+"""Samples of trained runs, and the classes that they are measured by."""
+
+from ganjax.config import datasets, restore
+from ganjax.evaluation import samples as of_generators
+
+
+def samples(run, weights, seed, labels, number):
+  """Returns samples of a run, uint8 `[number, side, side, C]`.
+
+  Args:
+    run: a `restore.TrainedRun`.
+    weights: as in `restore.generator`.
+    seed: of the latents.
+    labels: int32 `[number]`, or None.
+    number: of the samples.
+  """
+  generate, prior = restore.generator(run, weights), run.game.prior
+  sample = of_generators.sampler(lambda given, *arguments: generate(*arguments))
+  return sample((), prior, number, seed, run.shape[0], labels)
+
+
+def tracked(run, weights, seed, labels):
+  """Returns `samples.tracked` of a run; for the arguments see `samples`."""
+  generate, prior = restore.generator(run, weights), run.game.prior
+  if labels is not None:
+    labels = labels[: of_generators.TRACKED]
+  return of_generators.tracked(generate, prior, seed, run.shape[0], labels)
+
+
+def labels(config, data, number, seed):
+  """Returns labels int32 `[number]`, as frequent as in the data of a run.
+
+  Args:
+    config: of the run.
+    data: its `images.ImageSet`.
+    number: of the labels.
+    seed: that they are drawn with.
+
+  Returns:
+    None where the run is unconditional.
+  """
+  if not config.labels:
+    return None
+  return of_generators.labels_like(data, number, seed)
+
+
+def classes(config, data):
+  """Returns the names of the classes of a conditional run by their labels.
+
+  Args:
+    config: of the run.
+    data: its `images.ImageSet`.
+
+  Raises:
+    ValueError: if the run is unconditional.
+  """
+  if not config.labels:
+    raise ValueError(
+      'The samples of each class were to be measured, but this run is '
+      'unconditional; leave out --by, or train with --config.labels=true.'
+    )
+  return dict(enumerate(data.classes))
+
+
+def held_out(config, split, number, seed):
+  """Returns the `images.ImageSet` of another split than a run was trained on.
+
+  Args:
+    config: of the run.
+    split: as in `images.load`.
+    number: of the images, at most.
+    seed: that they are drawn with.
+
+  Raises:
+    ValueError: if the data has no such split.
+  """
+  own = config.copy_and_resolve_references()
+  own.data.split = split
+  found = datasets.dataset(own)
+  images, labels = (
+    rows if rows is None else of_generators.subset(rows, number, seed)
+    for rows in (found.images, found.labels)
+  )
+  return found._replace(images=images, labels=labels)
