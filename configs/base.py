@@ -81,7 +81,10 @@ def get_config():
   config.generator_steps = 1  # updates of the generator in a step
   config.unroll = 0  # unrolled updates of the discriminator (unrolled GAN)
   config.skip_below = placeholder(float)  # loss below which D is not updated
-  config.ema_decay = 0.999  # of the generator's moving average, at each step
+  config.ema_decay = 0.999  # of the generator's moving averages, at each step
+  # In its place a half-life in images, which is at most this share of the
+  # images seen so far.
+  config.ema = dict(half_life=placeholder(float), ramp=0.05)
   config.steps_together = 0  # steps in one dispatch; 0: chosen automatically
   config.mesh = dict(data=-1)  # devices that share a batch; -1: all
   # Intervals in images seen.

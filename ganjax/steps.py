@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from ganjax import updates
+from ganjax import averages, updates
 from ganjax.arrays import Batch, Metrics, Scalar, Tree
 from ganjax.data import order
 from ganjax.game import Game
@@ -36,6 +36,7 @@ class TrainState(flax.struct.PyTreeNode):
     opt_state: a `Pair` of optax states.
     buffers: a `Pair` of what networks and regularisers carry along.
     ema_params: the moving average of the generator's parameters.
+    ema_buffers: that of the buffers that `averages.averaged` chooses.
   """
 
   step: jax.Array
@@ -44,6 +45,7 @@ class TrainState(flax.struct.PyTreeNode):
   opt_state: Pair
   buffers: Pair
   ema_params: Tree
+  ema_buffers: Tree
 
 
 Schedule = Callable[[jax.Array], Game]
@@ -76,8 +78,9 @@ def init(
     params=params,
     opt_state=_initial(optimizers, params),
     buffers=buffers,
-    # A copy: a buffer that stands in a donated state twice is an error.
+    # Copies: a buffer that stands in a donated state twice is an error.
     ema_params=jax.tree.map(jnp.copy, params.generator),
+    ema_buffers=jax.tree.map(jnp.copy, averages.averaged(buffers.generator)),
   )
 
 
@@ -90,6 +93,22 @@ def restart(
   have a first update of (1 - b1) / sqrt(1 - b2) learning rates.
   """
   return state.replace(opt_state=_initial(optimizers, state.params))
+
+
+def weights(state: TrainState, which: str) -> tuple[Tree, Pair]:
+  """Returns `(params, buffers)` of a generator, as `Game.sample` takes them.
+
+  Args:
+    state: a `TrainState`.
+    which: 'ema', the moving averages of both; 'raw', both as they were trained;
+      or 'ema_live', averaged parameters with buffers as they were trained.
+  """
+  if which == 'raw':
+    return state.params.generator, state.buffers
+  if which == 'ema_live':
+    return state.ema_params, state.buffers
+  buffers = averages.filled(state.ema_buffers, state.buffers.generator)
+  return state.ema_params, state.buffers._replace(generator=buffers)
 
 
 def sample(
@@ -111,9 +130,7 @@ def sample(
     key = jax.random.fold_in(state.key, _SAMPLE)
     latents = now.prior(key, number)
     labels = jnp.arange(number) % classes if classes else None
-    return now.sample(
-      state.ema_params, state.buffers, latents, key, labels=labels
-    )
+    return now.sample(*weights(state, 'ema'), latents, key, labels=labels)
 
   return images
 
@@ -145,7 +162,7 @@ def alternating(
   optimizers: Pair[optax.GradientTransformation],
   critic_steps: int = 1,
   generator_steps: int = 1,
-  ema_decay: Scalar = 0.999,
+  ema_decay: averages.Decay = 0.999,
   skip_below: Scalar | None = None,
   unroll: int = 0,
   axis_name: str | None = None,
@@ -163,8 +180,7 @@ def alternating(
       `[critic_steps * N, ...]`, and each update takes N rows of its own.
     generator_steps: updates of the generator in a step, at least 1, all with
       the last N rows.
-    ema_decay: of the generator's moving average, in [0, 1]; the first steps
-      have a smaller one.
+    ema_decay: of the generator's moving average, as in `averages.update`.
     skip_below: the discriminator is not updated while its adversarial loss is
       below this; None always updates it. May be traced.
     unroll: updates of the discriminator, with the same batch and its own
@@ -209,7 +225,7 @@ def alternating(
 def simultaneous(
   game: Game | Schedule,
   optimizers: Pair[optax.GradientTransformation],
-  ema_decay: Scalar = 0.999,
+  ema_decay: averages.Decay = 0.999,
   unroll: int = 0,
   axis_name: str | None = None,
 ) -> Step:
@@ -238,7 +254,7 @@ def simultaneous(
 def extragradient(
   game: Game | Schedule,
   optimizers: Pair[optax.GradientTransformation],
-  ema_decay: Scalar = 0.999,
+  ema_decay: averages.Decay = 0.999,
   axis_name: str | None = None,
 ) -> Step:
   """Returns the step of extragradient, which extrapolates first.
@@ -299,22 +315,13 @@ def _share(batch, number, critic_steps):
 
 
 def _where(condition, yes, no):
-  return yes.replace(
-    params=jax.tree.map(
-      lambda yes, no: jnp.where(condition, yes, no), yes.params, no.params
-    ),
-    opt_state=jax.tree.map(
-      lambda yes, no: jnp.where(condition, yes, no), yes.opt_state, no.opt_state
-    ),
+  params, opt_state = jax.tree.map(
+    lambda yes, no: jnp.where(condition, yes, no),
+    (yes.params, yes.opt_state),
+    (no.params, no.opt_state),
   )
+  return yes.replace(params=params, opt_state=opt_state)
 
 
 def _finish(state, ema_decay):
-  # A long average would keep the random initial values in it for too long.
-  decay = jnp.minimum(ema_decay, (1.0 + state.step) / (10.0 + state.step))
-  return state.replace(
-    step=state.step + 1,
-    ema_params=optax.incremental_update(
-      state.params.generator, state.ema_params, 1 - decay
-    ),
-  )
+  return averages.update(state, ema_decay).replace(step=state.step + 1)

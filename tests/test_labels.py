@@ -233,8 +233,7 @@ def test_samples_of_a_grid_take_turns_among_the_classes(trained):
   drawn = steps.sample(game, CLASSES)(state, 7)
   key = jax.random.fold_in(state.key, steps._SAMPLE)
   own = game.sample(
-    state.ema_params,
-    state.buffers,
+    *steps.weights(state, 'ema'),
     game.prior(key, 7),
     key,
     labels=jnp.int32([0, 1, 2, 0, 1, 2, 0]),
@@ -247,7 +246,7 @@ def test_weights_of_the_classes_are_labels_too(trained):
   latents = game.prior(KEY, CLASSES)
 
   def sample(own):
-    return game.sample(state.ema_params, state.buffers, latents, labels=own)
+    return game.sample(*steps.weights(state, 'ema'), latents, labels=own)
 
   at_classes = sample(jnp.arange(CLASSES))
   np.testing.assert_allclose(

@@ -39,7 +39,7 @@ LAYERS = (
   ),
   ({'turns', 'labels'},),
   ({'game'},),
-  ({'memory', 'truncation'},),
+  ({'memory', 'truncation', 'averages'},),
   (
     {
       'remedies',
@@ -65,6 +65,7 @@ LONGEST = {'ganjax': 330, 'experiments': 155, 'configs': 330}
 CONFINED = {
   'flax.linen': {'networks', 'evaluation', 'style'},
   'optax': {
+    'averages',
     'steps',
     'updates',
     'optimizers',

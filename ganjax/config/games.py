@@ -12,6 +12,7 @@ import inspect
 import jax.numpy as jnp
 
 from ganjax import (
+  averages,
   labels,
   losses,
   optimizers,
@@ -109,12 +110,14 @@ def optimizer_pair(config):
   return Pair(*built)
 
 
-def update_step(config, game):
+def update_step(config, game, images_seen=None):
   """Returns the `step(state, batch)` of a config's update rule.
 
   Args:
     config: the config of a training run.
     game: a `Game`, or a function `step -> Game`.
+    images_seen: `step -> images` before the step; None if all steps of the run
+      have the batch size of the config.
 
   Raises:
     ValueError: if there is no such rule, or the config sets an argument that it
@@ -122,7 +125,7 @@ def update_step(config, game):
   """
   rule = choose('update rule', update_rule_names(), config.update_rule)
   taken = inspect.signature(rule).parameters
-  arguments = {'ema_decay': config.ema_decay}
+  arguments = {'ema_decay': _ema_decay(config, images_seen)}
   for name, default in _RULE_ARGUMENTS.items():
     if name in taken:
       arguments[name] = config[name]
@@ -188,6 +191,15 @@ def _fake_labels(config):
   if 'classes' in inspect.signature(make).parameters:
     arguments['classes'] = config.classes
   return make(**arguments)
+
+
+def _ema_decay(config, images_seen):
+  """Returns the `averages.Decay` of a config."""
+  if config.ema.half_life is None:
+    return config.ema_decay
+  rows = config.batch_size * config.critic_steps
+  seen = images_seen or (lambda step: step * float(rows))
+  return averages.half_life(config.ema.half_life, config.ema.ramp, rows, seen)
 
 
 def _loss(config):

@@ -8,11 +8,10 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from ganjax import parallel
+from ganjax import parallel, steps
 from ganjax.config import runs, workdir
 from ganjax.game import Game
 from ganjax.lookup import choose
-from ganjax.steps import TrainState
 from ganjax.training import checkpoint, dispatch
 from ganjax.truncation import truncated
 
@@ -32,7 +31,7 @@ class TrainedRun(NamedTuple):
   shape: tuple
   classes: tuple
   game: Game
-  state: TrainState
+  state: steps.TrainState
 
 
 def newest(folder):
@@ -66,8 +65,8 @@ def _restored(folder, choose):
   like = checkpoint.abstract(runs.start(config, shape), parallel.mesh(1))
   found = False
   with contextlib.closing(manager):
-    for steps in choose(manager.all_steps()):
-      state = checkpoint.restore(manager, like, steps)
+    for numbers in choose(manager.all_steps()):
+      state = checkpoint.restore(manager, like, numbers)
       if state is not None:
         found = True
         game = runs.game(config, shape, int(state.step))
@@ -90,12 +89,11 @@ def generator(run, weights, truncation=1.0):
 
   Args:
     run: a `TrainedRun`.
-    weights: 'ema', the moving average, or 'raw', as they were trained.
+    weights: which, as in `steps.weights`.
     truncation: the psi of `truncated`, with the mean of 4,096 latents, and of
       all classes.
   """
-  params = {'ema': run.state.ema_params, 'raw': run.state.params.generator}
-  own, buffers, game = params[weights], run.state.buffers, run.game
+  (own, buffers), game = steps.weights(run.state, weights), run.game
   if truncation != 1:
     many = game.prior(jax.random.key(0), 4096)
     labels = None

@@ -37,11 +37,12 @@ def phases(config, shape):
   Raises:
     ValueError: if the config names something that there is not.
   """
-  found, first = [], 0
+  found, first, seen = [], 0, 0
   for period in _periods(config, shape):
     own = _at_stage(config, period.stage)
     schedule = _schedule(own, shape, period, first)
-    step = games.update_step(own, schedule)
+    images_seen = functools.partial(_images_seen, first, seen, _rows(own))
+    step = games.update_step(own, schedule, images_seen)
     sample = steps.sample(schedule, config.classes if config.labels else 0)
     for number in (period.fade, period.hold):
       if number:
@@ -57,6 +58,7 @@ def phases(config, shape):
           )
         )
     first += period.fade + period.hold
+    seen += (period.fade + period.hold) * _rows(own)
   return tuple(found)
 
 
@@ -110,6 +112,12 @@ def _at_stage(config, stage):
 
 def _rows(config):
   return config.batch_size * config.critic_steps
+
+
+def _images_seen(first, seen, rows, step):
+  """Returns the images seen before a step, of which `seen` before `first`."""
+  # Floats, for a run may see more than 2^31 images.
+  return seen + float(rows) * (step - first)
 
 
 def _schedule(config, shape, period, first):

@@ -126,9 +126,8 @@ def _measure(config, data, metrics, number, reals):
     def generate(given, latents, key, labels):
       state, numbers = given
       game = runs.game(games.with_values(config, numbers), shape, step)
-      return game.sample(
-        state.ema_params, state.buffers, latents, key, labels=labels
-      )
+      own = steps.weights(state, 'ema')
+      return game.sample(*own, latents, key, labels=labels)
 
     return samples.sampler(generate), runs.game(config, shape, step).prior
 

@@ -154,18 +154,12 @@ def _training(config, problem, every, evaluations):
     """Returns all samples of an evaluation, always of the same latents."""
     run = state['run']
     game = parts(numbers)[0](run.step)
-    params = {'raw': run.params.generator, 'ema': run.ema_params}
+    own = steps.weights(run, measure.weights)
     key = jax.random.key(measure.seed)
     latents = game.prior(key, measure.samples)
 
     def draw(latents):
-      return game.sample(
-        params[measure.weights],
-        run.buffers,
-        latents,
-        key,
-        train=measure.batch_statistics,
-      )
+      return game.sample(*own, latents, key, train=measure.batch_statistics)
 
     if measure.batch >= measure.samples:
       return draw(latents)

@@ -3,11 +3,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs import base, dcgan, dense
-from ganjax import priors
+from configs import base, dcgan, dense, progressive
+from ganjax import averages, priors
 from ganjax.arrays import Batch
 from ganjax.config import datasets, games, runs
 from ganjax.lookup import choose, functions
+from ganjax.training import dispatch
 
 SHAPE = (4, 4, 1)
 
@@ -184,6 +185,48 @@ def test_every_rule_makes_a_step(name, config):
     config.critic_steps, config.skip_below = 1, 0.3
     with pytest.raises(ValueError, match=r'skip_below \(0.3\)'):
       one_step(config)
+
+
+def test_the_average_has_a_half_life_in_images(config):
+  config.ema.half_life = 1e6
+  after = [one_step(config)[0]]
+  config.ema.half_life = None
+  after += [one_step(config)[0]]
+  # Nothing was seen before the first step, so that the first keeps nothing.
+  for state, same in zip(after, (True, False), strict=True):
+    pair = state.ema_params, state.params.generator
+    equal = jax.tree.map(lambda a, b: bool(jnp.allclose(a, b)), *pair)
+    assert all(jax.tree.leaves(equal)) is same
+
+
+def test_the_half_life_counts_the_images_of_all_stages(tiny, monkeypatch):
+  counts = []
+
+  def half_life(images, ramp, rows, images_seen):
+    assert (images, ramp) == (700.0, 0.1)
+    counts.append((rows, images_seen))
+    return lambda step: 0.5
+
+  monkeypatch.setattr(averages, 'half_life', half_life)
+  config = tiny(
+    progressive.get_config(),
+    {
+      'ema.half_life': 700.0,
+      'ema.ramp': 0.1,
+      'images': 200,
+      'growth.fade': 24,
+      'growth.hold': 36,
+      'growth.batch_size': (12, 6, 4),
+    },
+  )
+  phases = runs.phases(config, (16, 16, 1))
+  assert [rows for rows, _ in counts] == [12, 6, 4]
+  first = 0
+  for phase in phases:
+    [count] = {count for rows, count in counts if rows == phase.rows}
+    for step in (first, first + phase.steps - 1):
+      assert count(step) == dispatch.images_seen(phases, step)
+    first += phase.steps
 
 
 def test_spectral_normalisation_is_each_player_s_own(config):

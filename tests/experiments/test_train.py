@@ -535,6 +535,7 @@ def test_phases_follow_one_another_and_resume_anywhere():
     opt_state=Pair(*map(optimizers.generator.init, params)),
     buffers=Pair({}, {}),
     ema_params={},
+    ema_buffers={},
   )
   words, states, measured = go_on(jax.tree.map(jnp.copy, start))
   assert list(states) == [2, 4, 6, 8, 10]
@@ -590,6 +591,7 @@ def test_every_image_of_the_order_is_shown_in_its_turn(name, together):
     opt_state=Pair({}, {}),
     buffers=Pair({}, {}),
     ema_params={},
+    ema_buffers={},
   )
   expected = order.indices(
     order.data_key(start.key), 0, dispatch.images_seen(phases, 14), 30

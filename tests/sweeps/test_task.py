@@ -274,8 +274,9 @@ def test_numbers_that_a_run_reads_are_traceable():
   read = (*RATES, 'optimizers.discriminator.b1', 'ema_decay')
   assert traceable(dense(), (*read, *UNREAD)) == set(read)
   # Off, they are not read; on, they are.
-  fields = R1, 'skip_below'
-  assert traceable(dense({R1: 5.0, 'skip_below': 0.3}), fields) == set(fields)
+  config = dense({R1: 5.0, 'skip_below': 0.3, 'ema.half_life': 900.0})
+  fields = R1, 'skip_below', 'ema.half_life', 'ema.ramp'
+  assert traceable(config, fields) == set(fields)
 
 
 def test_numbers_of_the_data_are_not_traceable():

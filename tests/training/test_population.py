@@ -51,7 +51,7 @@ def ring():
     ),
     step=step,
     evaluate=lambda state, numbers, centres: {
-      'samples': played.sample(state.ema_params, state.buffers, LATENTS),
+      'samples': played.sample(*steps.weights(state, 'ema'), LATENTS),
       'step': state.step,
     },
     steps=LOOKS * EVERY,

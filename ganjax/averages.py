@@ -1,0 +1,103 @@
+"""Moving averages of a generator: of parameters, and of buffers that fit them.
+
+Batch statistics of the parameters as they are now do not fit the averaged ones.
+The states are `steps.TrainState`s.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from ganjax.arrays import Scalar, Tree
+
+Decay = Scalar | Callable[[jax.Array], Scalar]
+
+
+def averaged(buffers: Tree) -> Tree:
+  """Returns those buffers of a generator that are averaged, and None elsewhere.
+
+  They are the floats that samples are made from: batch statistics, and singular
+  vectors, whose mean need not be of norm 1, for evaluation takes a power step
+  from it. Integers and keys have no mean. Memories, of regularisers and of
+  `memory.carrying`, are counts and means already, and can be as large as the
+  parameters.
+
+  Args:
+    buffers: of a generator, which a game may have wrapped.
+  """
+
+  def own(path, leaf):
+    names = (getattr(key, 'key', None) for key in path)
+    first = next((name for name in names if name in ('network', 'memory')), '')
+    if first == 'memory' or not jnp.issubdtype(leaf.dtype, jnp.floating):
+      return None
+    return leaf
+
+  return jax.tree_util.tree_map_with_path(own, buffers)
+
+
+def filled(average: Tree, buffers: Tree) -> Tree:
+  """Returns buffers with averages in the place of what was averaged.
+
+  Args:
+    average: as `averaged` returns it.
+    buffers: of the generator.
+  """
+  return jax.tree.map(
+    lambda own, now: now if own is None else own,
+    average,
+    buffers,
+    is_leaf=lambda leaf: leaf is None,
+  )
+
+
+def half_life(
+  images: Scalar,
+  ramp: Scalar,
+  rows: int,
+  images_seen: Callable[[jax.Array], Scalar],
+) -> Callable[[jax.Array], Scalar]:
+  """Returns `step -> decay` of an average whose half-life is in images.
+
+  Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", 2020,
+  arXiv:1912.04958, and, with the ramp, "Training Generative Adversarial
+  Networks with Limited Data", 2020, arXiv:2006.06676, whose code has a ramp of
+  .05. It does not depend on the batch size.
+
+  Args:
+    images: the half-life, above 0; may be traced.
+    ramp: the share of the images seen so far that the half-life is at most,
+      above 0; may be traced. The first step, before which none was seen, keeps
+      nothing of the initial values.
+    rows: images in a step.
+    images_seen: `step -> images` before the step.
+  """
+
+  def decay(step):
+    now = jnp.minimum(images, ramp * images_seen(step))
+    return 0.5 ** (rows / jnp.maximum(now, 1e-8))
+
+  return decay
+
+
+def update(state, ema_decay: Decay):
+  """Returns the state with both averages after a step, not yet counted.
+
+  Args:
+    state: a `TrainState`.
+    ema_decay: a number in [0, 1], of which the first steps have a smaller one;
+      or a function `step -> decay`, such as `half_life`, which is taken as is.
+  """
+  if callable(ema_decay):
+    decay = ema_decay(state.step)
+  else:
+    # A long average would keep the random initial values in it for too long.
+    decay = jnp.minimum(ema_decay, (1.0 + state.step) / (10.0 + state.step))
+  params, buffers = optax.incremental_update(
+    (state.params.generator, averaged(state.buffers.generator)),
+    (state.ema_params, state.ema_buffers),
+    1 - decay,
+  )
+  return state.replace(ema_params=params, ema_buffers=buffers)
