@@ -27,6 +27,7 @@ from .metrics import kid as kid
 from .metrics import modes as modes
 from .metrics import prdc as prdc
 from .metrics import swd as swd
+from .networks import conditional as conditional
 from .networks import dcgan as dcgan
 from .networks import equalized as equalized
 from .networks import layers as layers

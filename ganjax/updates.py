@@ -43,6 +43,9 @@ def draw(game, optimizers, batch, key, axis_name):
 
   Random draws are loops to XLA, which does not find out that two of them are
   equal, and then computes twice all that follows from them.
+
+  Raises:
+    TypeError: if the batch of a game of networks is no `Batch`.
   """
 
   def fakes(params, buffers):
@@ -50,6 +53,11 @@ def draw(game, optimizers, batch, key, axis_name):
 
   if game.fake is None:
     return Draw(game, optimizers, batch, key, axis_name, lambda *pairs: ())
+  if not isinstance(batch, Batch):
+    raise TypeError(
+      f'A step takes a Batch, not {type(batch).__name__}; give it '
+      'Batch(images), or Batch(images, labels) in a conditional game.'
+    )
   latents_key, fakes_key = jax.random.split(jax.random.fold_in(key, _FAKES))
   latents = game.prior(latents_key, jax.tree.leaves(batch.images)[0].shape[0])
   labels = game.fake_labels(latents_key, batch.labels)

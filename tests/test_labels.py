@@ -256,6 +256,15 @@ def test_weights_of_the_classes_are_labels_too(trained):
   assert np.abs(between - at_classes).max() > 1e-3
 
 
+def test_images_alone_are_no_batch():
+  game = built(0, lambda network: network, lambda game: game)
+  optimizers = Pair(optax.sgd(0.1), optax.sgd(0.1))
+  step = steps.alternating(game, optimizers)
+  state = steps.init(game, optimizers, KEY)
+  with pytest.raises(TypeError, match=r'takes a Batch, not .*Array.*; give it'):
+    step(state, jnp.ones((4, 2)))
+
+
 @pytest.mark.parametrize('own', [None, jnp.arange(4)], ids=['without', 'with'])
 def test_labels_that_the_game_has_no_use_for_are_refused(own):
   game = built(

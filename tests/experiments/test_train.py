@@ -37,8 +37,10 @@ TINY = (
   '--config.samples.every=40',
   '--config.checkpoint.every=24',
 )
+LABELS = '--config.labels=true'
 DCGAN = (
   '--config=configs/dcgan.py',
+  LABELS,
   '--config.generator.width=4',
   '--config.discriminator.width=4',
   *TINY,
@@ -52,6 +54,26 @@ DENSE = (
   '--config.data.mirror=true',
   *TINY,
 )
+
+
+def small(preset):
+  """The flags of a preset of growing or multi-scale networks."""
+  style = ('--config.generator.style=8', '--config.generator.depth=1')
+  return (
+    f'--config=configs/{preset}',
+    *(
+      f'--config.{player}.{name}={value}'
+      for player in ('generator', 'discriminator')
+      for name, value in (('base', 32), ('max_channels', 4))
+    ),
+    *(style if 'style' in preset else ()),
+    *(
+      ('--config.growth.fade=8', '--config.growth.hold=8')
+      if 'progressive' in preset
+      else ()
+    ),
+    *TINY,
+  )
 
 
 def rows(folder):
@@ -111,8 +133,19 @@ def raise_after(monkeypatch):
 @pytest.mark.parametrize(
   ('flags', 'loader', 'logged'),
   # The other loader shows the same images, so nothing else may differ.
-  [(DCGAN, 'device', 4), (DENSE, 'host', 1)],
-  ids=['dcgan', 'dense'],
+  [
+    (DCGAN, 'device', 4),
+    (DENSE, 'host', 1),
+    *(
+      pytest.param((*small(preset), LABELS), 'host', 4, marks=pytest.mark.slow)
+      for preset in (
+        'progressive.py:digits',
+        'msg.py:digits',
+        'msg.py:style_digits',
+      )
+    ),
+  ],
+  ids=['dcgan', 'dense', 'progressive', 'msg', 'stylegan'],
 )
 def test_stopping_and_going_on_changes_no_bit(
   flags, loader, logged, program, tmp_path, raise_after
