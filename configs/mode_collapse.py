@@ -33,6 +33,7 @@ PROTOCOLS = {
   protocol.__name__: protocol
   for protocol in (
     comparison.ring,
+    comparison.conditional_ring,
     comparison.grid,
     comparison.spiral,
     stacked_mnist.stacked_mnist,

@@ -76,6 +76,36 @@ def ring():
   return config
 
 
+def conditional_ring():
+  """Returns `ring` with labels, on which a GAN can collapse for each label.
+
+  Of 8 modes, mode m has the label m mod `data.classes`, which is 4, or 2. A
+  generator that has collapsed obeys its labels and has one mode for each. The
+  latents have the label beside them, and the discriminator is projected on it.
+  The relativistic loss compares reals with fakes of their own label, as R3GAN
+  does.
+  """
+  config = ring()
+  config.data = dict(
+    name='conditional_ring', modes=8, classes=4, radius=1.0, std=0.02, pool=0
+  )
+  config.labels = True
+  base.remedies(
+    config,
+    gan={'loss': 'minimax'},
+    non_saturating={},
+    r1={base.R1: 0.5},
+    rpgan_r1_r2={
+      'loss': 'relativistic',
+      'fake_labels.name': 'paired',
+      base.R1: 0.5,
+      base.R2: 0.5,
+    },
+    spectral={'spectral.discriminator': True},
+  )
+  return config
+
+
 def grid():
   """Returns `ring` with 25 Gaussians on a grid."""
   config = ring()

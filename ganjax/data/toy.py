@@ -1,4 +1,4 @@
-"""Mixtures and curves in the plane: a key in, points out.
+"""Mixtures and curves in the plane: a key in, points out, perhaps labelled.
 
 The cases on which mode collapse is measured, since the true modes are known.
 """
@@ -8,10 +8,10 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from ganjax.arrays import Array, Scalar
+from ganjax.arrays import Array, Scalar, Tree
 from ganjax.data import order
 
-Sample = Callable[[jax.Array, int], jax.Array]
+Sample = Callable[[jax.Array, int], Tree]
 
 
 def ring(modes: int = 8, radius: Scalar = 1.0) -> jax.Array:
@@ -43,13 +43,34 @@ def mixture(centres: Array, std: Scalar) -> Sample:
     std: standard deviation along each axis, at least 0; may be traced.
   """
 
+  return lambda key, number: _of_mixture(centres, std, key, number)[0]
+
+
+def labelled_mixture(centres: Array, std: Scalar, labels: Array) -> Sample:
+  """Returns `sample(key, number)` of the points of `mixture`, with labels.
+
+  It returns points `[number, D]`, the same as those of `mixture`, and the
+  labels of the Gaussians that they are from, int32 `[number]`.
+
+  Args:
+    centres: the means, [K, D].
+    std: standard deviation along each axis, at least 0; may be traced.
+    labels: of the Gaussians, from 0 on, int32 [K].
+  """
+
   def sample(key, number):
-    choice, noise = jax.random.split(key)
-    modes = jax.random.randint(choice, (number,), 0, len(centres))
-    points = jnp.asarray(centres)[modes]
-    return points + std * jax.random.normal(noise, points.shape)
+    points, modes = _of_mixture(centres, std, key, number)
+    return points, jnp.asarray(labels)[modes]
 
   return sample
+
+
+def _of_mixture(centres, std, key, number):
+  """Returns points `[number, D]` and the Gaussians that they are from."""
+  choice, noise = jax.random.split(key)
+  modes = jax.random.randint(choice, (number,), 0, len(centres))
+  points = jnp.asarray(centres)[modes]
+  return points + std * jax.random.normal(noise, points.shape), modes
 
 
 def spiral(noise: Scalar = 0.25, divisor: Scalar = 7.5) -> Sample:
@@ -86,7 +107,7 @@ def coil(modes: int = 200, divisor: Scalar = 7.5) -> jax.Array:
 
 def pool(
   sample: Sample, size: int, packing: int = 1
-) -> tuple[Callable[[jax.Array], jax.Array], Callable[..., jax.Array]]:
+) -> tuple[Callable[[jax.Array], Tree], Callable[..., Tree]]:
   """Returns `tables(key)` and `batch(tables, key, first, number)`: fixed data.
 
   PacGAN (Zinan Lin et al., 2018, arXiv:1712.04086) draws all points once, and
@@ -94,7 +115,8 @@ def pool(
   rows are shuffled in each epoch.
 
   Args:
-    sample: `(key, number) -> [number, D]`.
+    sample: `(key, number) -> [number, D]`, or a tree of arrays of which each
+      has `number` rows, such as points and their labels.
     size: how many points there are, and how many rows.
     packing: points in a row; it divides `number` and `first`.
   """
@@ -102,10 +124,12 @@ def pool(
   def tables(key):
     points_key, rows_key = jax.random.split(key)
     rows = jax.random.randint(rows_key, (size, packing), 0, size)
-    return sample(points_key, size)[rows]
+    return jax.tree.map(lambda leaf: leaf[rows], sample(points_key, size))
 
   def batch(tables, key, first, number):
     rows = order.indices(key, first // packing, number // packing, size)
-    return tables[rows].reshape(number, -1)
+    return jax.tree.map(
+      lambda leaf: leaf[rows].reshape(number, *leaf.shape[2:]), tables
+    )
 
   return tables, batch

@@ -34,8 +34,31 @@ class Modes(NamedTuple):
   occupancy: jax.Array
 
 
+class LabelledModes(NamedTuple):
+  """How N samples with labels are distributed over K modes with labels.
+
+  Attributes:
+    captured: as in `Modes`, and so are the next three.
+    quality: share of the samples that are good, in [0, 1].
+    divergence: reverse KL, KL(histogram || target), in nats.
+    occupancy: int32 [K].
+    captured_by_label: how many of its own modes each label captures, int32 [L].
+      A generator that has collapsed conditionally obeys its labels, but has one
+      mode for each.
+  """
+
+  captured: jax.Array
+  quality: jax.Array
+  divergence: jax.Array
+  occupancy: jax.Array
+  captured_by_label: jax.Array
+
+
 def nearest(
-  samples: Array, centres: Array, std: Scalar
+  samples: Array,
+  centres: Array,
+  std: Scalar,
+  candidates: Array | None = None,
 ) -> tuple[jax.Array, jax.Array]:
   """Returns the mode of each sample and its distance in deviations, [N] each.
 
@@ -47,6 +70,8 @@ def nearest(
     samples: [N, D].
     centres: the modes' means, [K, D].
     std: of every mode along each axis, a scalar, or [K]; may be traced.
+    candidates: the modes that each sample may be assigned to, [N, K] bool; by
+      default all.
 
   Raises:
     ValueError: if samples and centres are not rows of one length.
@@ -61,6 +86,8 @@ def nearest(
   # Differences, not the Gram matrix: a mode's deviation is a hundredth of its
   # coordinates, so that the rounding of squares would matter.
   away = jnp.linalg.norm(samples[:, None] - centres, axis=-1) / std
+  if candidates is not None:
+    away = jnp.where(candidates, away, jnp.inf)
   distances = away.min(axis=1)
   labels = jnp.where(jnp.isfinite(distances), away.argmin(axis=1), len(centres))
   return labels, distances
@@ -92,7 +119,7 @@ def tally(
   """
 
   def histogram(chosen):
-    return jax.ops.segment_sum(chosen.astype(jnp.int32), labels, number)
+    return _histogram(labels, chosen, number)
 
   good = jnp.asarray(good)
   counted = good if counted is None else jnp.asarray(counted)
@@ -107,6 +134,11 @@ def tally(
     divergence=jnp.sum(xlogy(share, share) - xlogy(share, target)),
     occupancy=histogram(jnp.ones_like(good)),
   )
+
+
+def _histogram(labels, chosen, number):
+  """Returns how many of the chosen samples are in each mode, int32 [K]."""
+  return jax.ops.segment_sum(chosen.astype(jnp.int32), labels, number)
 
 
 def count(
@@ -149,6 +181,51 @@ def count(
     counted=closer(distances, within if reach is None else reach),
     **rules,
   )
+
+
+def count_by_label(
+  samples: Array,
+  labels: Array,
+  centres: Array,
+  std: Scalar,
+  owners: Array,
+  number: int,
+  within: Scalar = 3.0,
+  closer: Callable = jnp.less,
+  reach: Scalar | None = None,
+  minimum: Scalar = 1,
+  **rules: Any,
+) -> LabelledModes:
+  """Returns the `LabelledModes` of samples from a mixture with labels.
+
+  It is `count`, where a sample belongs to the nearest mode of its own label: on
+  a mode of another label it is not good, and captures nothing.
+
+  Args:
+    samples: [N, D].
+    labels: of the samples, int32 [N].
+    centres: the modes' means, [K, D].
+    std: of every mode along each axis, a scalar, or [K]; may be traced.
+    owners: the labels of the modes, int32 [K].
+    number: of the labels, L, a Python int.
+    within: as in `count`, and so are the next two.
+    closer: `(distances, radius) -> bool`.
+    reach: radius of the samples that the divergence counts.
+    minimum: how many good samples capture a mode; may be traced.
+    **rules: `smoothing` and `target` of `tally`.
+
+  Raises:
+    ValueError: as `nearest`.
+  """
+  labels, owners = jnp.asarray(labels), jnp.asarray(owners)
+  places, distances = nearest(samples, centres, std, labels[:, None] == owners)
+  good = closer(distances, within)
+  counted = closer(distances, within if reach is None else reach)
+  found = tally(
+    places, good, len(centres), minimum=minimum, counted=counted, **rules
+  )
+  captured = _histogram(places, good, len(centres)) >= minimum
+  return LabelledModes(*found, _histogram(owners, captured, number))
 
 
 def stacked(logits: Array, confidence: Scalar = 0.0, **rules: Any) -> Modes:

@@ -18,6 +18,7 @@ _COUNTED = (
   tables.Column('excess', 'above the floor', '.3f'),
   tables.Column('seconds', 'seconds', '.0f'),
 )
+_FEWEST = tables.Column('fewest', 'fewest of a label', '.1f')
 _SPREAD = (
   tables.Column('precision', 'precision'),
   tables.Column('recall', 'recall'),
@@ -33,6 +34,7 @@ _SERIES = (
 )
 
 _MODES = ('captured', 'quality', 'divergence', 'occupancy')
+_LABELLED_MODES = (*_MODES, 'captured_by_label')
 
 
 class Runs(NamedTuple):
@@ -44,7 +46,8 @@ class Runs(NamedTuple):
     series: the metrics of the training, means since the evaluation before, by
       name; `[S, T]`.
     modes: `captured`, `quality`, `divergence`, each `[S, T]`, and `occupancy`
-      `[S, T, K]`, as `metrics.modes.Modes` has them.
+      `[S, T, K]`, as `metrics.modes.Modes` has them; and where there are labels
+      `captured_by_label` `[S, T, L]`, as `metrics.modes.LabelledModes` has it.
     samples: of the first seed, `[T, n, ...]`.
     last_samples: of all seeds after the last step, `[S, n, ...]`.
     seconds: of each run.
@@ -89,7 +92,8 @@ def read(folder, remedies, seeds):
 def _runs(folder, runs):
   """Returns the `Runs` of lists of rows, one for each seed."""
   evaluations = list(zip(*runs, strict=True))
-  by_evaluation = [_stored(folder, rows, _MODES) for rows in evaluations]
+  names = _LABELLED_MODES if 'fewest' in runs[0][0] else _MODES
+  by_evaluation = [_stored(folder, rows, names) for rows in evaluations]
   first = [_stored(folder, rows[:1], ('samples',)) for rows in evaluations]
   metrics = [name for name in runs[0][0] if '/' in name]
   return Runs(
@@ -100,7 +104,7 @@ def _runs(folder, runs):
       for name in metrics
     },
     modes={
-      name: np.stack([own[name] for own in by_evaluation], 1) for name in _MODES
+      name: np.stack([own[name] for own in by_evaluation], 1) for name in names
     },
     samples=np.concatenate([own['samples'] for own in first]),
     last_samples=_stored(folder, evaluations[-1], ('samples',))['samples'],
@@ -154,11 +158,17 @@ def counted(folder, runs, config, floor, shares, notes):
       'published': published.get(name, {}),
       'source': config.source if name in published else '',
     }
+    if 'captured_by_label' in own.modes:
+      by_label = own.modes['captured_by_label'][:, -1]
+      row['values']['fewest'] = by_label.min(-1)
     if shares[name] != 1:
       row['note'] = f'{100 * shares[name]:.3g} % of the protocol'
     rows.append(row)
-  tables.write(folder, rows, _COUNTED, notes)
-  return tables.text(rows, _COUNTED, notes)
+  columns = _COUNTED
+  if config.labels:
+    columns = (_COUNTED[0], _FEWEST, *_COUNTED[1:])
+  tables.write(folder, rows, columns, notes)
+  return tables.text(rows, columns, notes)
 
 
 def spread(folder, values, number):

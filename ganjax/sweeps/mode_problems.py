@@ -12,6 +12,7 @@ from ganjax.data import images, order, stacked_mnist, toy
 from ganjax.evaluation import classifier, features
 from ganjax.lookup import choose
 from ganjax.metrics import modes
+from ganjax.sweeps import mixtures
 
 
 class Problem(NamedTuple):
@@ -20,12 +21,15 @@ class Problem(NamedTuple):
   Attributes:
     shape: of one example.
     modes: K, how many modes there are.
+    classes: how many labels there are; 0 where batches have none. Of samples
+      that are counted, the one of number i has the label i mod classes.
     data: a tree of arrays that all runs share.
     tables: `(key, data, pack=1) -> tree` of what a run draws once, such as a
       pool of packs.
     batch: `(tables, key, first, number, data) -> Batch`, from the run's example
       number `first` on.
-    count: `(samples, data) -> modes.Modes`; traceable.
+    count: `(samples, data) -> modes.Modes` of a `Batch` of samples, or
+      `modes.LabelledModes` where they have labels; traceable.
     host_count: the same in several dispatches, or None where one is enough.
     divergence: the KL divergence of the data from the uniform distribution over
       the modes, in nats.
@@ -34,6 +38,7 @@ class Problem(NamedTuple):
 
   shape: tuple
   modes: int
+  classes: int
   data: Any
   tables: Callable
   batch: Callable
@@ -59,45 +64,76 @@ def problem(config, cache=None, report=None):
   if config.data.name == 'stacked_mnist':
     return _stacked(config, cache, report)
   data = config.data
-  centres, std, sample = choose('problem', _mixtures, data.name)(data)
+  mixture = mixtures.mixture(data)
   rules = _rules(config.measure)
 
   def tables(key, shared, pack=1):
-    return toy.pool(sample, data.pool, pack)[0](key) if data.pool else ()
+    if not data.pool:
+      return ()
+    return toy.pool(mixture.sample, data.pool, pack)[0](key)
 
   def batch(tables, key, first, number, shared):
     if not data.pool:
-      return Batch(sample(jax.random.fold_in(key, first), number))
-    _, pooled = toy.pool(sample, data.pool, packing=tables.shape[1])
-    return Batch(pooled(tables, key, first, number))
+      drawn = mixture.sample(jax.random.fold_in(key, first), number)
+    else:
+      pack = jax.tree.leaves(tables)[0].shape[1]
+      _, pooled = toy.pool(mixture.sample, data.pool, pack)
+      drawn = pooled(tables, key, first, number)
+    return Batch(*drawn) if mixture.classes else Batch(drawn)
 
+  labelled = f' of {mixture.classes} labels' if mixture.classes else ''
   return Problem(
     shape=(2,),
-    modes=len(centres),
+    modes=len(mixture.centres),
+    classes=mixture.classes,
     data=(),
     tables=tables,
     batch=batch,
-    count=lambda samples, data: modes.count(samples, centres, std, **rules),
+    count=lambda samples, data: mixture.count(samples, **rules),
     host_count=None,
     divergence=0.0,
-    name=f'{data.name}, {len(centres)} modes',
+    name=f'{data.name}, {len(mixture.centres)} modes{labelled}',
   )
 
 
-def _of_centres(centres, std):
-  return centres, std, toy.mixture(centres, std)
+def with_classes(config, problem):
+  """Returns the config with the number of labels that its game is played with.
+
+  Args:
+    config: of a protocol.
+    problem: the `Problem` of it.
+
+  Returns:
+    The config itself where there are no labels.
+
+  Raises:
+    ValueError: if the config asks for labels and the problem has none, or the
+      other way round, or if they differ in their number.
+  """
+  if bool(config.labels) != bool(problem.classes):
+    raise ValueError(
+      f'labels is {str(config.labels).lower()}, but the data are '
+      f'{problem.name}; set labels to {str(bool(problem.classes)).lower()}, or '
+      'choose other data.'
+    )
+  if not config.labels:
+    return config
+  if config.classes not in (0, problem.classes):
+    raise ValueError(
+      f'classes is {config.classes}, but the data are {problem.name}; leave '
+      'classes at 0.'
+    )
+  own = config.copy_and_resolve_references()
+  own.classes = problem.classes
+  return own
 
 
-_mixtures = {
-  'ring': lambda data: _of_centres(toy.ring(data.modes, data.radius), data.std),
-  'grid': lambda data: _of_centres(toy.grid(data.side, data.spacing), data.std),
-  'mixture': lambda data: _of_centres(jnp.asarray(data.centres), data.std),
-  'spiral': lambda data: (
-    toy.coil(data.modes, data.divisor),
-    data.noise / data.divisor,
-    toy.spiral(data.noise, data.divisor),
-  ),
-}
+def labels(problem, number):
+  """Returns the labels of samples that are counted, or None without labels."""
+  if not problem.classes:
+    return None
+  return jnp.arange(number, dtype=jnp.int32) % problem.classes
+
 
 _comparisons = {'less': jnp.less, 'less_equal': jnp.less_equal}
 
@@ -148,11 +184,12 @@ def _stacked(config, cache, report):
     )
 
   def traced(samples, shared):
-    return count(in_parts(lambda x: classify(x, shared[1]), samples, 256))
+    images = samples.images
+    return count(in_parts(lambda x: classify(x, shared[1]), images, 256))
 
   def host_count(samples, shared):
     logits = features.in_batches(
-      lambda part: classify(part, shared[1]), np.asarray(samples)
+      lambda part: classify(part, shared[1]), np.asarray(samples.images)
     )
     return count(logits)
 
@@ -180,6 +217,7 @@ def _stacked(config, cache, report):
   return Problem(
     shape=(data.side, data.side, 3),
     modes=1000,
+    classes=0,
     data=(stacked_mnist.padded(digits, data.side), judge.params),
     tables=tables,
     batch=batch,
@@ -196,10 +234,15 @@ def _digits(directory, split, cache):
 
 
 def in_parts(function, rows, size):
-  """Returns the function of all rows, computed `size` at a time; traceable."""
-  number = len(rows)
-  filled = rows[np.arange(number + -number % size) % number]
-  parts = filled.reshape(-1, size, *rows.shape[1:])
+  """Returns the function of all rows, computed `size` at a time; traceable.
+
+  Rows are an array `[number, ...]`, or a tree of them.
+  """
+  number = jax.tree.leaves(rows)[0].shape[0]
+  filled = np.arange(number + -number % size) % number
+  parts = jax.tree.map(
+    lambda leaf: leaf[filled].reshape(-1, size, *leaf.shape[1:]), rows
+  )
   done = jax.lax.map(function, parts)
   return done.reshape(-1, *done.shape[2:])[:number]
 
@@ -207,14 +250,19 @@ def in_parts(function, rows, size):
 def floor(config, problem):
   """Returns the reverse KL, in nats, that a perfect sampler would be given.
 
+  Samples with labels have as many of each, so that only which of them are good
+  is left to chance in how many of a label are counted. This takes the place of
+  a variable for each label but one.
+
   Args:
     config: of the protocol.
     problem: the `Problem` of it.
   """
-  counted = config.measure.samples
+  counted, share = config.measure.samples, 1.0
   if config.data.name != 'stacked_mnist' and not config.measure.all_counted:
-    counted = counted * modes.ceiling(config.measure.within)
-  return float(modes.floor(problem.modes, counted, problem.divergence))
+    share = modes.ceiling(config.measure.within)
+  free = problem.modes - share * max(problem.classes - 1, 0)
+  return float(modes.floor(free, share * counted, problem.divergence))
 
 
 def reals(problem, number):

@@ -10,12 +10,13 @@ import jax
 import numpy as np
 
 from ganjax import pictures, steps
+from ganjax.arrays import Batch
 from ganjax.config import games
 from ganjax.data import images, order
 from ganjax.evaluation import measures
 from ganjax.evaluation.measures import Column
 from ganjax.lookup import choose
-from ganjax.sweeps.mode_problems import in_parts, reals
+from ganjax.sweeps.mode_problems import in_parts, labels, reals, with_classes
 from ganjax.sweeps.task import (
   Measured,
   Task,
@@ -35,6 +36,10 @@ def _take(modes, settings, seed):
   return values, settings
 
 
+def _take_labelled(modes, settings, seed):
+  return {'fewest': int(modes.captured_by_label.min())}, settings
+
+
 MODES = measures.Measure(
   'modes',
   (
@@ -46,6 +51,19 @@ MODES = measures.Measure(
   _take,
 )
 """What is measured of the `Modes` of a run's samples."""
+
+LABELLED_MODES = measures.Measure(
+  'modes_by_label',
+  (Column('fewest', 'fewest modes of a label', 'maximize'),),
+  'modes',
+  _take_labelled,
+)
+"""What is measured of `LabelledModes` besides."""
+
+
+def taken(config):
+  """Returns the measures of a protocol, a list."""
+  return [MODES, LABELLED_MODES] if config.labels else [MODES]
 
 
 def remedied(config, name):
@@ -81,8 +99,10 @@ def of(config, problem, evaluations=None):
     evaluations: how many; `config.measure.evaluations` if None.
 
   Raises:
-    ValueError: if the run has fewer steps than evaluations.
+    ValueError: if the run has fewer steps than evaluations, or as
+      `mode_problems.with_classes`.
   """
+  config = with_classes(config, problem)
   evaluations = evaluations or config.measure.evaluations
   check_evaluations(evaluations, config.steps)
   every = -(-config.steps // evaluations)
@@ -97,7 +117,7 @@ def of(config, problem, evaluations=None):
       every * rows(config) * (evaluation + 1)
       for evaluation in range(evaluations)
     ),
-    columns=measures.columns([MODES]),
+    columns=measures.columns(taken(config)),
     number=config.measure.samples,
     settings=lambda: {
       'features': 'none; modes are known',
@@ -151,22 +171,32 @@ def _training(config, problem, every, evaluations):
     return state | {'run': run}, metrics
 
   def samples(state, numbers):
-    """Returns all samples of an evaluation, always of the same latents."""
+    """Returns the `Batch` of an evaluation, always of the same latents."""
     run = state['run']
     game = parts(numbers)[0](run.step)
     own = steps.weights(run, measure.weights)
     key = jax.random.key(measure.seed)
-    latents = game.prior(key, measure.samples)
+    given = (
+      game.prior(key, measure.samples),
+      labels(problem, measure.samples),
+    )
 
-    def draw(latents):
-      return game.sample(*own, latents, key, train=measure.batch_statistics)
+    def draw(given):
+      latents, classes = given
+      return game.sample(
+        *own,
+        latents,
+        key,
+        train=measure.batch_statistics,
+        labels=classes,
+      )
 
     if measure.batch >= measure.samples:
-      return draw(latents)
-    return in_parts(draw, latents, measure.batch)
+      return Batch(draw(given), given[1])
+    return Batch(in_parts(draw, given, measure.batch), given[1])
 
   def record(modes, drawn):
-    pictured = drawn[: measure.pictures]
+    pictured = drawn.images[: measure.pictures]
     if pictured.ndim == 4:
       pictured = images.quantize(pictured)
     return {'modes': modes, 'samples': pictured}
@@ -198,13 +228,17 @@ def _measure(config, problem):
   }
 
   def measure(step, state, numbers, record):
-    samples = record['samples']
-    values, how = MODES.take(record['modes'], settings, config.measure.seed)
+    samples, values, how = record['samples'], {}, {}
+    for own in taken(config):
+      found, how[own.name] = own.take(
+        record['modes'], settings, config.measure.seed
+      )
+      values |= found
     if samples.ndim == 2:
       picture = scatter(samples, reals(problem, len(samples)))
     else:
       picture = pictures.grid(images.scale(samples[:36]))
-    return Measured(values, {MODES.name: how}, picture)
+    return Measured(values, how, picture)
 
   return measure
 

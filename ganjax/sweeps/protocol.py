@@ -61,16 +61,17 @@ def prepare(
     images: how many examples a run takes, instead of a share; or None.
 
   Raises:
-    ValueError: if there is no such remedy.
+    ValueError: if there is no such remedy, or as `mode_problems.with_classes`.
   """
+  mapping = config.mapping
+  problem = cells.problem(config)
+  config = mode_problems.with_classes(config, problem)
   # As the protocol lists them; a ConfigDict sorts its own.
   names = remedies or list(json.loads(config.to_json())['remedies'])
   changes, shares = {}, {}
   for name in names:
     own = mode_task.remedied(config, name)
     changes[name], shares[name] = _shortened(own, name, length, images)
-  mapping = config.mapping
-  problem = cells.problem(config)
   task = cells.once(lambda own: mode_task.of(own, problem))
   sweep = programs.Sweep(
     folder=workdir,
@@ -148,7 +149,7 @@ def _merged(protocol, about, there):
     'cells': list(protocol.cells.values()),
     'seeds': protocol.seeds,
     'evaluations': protocol.config.measure.evaluations,
-    'columns': measures.columns([mode_task.MODES]),
+    'columns': measures.columns(mode_task.taken(protocol.config)),
     'objective': 'captured',
     'direction': 'maximize',
   }

@@ -485,6 +485,31 @@ def test_mixture_has_its_moments():
   assert not np.allclose(sample(jax.random.key(1), 20000), points)
 
 
+def test_labels_of_a_mixture_are_those_of_the_points_gaussians():
+  centres, labels = toy.ring(6), np.array([2, 0, 1, 2, 0, 1])
+  sample = toy.labelled_mixture(centres, 0.01, labels)
+  points, own = sample(KEY, 3000)
+  # Without labels, the points are the same.
+  np.testing.assert_array_equal(points, toy.mixture(centres, 0.01)(KEY, 3000))
+  away = np.linalg.norm(points[:, None] - centres, axis=-1)
+  np.testing.assert_array_equal(own, labels[away.argmin(1)])
+  assert own.dtype == np.int32
+  np.testing.assert_array_equal(sample(KEY, 3000)[1], own)
+  assert (sample(jax.random.key(1), 3000)[1] != own).any()
+
+
+def test_a_pool_keeps_the_labels_of_its_points():
+  centres, labels = toy.ring(4), np.arange(4)
+  sample = toy.labelled_mixture(centres, 0.01, labels)
+  tables, batch = toy.pool(sample, 60, packing=2)
+  points, own = batch(tables(KEY), KEY, 0, 120)
+  assert points.shape == (120, 2)
+  away = np.linalg.norm(points[:, None] - centres, axis=-1)
+  np.testing.assert_array_equal(own, away.argmin(1))
+  plain, batch = toy.pool(toy.mixture(centres, 0.01), 60, packing=2)
+  np.testing.assert_array_equal(batch(plain(KEY), KEY, 0, 120), points)
+
+
 def test_spiral_is_the_swiss_roll():
   @jax.jit
   def roll(noise, divisor):

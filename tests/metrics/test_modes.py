@@ -156,6 +156,79 @@ def test_a_population_is_counted_under_vmap_with_traced_rules():
       )
 
 
+# --- counting by label -----------------------------------------------------
+
+OWNERS = np.arange(8) % 4  # of the modes of the ring
+
+
+def by_label(samples, labels, **rules):
+  return modes.count_by_label(
+    jnp.asarray(samples), np.asarray(labels), RING, 0.02, OWNERS, 4, **rules
+  )
+
+
+def test_a_mode_is_captured_by_samples_of_its_own_label_only():
+  # Modes 0 and 4 are of the label 0, and 1 and 5 of the label 1.
+  places = np.array([0, 0, 4, 5, 1, 2, 3])
+  labels = np.array([0, 0, 0, 1, 0, 3, 3])
+  found = by_label(RING[places], labels)
+  # Those of the labels 0 on mode 1 and 3 on mode 2 are not good.
+  assert found.captured == 4
+  np.testing.assert_allclose(found.quality, 5 / 7)
+  np.testing.assert_array_equal(found.captured_by_label, [2, 1, 0, 1])
+  share = np.array([2, 1, 1, 1]) / 5
+  np.testing.assert_allclose(
+    found.divergence, np.log(8) - scipy.stats.entropy(share), rtol=1e-5
+  )
+  # Mode 1 lies nearer to mode 0 than to mode 4, and mode 2 to mode 3.
+  np.testing.assert_array_equal(found.occupancy, [3, 0, 0, 2, 1, 1, 0, 0])
+
+
+def test_one_mode_for_each_label_is_what_conditional_collapse_looks_like():
+  labels = np.arange(400) % 4
+  found = by_label(RING[labels], labels)
+  assert (found.captured, found.quality) == (4, 1)
+  np.testing.assert_array_equal(found.captured_by_label, [1, 1, 1, 1])
+  np.testing.assert_allclose(found.divergence, np.log(2), rtol=1e-6)
+  # All modes, and no label obeyed: as many samples, and none of them good.
+  found = by_label(RING[(labels + 1) % 8], labels)
+  assert (found.captured, found.quality) == (0, 0)
+  np.testing.assert_array_equal(found.captured_by_label, [0, 0, 0, 0])
+
+
+def test_a_single_label_is_counted_as_without_labels():
+  random = np.random.default_rng(0)
+  own = RING[random.integers(0, 6, 300)]
+  samples = own + 0.04 * random.normal(size=(300, 2))
+  none = np.zeros(300, int)
+  rules = {'minimum': 20, 'reach': jnp.inf, 'smoothing': 1.0, 'within': 2.0}
+  plain = modes.count(samples, RING, 0.02, **rules)
+  found = jax.jit(
+    lambda samples: modes.count_by_label(
+      samples, none, RING, 0.02, none[:8], 1, **rules
+    )
+  )(samples)
+  for name, value in plain._asdict().items():
+    np.testing.assert_allclose(getattr(found, name), value, rtol=1e-6)
+  np.testing.assert_array_equal(found.captured_by_label, [plain.captured])
+  assert 0 < plain.captured < 7
+
+
+def test_the_minimum_of_good_samples_is_that_of_each_mode_of_a_label():
+  places = np.repeat([0, 4, 1, 5, 2, 6, 3], [3, 2, 3, 3, 1, 1, 4])
+  found = by_label(RING[places], OWNERS[places], minimum=3)
+  np.testing.assert_array_equal(found.captured_by_label, [1, 2, 0, 1])
+  assert found.captured == 4
+
+
+def test_what_is_not_finite_belongs_to_no_label_s_mode():
+  samples = jnp.array([[1.0, 0], [jnp.nan, 0], [0, jnp.inf], [0, 1]])
+  found = by_label(samples, [0, 0, 1, 2], reach=jnp.inf)
+  np.testing.assert_array_equal(found.occupancy, [1, 0, 1, 0, 0, 0, 0, 0])
+  np.testing.assert_array_equal(found.captured_by_label, [1, 0, 1, 0])
+  assert found.quality == 0.5
+
+
 def test_samples_and_centres_of_unlike_shapes_are_refused():
   with pytest.raises(ValueError, match=r'\(5, 3\).*\(8, 2\)'):
     modes.nearest(jnp.zeros((5, 3)), RING, 1)

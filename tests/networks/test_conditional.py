@@ -4,9 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.flatten_util import ravel_pytree
 
-from ganjax import remedies
+from ganjax import labels, losses, priors, remedies
+from ganjax.arrays import Batch
+from ganjax.game import gan
 from ganjax.networks import conditional, dcgan, mlp, stylegan
+from ganjax.players import Discriminator, Generator
 
 KEY = jax.random.key(0)
 CLASSES, ORDER = 3, np.array([2, 0, 1])
@@ -170,3 +174,88 @@ def test_mixed_styles_keep_the_class():
   expected = np.broadcast_to(directions[:, :1], directions.shape)
   np.testing.assert_allclose(directions, expected, atol=1e-6)
   assert np.abs(directions[0] - directions[1]).max() > 0.1
+
+
+# The optimal discriminator of Gaussian classes. Reals of class y are
+# N(mu_y, S), and fakes N(0, T) whatever their class: the optimal logits are
+# log p(x | y) - log q(x), of which only a linear function of x depends on y.
+MEANS = np.array([[1.0, 0.5], [-0.8, 0.9], [0.2, -1.1]])
+COVARIANCE = np.array([[0.8, 0.3], [0.3, 0.5]])
+SPREAD = np.array([[1.5, 0.0], [0.4, 1.2]])  # T is its product with itself
+
+
+def gaussian_game():
+  """The game whose fakes ignore their labels, and whose critic is quadratic.
+
+  Its own logits are a product with (x1^2, x1 x2, x2^2), and its features h are
+  (x, 1), so that the linear function of x is that of the class vectors alone.
+  """
+  generator = Generator(
+    init=lambda key, latents, labels: ({}, {}),
+    mapping=lambda params, buffers, z, key, train, labels: (z, buffers),
+    synthesis=lambda params, buffers, z, key, train, labels: (
+      z @ SPREAD.T,
+      buffers,
+    ),
+  )
+
+  def with_features(params, buffers, points, key, train):
+    x, y, one = points[:, 0], points[:, 1], jnp.ones(len(points))
+    squares = jnp.stack([x * x, x * y, y * y], -1)
+    return (squares @ params, jnp.stack([x, y, one], -1)), buffers
+
+  discriminator = Discriminator(
+    init=lambda key, points: (jnp.zeros(3), {}),
+    apply=None,
+    with_features=with_features,
+  )
+  return gan(
+    generator,
+    conditional.projected(discriminator, CLASSES),
+    losses.non_saturating,
+    priors.normal(2),
+    fake_labels=labels.uniform(CLASSES),
+  )
+
+
+def test_class_vectors_of_gaussian_classes_reach_their_closed_form():
+  number = 40_000
+  classes = jnp.arange(number, dtype=jnp.int32) % CLASSES
+  noise = jax.random.normal(KEY, (number, 2))
+  points = MEANS[classes] + noise @ np.linalg.cholesky(COVARIANCE).T
+  batch = Batch(jnp.asarray(points, jnp.float32), classes)
+  game = gaussian_game()
+  params, buffers = game.init(KEY)
+  flat, restored = ravel_pytree(params.discriminator)
+
+  # One key: the fakes and their labels are the same at each step.
+  def value(flat):
+    own = params._replace(discriminator=restored(flat))
+    return game.discriminator(own, buffers, batch, KEY)[0]
+
+  gradient = jax.jit(jax.grad(value))
+  # Not jax.hessian: without the emitters of fusions, which tests turn off, XLA
+  # compiles a scatter of several tangents wrongly.
+  hessian = jax.jit(jax.jacrev(jax.grad(value)))
+  for _ in range(8):
+    curvature = hessian(flat)
+    flat -= np.linalg.solve(curvature, gradient(flat))
+  assert np.abs(gradient(flat)).max() < 1e-5
+  inverse = np.linalg.inv(COVARIANCE)
+  bias = -0.5 * np.einsum('cd,de,ce->c', MEANS, inverse, MEANS)
+  optimal = np.c_[MEANS @ inverse, bias]
+  # A maximum of likelihood: its errors are those of the sample.
+  covariance = np.linalg.inv(number * curvature)
+  found = np.asarray(restored(flat)['classes']['kernel'])
+  for one, other in (0, 1), (1, 2), (2, 0):
+    expected = optimal[one] - optimal[other]
+    for coordinate in range(3):
+      own = np.zeros((CLASSES, 3))
+      own[[one, other], coordinate] = 1, -1
+      contrast, _ = ravel_pytree(
+        {'classes': {'kernel': own}, 'network': np.zeros(3)}
+      )
+      error = np.sqrt(contrast @ covariance @ contrast)
+      difference = found[one, coordinate] - found[other, coordinate]
+      assert error < 0.07
+      assert abs(difference - expected[coordinate]) < 4 * error

@@ -7,8 +7,9 @@ import pytest
 from scipy import stats
 
 from configs import mode_collapse
+from ganjax.arrays import Batch
 from ganjax.config import games
-from ganjax.data import stacked_mnist
+from ganjax.data import stacked_mnist, toy
 from ganjax.evaluation import classifier
 from ganjax.sweeps import mode_problems, mode_task
 from ganjax.training import population
@@ -333,7 +334,7 @@ def test_true_samples_are_good_and_capture_every_mode(name):
   config.data.pool = 0  # Of the pool itself, each point is a draw.
   problem = mode_problems.problem(config)
   number = 20 * config.measure.samples
-  found = problem.count(problem.batch((), KEY, 0, number, ()).images, ())
+  found = problem.count(problem.batch((), KEY, 0, number, ()), ())
   assert found.captured == problem.modes
   assert found.occupancy.sum() == number
   ceiling = 1 - np.exp(-4.5)
@@ -353,7 +354,7 @@ def test_a_swiss_roll_shows_all_its_stretches_to_2500_samples():
   config = mode_collapse.get_config('spiral')
   problem = mode_problems.problem(config)
   assert problem.modes == 200
-  found = problem.count(problem.batch((), KEY, 0, 2500, ()).images, ())
+  found = problem.count(problem.batch((), KEY, 0, 2500, ()), ())
   # Each is missed by exp(-2500 / 200).
   assert found.captured == 200
   floor = mode_problems.floor(config, problem)
@@ -379,7 +380,7 @@ def test_rules_of_counting_are_the_config_s():
     config = ring(**{f'measure.{k}': v for k, v in changes.items()})
     # Of std .02: at 0, 3 and 4 deviations of the first mode, on the second.
     samples = jnp.array([[1.0, 0], [1.0, 0.06], [1.08, 0], [0.5**0.5] * 2])
-    return mode_problems.problem(config).count(samples, ())
+    return mode_problems.problem(config).count(Batch(samples), ())
 
   plain = count(within=3.5)
   assert (plain.captured, plain.quality) == (2, 0.75)
@@ -398,9 +399,110 @@ def test_rules_of_counting_are_the_config_s():
   for closer, quality in ('less', 0), ('less_equal', 1):
     changes = {'measure.within': 4.0, 'measure.closer': closer}
     problem = mode_problems.problem(ring(**std | changes))
-    assert problem.count(edge, ()).quality == quality
+    assert problem.count(Batch(edge), ()).quality == quality
   with pytest.raises(ValueError, match="no comparison 'under'"):
     mode_problems.problem(ring(**{'measure.closer': 'under'}))
+
+
+# Labels.
+
+
+def conditional_ring(**changes):
+  """The config of `conditional_ring`, as small as `ring`."""
+  config = mode_task.remedied(
+    mode_collapse.get_config('conditional_ring'), 'non_saturating'
+  )
+  config.generator.widths, config.prior.size = (6,), 3
+  config.batch_size, config.measure.samples = 12, 20
+  config.update_from_flattened_dict(changes)
+  return config
+
+
+@pytest.mark.parametrize('classes', [2, 4])
+def test_neighbours_on_the_ring_differ_in_their_labels(classes):
+  config = conditional_ring(**{'data.classes': classes})
+  problem = mode_problems.problem(config)
+  points, labels = problem.batch((), KEY, 0, 1000, ())
+  turns = np.arctan2(points[:, 1], points[:, 0]) / (2 * np.pi)
+  places = np.round(8 * np.asarray(turns)).astype(int) % 8
+  np.testing.assert_array_equal(labels, places % classes)
+  assert problem.name == f'conditional_ring, 8 modes of {classes} labels'
+  found = problem.count(Batch(points, labels), ())
+  assert found.captured == 8
+  np.testing.assert_array_equal(
+    found.captured_by_label, [8 // classes] * classes
+  )
+  # The same points, each with the next label.
+  moved = problem.count(Batch(points, (labels + 1) % classes), ())
+  assert (moved.captured, moved.quality) == (0, 0)
+
+
+def test_an_evaluation_samples_each_label_and_counts_it():
+  config = conditional_ring(**{'measure.pictures': 20, 'measure.batch': 12})
+  made = mode_task.of(config, mode_problems.problem(config), 2)
+  state = made.training.init(KEY, (), ())
+  # A generator that is a table: label y lies on the mode y.
+  params = state['state']['run'].params.generator
+  params = jax.tree.map(jnp.zeros_like, params)
+  first, last = params['Dense_0']['kernel'], params['Dense_1']['kernel']
+  params['Dense_0']['kernel'] = first.at[-4:, :4].set(jnp.eye(4) / 2)
+  ring = toy.ring(8)
+  params['Dense_1']['kernel'] = last.at[:4].set(ring[:4])
+  run = state['state']['run']
+  run = run.replace(params=run.params._replace(generator=params))
+  record = made.training.evaluate(
+    state | {'state': state['state'] | {'run': run}}, (), ()
+  )
+  np.testing.assert_allclose(
+    record['samples'], ring[np.arange(20) % 4], atol=1e-6
+  )
+  measured = made.measure(0, state['state'], (), record)
+  assert measured.values == {
+    'captured': 4,
+    'quality': 1,
+    'reverse_kl': pytest.approx(np.log(2)),
+    'fewest': 1,
+  }
+  assert measured.values.keys() == made.columns.keys()
+  assert measured.how.keys() == {'modes', 'modes_by_label'}
+  np.testing.assert_array_equal(
+    made.arrays(record)['captured_by_label'], [1, 1, 1, 1]
+  )
+
+
+def test_the_floor_of_labels_is_that_of_a_perfect_sampler():
+  config = conditional_ring(**{'measure.samples': 400, 'measure.within': 1.5})
+  problem = mode_problems.problem(config)
+  labels = mode_problems.labels(problem, 400)
+  np.testing.assert_array_equal(labels[:6], [0, 1, 2, 3, 0, 1])
+  random, found = np.random.default_rng(0), []
+  share = 1 - np.exp(-(1.5**2) / 2)
+  for _ in range(4000):
+    # Each label has 100 samples, each on one of two modes, good or not.
+    on_first = random.binomial(100, 0.5, 4)
+    good = random.binomial(np.r_[on_first, 100 - on_first], share)
+    found.append(np.log(8) - stats.entropy(good))
+  np.testing.assert_allclose(
+    mode_problems.floor(config, problem),
+    np.mean(found),
+    atol=4 * np.std(found) / np.sqrt(4000) + 1e-4,
+  )
+  assert np.mean(found) < 0.95 * 7 / 2 / (400 * share)
+
+
+def test_labels_that_do_not_fit_the_data_are_refused_in_a_sentence():
+  for changes, words in (
+    ({'labels': False}, 'labels is false, .* 8 modes of 4 labels; set labels'),
+    ({'classes': 3}, 'classes is 3, but .* of 4 labels; leave classes at 0'),
+  ):
+    config = conditional_ring(**changes)
+    with pytest.raises(ValueError, match=words):
+      mode_task.of(config, mode_problems.problem(config))
+  config = ring(labels=True)
+  with pytest.raises(ValueError, match='labels is true, .* ring, 8 modes; set'):
+    mode_task.of(config, mode_problems.problem(config))
+  with pytest.raises(ValueError, match='8 modes cannot be shared .* 3 labels'):
+    mode_problems.problem(conditional_ring(**{'data.classes': 3}))
 
 
 def test_any_mixture_is_a_problem():
@@ -413,7 +515,7 @@ def test_any_mixture_is_a_problem():
       'pool': 0,
     }
   problem = mode_problems.problem(config)
-  found = problem.count(problem.batch((), KEY, 0, 300, ()).images, ())
+  found = problem.count(problem.batch((), KEY, 0, 300, ()), ())
   assert problem.modes == found.captured == 3
 
 
@@ -467,7 +569,7 @@ def test_stacks_are_counted_alike_traced_and_dispatched(name, flat, tmp_path):
   for number in 300, 7:
     rows = np.random.default_rng(number).integers(0, 10, (number, 3))
     expected = np.bincount(rows @ [100, 10, 1], minlength=1000)
-    samples = jnp.asarray(shown(config, rows))
+    samples = Batch(jnp.asarray(shown(config, rows)))
     for count in jax.jit(problem.count), problem.host_count:
       found = count(samples, problem.data)
       np.testing.assert_array_equal(found.occupancy, expected)
@@ -502,7 +604,7 @@ def test_stacks_are_made_of_the_split_in_the_range(name, flat, tmp_path):
   assert batch.max() <= 1
   assert batch.min() == (0 if config.data.range == 'unit' else -1)
   assert len(levels) == 10
-  found = problem.count(batch, problem.data)
+  found = problem.count(Batch(batch), problem.data)
   assert found.occupancy.sum() == 40
 
 
