@@ -37,9 +37,8 @@ _METRIC = flags.DEFINE_string(
 _WEIGHTS = flags.DEFINE_enum(
   'weights',
   'ema',
-  ['ema', 'raw'],
-  'Draw what was measured of samples of the moving average of the weights, or '
-  'of the raw weights.',
+  ['ema', 'ema_live', 'ema_standing', 'raw'],
+  'Draw what evaluate measured with these --weights.',
 )
 _SCALE = flags.DEFINE_enum(
   'scale', 'linear', ['linear', 'log'], 'The scale of the vertical axis.'

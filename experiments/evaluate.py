@@ -20,13 +20,7 @@ from tqdm import tqdm
 
 from ganjax import launch
 from ganjax.config import datasets, restore, workdir
-from ganjax.evaluation import (
-  extractors,
-  measures,
-  results,
-  samples,
-  trained,
-)
+from ganjax.evaluation import extractors, measures, results, samples, trained
 from ganjax.reports import evaluations, render
 
 _WORKDIR = flags.DEFINE_string('workdir', None, 'The workdir of a training.')
@@ -70,8 +64,9 @@ _SEED = flags.DEFINE_integer('seed', 0, 'Seed of latents, pairs and patches.')
 _WEIGHTS = flags.DEFINE_enum(
   'weights',
   'ema',
-  ['ema', 'raw'],
-  'Sample with the moving average of the weights, or with the raw weights.',
+  list(restore.WEIGHTS),
+  'Which weights: '
+  + '; '.join(f'{name}, {what}' for name, what in restore.WEIGHTS.items()),
 )
 flags.mark_flag_as_required('workdir')
 

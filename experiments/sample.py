@@ -49,8 +49,9 @@ _SEED = flags.DEFINE_integer('seed', 0, 'The seed of the latents.')
 _WEIGHTS = flags.DEFINE_enum(
   'weights',
   'ema',
-  ['ema', 'raw'],
-  "The generator's parameters: their moving average, or as they were trained.",
+  list(restore.WEIGHTS),
+  'Which weights: '
+  + '; '.join(f'{name}, {what}' for name, what in restore.WEIGHTS.items()),
 )
 _ZOOM = flags.DEFINE_integer(
   'zoom', 2, "The side of a sample's pixel in the pictures.", lower_bound=1

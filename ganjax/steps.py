@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from ganjax import averages, updates
+from ganjax import averages, lookup, updates
 from ganjax.arrays import Batch, Metrics, Scalar, Tree
 from ganjax.data import order
 from ganjax.game import Game
@@ -102,13 +102,17 @@ def weights(state: TrainState, which: str) -> tuple[Tree, Pair]:
     state: a `TrainState`.
     which: 'ema', the moving averages of both; 'raw', both as they were trained;
       or 'ema_live', averaged parameters with buffers as they were trained.
+
+  Raises:
+    ValueError: if it is none of them.
   """
-  if which == 'raw':
-    return state.params.generator, state.buffers
-  if which == 'ema_live':
-    return state.ema_params, state.buffers
   buffers = averages.filled(state.ema_buffers, state.buffers.generator)
-  return state.ema_params, state.buffers._replace(generator=buffers)
+  found = {
+    'ema': (state.ema_params, state.buffers._replace(generator=buffers)),
+    'ema_live': (state.ema_params, state.buffers),
+    'raw': (state.params.generator, state.buffers),
+  }
+  return lookup.choose('choice of weights', found, which)
 
 
 def sample(
@@ -283,12 +287,8 @@ def extragradient(
 
 
 def _initial(optimizers, params):
-  return Pair(
-    *(
-      optimizer.init(own)
-      for optimizer, own in zip(optimizers, params, strict=True)
-    )
-  )
+  pairs = zip(optimizers, params, strict=True)
+  return Pair(*(optimizer.init(own) for optimizer, own in pairs))
 
 
 def _step_key(state, axis_name):

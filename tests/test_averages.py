@@ -1,5 +1,7 @@
 """Moving averages of parameters and buffers, against their definitions."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 
 from ganjax import averages, losses, priors, remedies, steps
 from ganjax.arrays import Batch
-from ganjax.game import gan
+from ganjax.game import Fake, gan
 from ganjax.networks import mlp
 from ganjax.networks.layers import BatchNorm
 from ganjax.players import Pair
@@ -138,6 +140,58 @@ def test_a_generator_without_buffers_has_no_more_leaves():
   assert jax.tree.leaves(state.buffers.discriminator)
   assert not jax.tree.leaves(state.ema_buffers)
   assert steps.weights(state, 'ema')[1] == state.buffers
+
+
+def test_other_weights_are_refused_in_a_sentence(states):
+  _, found = states
+  with pytest.raises(ValueError, match="no choice of weights 'emma'; did you"):
+    steps.weights(found[-1], 'emma')
+
+
+def test_standing_statistics_are_those_of_the_parameters(states):
+  """Those of the only layer, of 200,000 latents, divided by its norm."""
+  game, found = states
+  params, buffers = steps.weights(found[-1], 'ema_live')
+  own = jax.jit(functools.partial(averages.standing, game))(
+    params, jax.tree.map(lambda leaf: leaf + 3, buffers), KEY
+  )
+  vectors = network(own.generator)['spectral']
+  dense = {
+    jax.tree_util.keystr(path): leaf
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params)
+  }
+  [kernel] = [own for own in dense if dense[own].shape == (2, 8)]
+  divided = dense[kernel] / np.linalg.norm(dense[kernel], 2)
+  latents = np.random.default_rng(0).normal(size=(200_000, 2))
+  hidden = latents @ divided + dense[kernel.replace('kernel', 'bias')]
+  hidden = np.maximum(hidden, 0)
+  mean, variance = jax.tree.leaves(network(own.generator)['network'])
+  np.testing.assert_allclose(mean, hidden.mean(0), atol=0.02)
+  np.testing.assert_allclose(variance, hidden.var(0), rtol=0.1, atol=0.02)
+  right = np.linalg.svd(dense[kernel])[2][0]
+  np.testing.assert_allclose(np.abs(right @ vectors[kernel]), 1, rtol=1e-4)
+
+
+def test_classes_take_turns_in_standing_statistics():
+  labels = jnp.zeros(5, jnp.int32)
+  game = gan(
+    mlp.generator((2,), (8,)),
+    mlp.discriminator((8,)),
+    losses.non_saturating,
+    priors.normal(2),
+  )
+  told = game._replace(
+    fake=lambda params, buffers, latents, key, labels: Fake(
+      latents, labels, latents, latents, {'labels': labels}
+    )
+  )
+  buffers = Pair({'network': {'labels': labels}, 'memory': {}}, {})
+  own = averages.standing(told, {}, buffers, KEY, classes=3, batches=2, rows=5)
+  np.testing.assert_array_equal(
+    own.generator['network']['labels'], [0, 1, 2, 0, 1]
+  )
+  with pytest.raises(ValueError, match='Statistics cannot be recomputed'):
+    averages.standing(game._replace(fake=None), {}, buffers, KEY)
 
 
 def test_the_initial_values_weigh_a_half_after_a_half_life():

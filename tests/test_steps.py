@@ -197,7 +197,7 @@ def test_view_shows_the_average_on_the_same_latents():
   images = steps.sample(BILINEAR)
   before = images(state, 5)
   state = state.replace(
-    step=jnp.int32(9), ema_params=3 * state.ema_params, params=None
+    step=jnp.int32(9), ema_params=3 * state.ema_params, params=Pair(None, None)
   )
   np.testing.assert_allclose(images(state, 5), 3 * before, rtol=1e-6)
   assert np.unique(before).size == 5

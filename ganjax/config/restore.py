@@ -1,6 +1,7 @@
 """Trained runs, read back from their folders."""
 
 import contextlib
+import functools
 import pathlib
 from typing import NamedTuple
 
@@ -8,12 +9,20 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from ganjax import parallel, steps
+from ganjax import averages, parallel, steps
 from ganjax.config import runs, workdir
 from ganjax.game import Game
 from ganjax.lookup import choose
 from ganjax.training import checkpoint, dispatch
 from ganjax.truncation import truncated
+
+# What `generator` samples with, and what that is, for programs to say.
+WEIGHTS = {
+  'ema': 'averages of parameters and of statistics of batches',
+  'ema_live': 'averaged parameters with the statistics of training',
+  'ema_standing': 'averaged parameters with statistics recomputed for them',
+  'raw': 'parameters and statistics as they were trained',
+}
 
 
 class TrainedRun(NamedTuple):
@@ -89,11 +98,11 @@ def generator(run, weights, truncation=1.0):
 
   Args:
     run: a `TrainedRun`.
-    weights: which, as in `steps.weights`.
+    weights: one of `WEIGHTS`.
     truncation: the psi of `truncated`, with the mean of 4,096 latents, and of
       all classes.
   """
-  (own, buffers), game = steps.weights(run.state, weights), run.game
+  (own, buffers), game = _weights(run, weights), run.game
   if truncation != 1:
     many = game.prior(jax.random.key(0), 4096)
     labels = None
@@ -103,6 +112,16 @@ def generator(run, weights, truncation=1.0):
   return lambda latents, key, labels=None: game.sample(
     own, buffers, latents, key, labels=labels
   )
+
+
+def _weights(run, which):
+  """Returns `(params, buffers)` of a run's generator, by one of `WEIGHTS`."""
+  if which != 'ema_standing':
+    return steps.weights(run.state, which)
+  params, buffers = steps.weights(run.state, 'ema')
+  classes = run.config.classes if run.config.labels else 0
+  recompute = functools.partial(averages.standing, run.game, classes=classes)
+  return params, jax.jit(recompute)(params, buffers, jax.random.key(0))
 
 
 def labels(run, words):

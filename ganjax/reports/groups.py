@@ -60,7 +60,7 @@ def read(groups, metric, weights):
   Args:
     groups: from a name to a list of the folders of its runs.
     metric: the name of the value.
-    weights: whose samples were measured, 'ema' or 'raw'.
+    weights: whose samples were measured, such as 'ema' or 'raw'.
 
   Raises:
     ValueError: if there is no such value, if it was not measured in a folder or

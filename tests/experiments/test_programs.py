@@ -77,7 +77,14 @@ def test_a_way_begins_at_a_sample_of_the_grid(program, run, tmp_path):
 def test_seeds_and_weights_choose_other_pictures(program, run, tmp_path):
   pictures = []
   for number, flags in enumerate(
-    ((), ('--seed=1',), ('--weights=raw',), ('--seed=0', '--weights=ema'))
+    (
+      (),
+      ('--seed=1',),
+      ('--weights=raw',),
+      ('--seed=0', '--weights=ema'),
+      ('--weights=ema_live',),
+      ('--weights=ema_standing',),
+    )
   ):
     path = tmp_path / f'{number}.png'
     assert (
@@ -87,6 +94,8 @@ def test_seeds_and_weights_choose_other_pictures(program, run, tmp_path):
   assert (pictures[0] != pictures[1]).any()
   assert (pictures[0] != pictures[2]).any()
   assert (pictures[0] == pictures[3]).all()
+  for one, other in ((0, 4), (0, 5), (2, 4), (4, 5)):
+    assert (pictures[one] != pictures[other]).any()
 
 
 @pytest.mark.parametrize(
