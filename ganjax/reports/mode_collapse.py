@@ -187,7 +187,7 @@ def spread(folder, values, number):
   tables.write(place, rows, _SPREAD, (note,))
 
 
-def figures(folder, runs, reals, modes, grid):
+def figures(folder, runs, reals, modes, grid, classes=1):
   """Writes the figures; samples and occupancy are those of the first seed.
 
   Args:
@@ -196,11 +196,14 @@ def figures(folder, runs, reals, modes, grid):
     reals: as many as samples of a remedy, `[n, 2]` or images.
     modes: how many there are.
     grid: `images -> picture`, of images in [-1, 1], as `pictures.grid`.
+    classes: how many labels points have in turn, each with a colour of its own.
   """
   samples = {name: (own.steps, own.samples) for name, own in runs.items()}
   if reals.ndim == 2:
     drawn = {
-      'samples': sample_figures.samples_over_time(samples, reals),
+      'samples': sample_figures.samples_over_time(
+        samples, reals, classes=classes
+      ),
       'occupancy': sample_figures.occupancy(
         {name: (own.steps, _shares(own)) for name, own in runs.items()}
       ),

@@ -58,7 +58,10 @@ def report(protocol, notes=(), eigenvalues=0):
   reals = mode_problems.reals(problem, number)
   values = {name: _spread(reals, own) for name, own in runs.items()}
   mode_collapse.spread(folder, values, number)
-  mode_collapse.figures(folder, runs, reals, problem.modes, pictures.grid)
+  classes = max(problem.classes, 1)
+  mode_collapse.figures(
+    folder, runs, reals, problem.modes, pictures.grid, classes
+  )
   if eigenvalues:
     found = {
       name: _eigenvalues(protocol, name, eigenvalues)

@@ -256,6 +256,44 @@ def test_published_values_stand_beside_ours(two, tmp_path):
   assert 'PacGAN, table 1' in out
 
 
+def test_labels_have_a_column_of_the_fewest_modes(tmp_path):
+  """As a run of two seeds leaves its folder, after one evaluation."""
+  place = tmp_path / 'programs' / 'one'
+  place.mkdir(parents=True)
+  by_label = np.array([[2, 1, 0, 2], [1, 1, 1, 1]])
+  np.savez(
+    place / 'arrays-1.npz',
+    cell=[0, 0],
+    seed=[0, 1],
+    captured=by_label.sum(-1),
+    quality=[0.5, 1.0],
+    divergence=[0.1, np.log(2)],
+    occupancy=np.ones((2, 8), int),
+    captured_by_label=by_label,
+    samples=np.zeros((2, 3, 2)),
+  )
+  about = {'cell': 0, 'program': 'one', 'evaluation': 1, 'of': 1, 'step': 4}
+  counts = {'number': 8, 'seconds': 1.0}
+  rows = [
+    about | counts | {'seed': seed, 'fewest': int(by_label[seed].min())}
+    for seed in (0, 1)
+  ]
+  (place / 'evaluation.json').write_text(json.dumps({'measures': rows}))
+  (tmp_path / 'sweep.json').write_text(
+    json.dumps({'cells': [{'remedy': 'r1'}]})
+  )
+  runs = mode_collapse.read(tmp_path, ['r1'], [0, 1])
+  np.testing.assert_array_equal(
+    runs['r1'].modes['captured_by_label'], by_label[:, None]
+  )
+  config = protocols.get_config('conditional_ring')
+  out = mode_collapse.counted(tmp_path, runs, config, 0.0, {'r1': 1}, ())
+  assert 'fewest of a label' in out
+  [row] = table(tmp_path)['rows']
+  assert row['values']['fewest'] == [0, 1]
+  assert row['values']['captured'] == [5, 4]
+
+
 @pytest.mark.slow
 def test_killed_in_its_midst_it_ends_with_the_same_table(tmp_path):
   flags = (

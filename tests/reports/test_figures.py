@@ -45,6 +45,18 @@ def test_samples_stand_in_a_row_over_the_reals_and_beside_them():
     np.testing.assert_array_equal(alone, REALS)
 
 
+def test_samples_of_a_label_share_a_colour():
+  results = {'GAN': (STEPS, SAMPLES)}
+  figure = samples.samples_over_time(results, REALS, classes=3)
+  first, *_ = shown(figure)
+  _, *over = offsets(first)
+  for label, points in enumerate(over):
+    np.testing.assert_array_equal(points, SAMPLES[0, label::3])
+  colours = [tuple(own.get_facecolor()[0]) for own in first.collections]
+  assert len(over) == 3
+  assert len(set(colours)) == 4
+
+
 def test_all_panels_show_the_same_square_around_the_reals():
   reals = np.array([[-1, 0], [3, 2], [0, 1]])
   figure = samples.samples_over_time({'GAN': (STEPS, SAMPLES)}, reals)

@@ -18,7 +18,7 @@ from ganjax.reports.figures.layout import (
 
 
 @styled
-def samples_over_time(results, reals, evaluations=7):
+def samples_over_time(results, reals, evaluations=7, classes=1):
   """Returns the figure of the samples of remedies during training, row by row.
 
   The reals are grey under the samples, and alone in the last column. All panels
@@ -30,6 +30,8 @@ def samples_over_time(results, reals, evaluations=7):
     reals: `[n, 2]`.
     evaluations: columns, at most; evenly chosen, the first and the last
       included.
+    classes: how many labels there are: sample i has the colour of the label i
+      mod classes.
 
   Raises:
     ValueError: if there is no remedy, or `steps` and `samples` differ in T.
@@ -38,7 +40,8 @@ def samples_over_time(results, reals, evaluations=7):
 
   def draw(axes, samples):
     _cloud(axes, reals, GREYS[1])
-    _cloud(axes, samples, COLOURS[0])
+    for label in range(classes):
+      _cloud(axes, samples[label::classes], COLOURS[label % len(COLOURS)])
     _frame(axes, limits)
     outside = 1 - np.mean(np.all((low < samples) & (samples < high), -1))
     if outside > 0.01:
