@@ -14,6 +14,12 @@ def statistics():
   )
 
 
+def schedule():
+  """Returns the section of a number's schedule, which leaves it as it is."""
+  # Or linear, cosine: to this value over this many images, from these on.
+  return dict(name='constant', to=0.0, images=1.0, start=0.0)
+
+
 def get_config():
   """Returns a config without networks, not yet locked."""
   config = ConfigDict()
@@ -85,6 +91,20 @@ def get_config():
   # In its place a half-life in images, which is at most this share of the
   # images seen so far.
   config.ema = dict(half_life=placeholder(float), ramp=0.05)
+  # How numbers above change with the images seen, by ganjax.schedules. A config
+  # file can add the names of other numbers.
+  rates = {
+    player: dict(learning_rate=schedule(), b2=schedule())
+    for player in ('generator', 'discriminator')
+  }
+  penalties = {
+    name: dict(weight=schedule()) for name in ('r1', 'r2', 'wgan_gp')
+  }
+  config.schedules = dict(
+    optimizers=rates,
+    regularizers=dict(discriminator=penalties),
+    ema_decay=schedule(),
+  )
   config.steps_together = 0  # steps in one dispatch; 0: chosen automatically
   config.mesh = dict(data=-1)  # devices that share a batch; -1: all
   # Intervals in images seen.

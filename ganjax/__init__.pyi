@@ -10,6 +10,7 @@ from . import pictures as pictures
 from . import priors as priors
 from . import regularizers as regularizers
 from . import remedies as remedies
+from . import schedules as schedules
 from . import steps as steps
 from .arrays import Batch as Batch
 from .data import images as images

@@ -9,11 +9,11 @@ same step. A config can choose every public function here that has the argument
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import flax
 import jax
 import jax.numpy as jnp
-import optax
 
 from ganjax import averages, lookup, updates
 from ganjax.arrays import Batch, Metrics, Scalar, Tree
@@ -49,28 +49,30 @@ class TrainState(flax.struct.PyTreeNode):
 
 
 Schedule = Callable[[jax.Array], Game]
+Optimizers = Pair | Callable[[jax.Array], Pair]
 Step = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
 
 
-def schedule(game: Game | Schedule) -> Schedule:
-  """Returns a game as a function `step -> Game`, which it may be already."""
-  return game if callable(game) else lambda step: game
+def schedule(value: Any) -> Callable[[jax.Array], Any]:
+  """Returns a game or optimisers as a function of the step, if not one yet."""
+  return value if callable(value) else lambda step: value
 
 
 def init(
   game: Game | Schedule,
-  optimizers: Pair[optax.GradientTransformation],
+  optimizers: Optimizers,
   key: jax.Array,
 ) -> TrainState:
   """Returns the `TrainState` before the first step; it is slow unless jitted.
 
   Args:
     game: a `Game`, or `step -> Game`.
-    optimizers: a `Pair` of optax transformations.
+    optimizers: a `Pair` of optax transformations, or `step -> Pair`.
     key: of the run.
   """
   init_key, key = jax.random.split(key)
   step = jnp.int32(0)
+  optimizers = schedule(optimizers)(step)
   params, buffers = schedule(game)(step).init(init_key)
   return TrainState(
     step=step,
@@ -84,14 +86,13 @@ def init(
   )
 
 
-def restart(
-  optimizers: Pair[optax.GradientTransformation], state: TrainState
-) -> TrainState:
+def restart(optimizers: Optimizers, state: TrainState) -> TrainState:
   """Returns the state with both optimisers in their initial states.
 
   Growth needs it: parameters whose gradients were 0 under Adam so far would
   have a first update of (1 - b1) / sqrt(1 - b2) learning rates.
   """
+  optimizers = schedule(optimizers)(state.step)
   return state.replace(opt_state=_initial(optimizers, state.params))
 
 
@@ -163,7 +164,7 @@ def run(
 
 def alternating(
   game: Game | Schedule,
-  optimizers: Pair[optax.GradientTransformation],
+  optimizers: Optimizers,
   critic_steps: int = 1,
   generator_steps: int = 1,
   ema_decay: averages.Decay = 0.999,
@@ -178,7 +179,7 @@ def alternating(
 
   Args:
     game: a `Game`, or `step -> Game`.
-    optimizers: a `Pair` of optax transformations.
+    optimizers: a `Pair` of optax transformations, or `step -> Pair`.
     critic_steps: updates of the discriminator in a step (the paper's k, WGAN's
       n_critic), at least 1. Every leaf of the `Batch` is
       `[critic_steps * N, ...]`, and each update takes N rows of its own.
@@ -199,10 +200,10 @@ def alternating(
   Raises:
     ValueError: when traced with a batch that `critic_steps` does not divide.
   """
-  at = schedule(game)
+  at, optimizers_at = schedule(game), schedule(optimizers)
 
   def step(state, batch):
-    game = at(state.step)
+    game, optimizers = at(state.step), optimizers_at(state.step)
     keys = jax.random.split(
       _step_key(state, axis_name), critic_steps + generator_steps
     )
@@ -228,7 +229,7 @@ def alternating(
 
 def simultaneous(
   game: Game | Schedule,
-  optimizers: Pair[optax.GradientTransformation],
+  optimizers: Optimizers,
   ema_decay: averages.Decay = 0.999,
   unroll: int = 0,
   axis_name: str | None = None,
@@ -237,16 +238,17 @@ def simultaneous(
 
   Args:
     game: a `Game`, or `step -> Game`.
-    optimizers: a `Pair` of optax transformations.
+    optimizers: a `Pair` of optax transformations, or `step -> Pair`.
     ema_decay: of the generator's moving average.
     unroll: as in `alternating`.
     axis_name: as in `alternating`.
   """
-  at = schedule(game)
+  at, optimizers_at = schedule(game), schedule(optimizers)
 
   def step(state, batch):
     key = _step_key(state, axis_name)
-    drawn = updates.draw(at(state.step), optimizers, batch, key, axis_name)
+    game, optimizers = at(state.step), optimizers_at(state.step)
+    drawn = updates.draw(game, optimizers, batch, key, axis_name)
     state, metrics = updates.update_both(
       drawn, state, state.params, updates.unrolled(drawn, unroll)
     )
@@ -257,7 +259,7 @@ def simultaneous(
 
 def extragradient(
   game: Game | Schedule,
-  optimizers: Pair[optax.GradientTransformation],
+  optimizers: Optimizers,
   ema_decay: averages.Decay = 0.999,
   axis_name: str | None = None,
 ) -> Step:
@@ -270,15 +272,16 @@ def extragradient(
 
   Args:
     game: a `Game`, or `step -> Game`.
-    optimizers: a `Pair` of optax transformations.
+    optimizers: a `Pair` of optax transformations, or `step -> Pair`.
     ema_decay: of the generator's moving average.
     axis_name: as in `alternating`.
   """
-  at = schedule(game)
+  at, optimizers_at = schedule(game), schedule(optimizers)
 
   def step(state, batch):
     key = _step_key(state, axis_name)
-    drawn = updates.draw(at(state.step), optimizers, batch, key, axis_name)
+    game, optimizers = at(state.step), optimizers_at(state.step)
+    drawn = updates.draw(game, optimizers, batch, key, axis_name)
     extrapolated, _ = updates.update_both(drawn, state, state.params)
     state, metrics = updates.update_both(drawn, extrapolated, state.params)
     return _finish(state, ema_decay), metrics

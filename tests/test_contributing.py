@@ -84,7 +84,12 @@ def test_the_commands_run_as_they_are_written(copy):
   assert len(commands) >= 2
   short = {
     'experiments.train': ['--config.images=64', '--config.batch_size=16'],
-    'experiments.sweep': ['--config.images=64', '--seeds=1', '--samples=20'],
+    'experiments.sweep': [
+      '--config.images=64',
+      '--config.batch_size=8',
+      '--seeds=1',
+      '--samples=20',
+    ],
   }
   for command in commands:
     module, *flags = command.split()

@@ -29,7 +29,14 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 LAYERS = (
   ({'arrays', 'players', 'files', 'lookup', 'growth'},),
   (
-    {'losses', 'regularizers', 'priors', 'optimizers', 'pictures'},
+    {
+      'losses',
+      'regularizers',
+      'priors',
+      'optimizers',
+      'schedules',
+      'pictures',
+    },
     {'networks'},
     {'data'},
     {'metrics'},

@@ -3,8 +3,8 @@
 A config holds JSON values only. A section with a name chooses a function, and
 its other fields are that function's arguments; a section of sections maps names
 to arguments. Losses, priors, regularisers, optimisers and update rules are what
-their modules define, found by name. Numbers may be traced (set them by
-`with_values`), so that configs which differ in numbers can be one program.
+their modules define, found by name. Numbers may be traced, so that configs
+which differ in numbers can be one program.
 """
 
 import inspect
@@ -21,7 +21,7 @@ from ganjax import (
   remedies,
   steps,
 )
-from ganjax.config import networks
+from ganjax.config import networks, schedules
 from ganjax.game import gan
 from ganjax.lookup import choose, functions
 from ganjax.players import Pair
@@ -37,20 +37,7 @@ _RULE_ARGUMENTS = {
 }
 
 
-def with_values(config, values):
-  """Returns a copy of the config with other values, which may be traced.
-
-  Args:
-    config: the config of a training run.
-    values: a dict from dotted names of fields to their values.
-  """
-  own = config.copy_and_resolve_references()
-  with own.ignore_type():
-    own.update_from_flattened_dict(dict(values))
-  return own
-
-
-def schedule(config, shape, stage=lambda step: {}):
+def schedule(config, shape, stage=lambda step: {}, images_seen=None):
   """Returns the game of a config as a function `step -> Game`.
 
   Args:
@@ -58,42 +45,73 @@ def schedule(config, shape, stage=lambda step: {}):
     shape: of one example of the data, without the batch.
     stage: a function from a step to the arguments `stage` and `alpha` of
       networks that grow.
+    images_seen: as in `update_step`.
 
   Raises:
     ValueError: if the config has a name that does not exist, or values that do
       not fit one another.
   """
-  loss, prior = _loss(config), _prior(config)
-  fake_labels = _fake_labels(config) if config.labels else None
-  terms = Pair(*map(_regularizers, _pair(config.regularizers)))
+  images_seen = images_seen or schedules.images_seen(config)
+
+  def at(step, **stage):
+    own = schedules.scheduled(config, images_seen(step))
+    return _game(own, networks.networks(own, shape, **stage), step)
+
+  # These raise here, and not at the first step.
+  networks.networks(config, shape)
+  _terms(schedules.scheduled(config, 0.0))
+  return lambda step: at(step, **stage(step))
+
+
+def _game(config, pair, step):
+  """Returns the `Game` of networks at a step."""
+  loss, *others = _terms(config)
   noise, top_k = config.instance_noise, config.top_k
-  networks.networks(config, shape)  # Raises here, and not at the first step.
-
-  def at(step):
-    generator, discriminator = networks.networks(config, shape, **stage(step))
-    own_loss = loss
-    if not _is(noise.std, 0):
-      share = _remaining(step, noise.steps) if noise.steps else 1.0
-      discriminator = remedies.instance_noise(discriminator, noise.std * share)
-    if not _is(top_k.share, 1):
-      share = _remaining(step, top_k.steps) if top_k.steps else 0.0
-      own_loss = losses.top_k(loss, top_k.share + (1 - top_k.share) * share)
-    game = gan(generator, discriminator, own_loss, prior, terms, fake_labels)
-    if not _is(config.consensus, 0):
-      game = remedies.consensus(game, config.consensus)
-    if not _is(config.historical_averaging, 0):
-      game = remedies.historical_averaging(game, config.historical_averaging)
-    return game
-
-  return at
+  generator, discriminator = pair
+  if not _is(noise.std, 0):
+    share = _remaining(step, noise.steps) if noise.steps else 1.0
+    discriminator = remedies.instance_noise(discriminator, noise.std * share)
+  if not _is(top_k.share, 1):
+    share = _remaining(step, top_k.steps) if top_k.steps else 0.0
+    loss = losses.top_k(loss, top_k.share + (1 - top_k.share) * share)
+  game = gan(generator, discriminator, loss, *others)
+  if not _is(config.consensus, 0):
+    game = remedies.consensus(game, config.consensus)
+  if not _is(config.historical_averaging, 0):
+    game = remedies.historical_averaging(game, config.historical_averaging)
+  return game
 
 
-def optimizer_pair(config):
+def _terms(config):
+  """Returns what `gan` is given beside the networks."""
+  return (
+    _loss(config),
+    _prior(config),
+    Pair(*map(_regularizers, _pair(config.regularizers))),
+    _fake_labels(config) if config.labels else None,
+  )
+
+
+def optimizer_pair(config, images_seen=None):
   """Returns the `Pair` of optax transformations of a config.
+
+  Args:
+    config: the config of a training run.
+    images_seen: as in `update_step`.
+
+  Returns:
+    A `Pair`, or a function `step -> Pair` where the config has schedules.
 
   Raises:
     ValueError: if there is no optimiser of a name.
   """
+  if not schedules.sections(config):
+    return _optimizers(config)
+  seen = images_seen or schedules.images_seen(config)
+  return lambda step: _optimizers(schedules.scheduled(config, seen(step)))
+
+
+def _optimizers(config):
   built = []
   for section in map(dict, _pair(config.optimizers)):
     make = choose('optimizer', optimizer_names(), section.pop('name'))
@@ -135,7 +153,7 @@ def update_step(config, game, images_seen=None):
         f'({config[name]}). Leave it at {default}, or set update_rule to '
         'alternating.'
       )
-  return rule(game, optimizer_pair(config), **arguments)
+  return rule(game, optimizer_pair(config, images_seen), **arguments)
 
 
 def loss_names():
@@ -195,11 +213,13 @@ def _fake_labels(config):
 
 def _ema_decay(config, images_seen):
   """Returns the `averages.Decay` of a config."""
-  if config.ema.half_life is None:
-    return config.ema_decay
-  rows = config.batch_size * config.critic_steps
-  seen = images_seen or (lambda step: step * float(rows))
-  return averages.half_life(config.ema.half_life, config.ema.ramp, rows, seen)
+  seen = images_seen or schedules.images_seen(config)
+  if config.ema.half_life is not None:
+    half_life, ramp = config.ema.half_life, config.ema.ramp
+    return averages.half_life(half_life, ramp, schedules.rows(config), seen)
+  if 'ema_decay' in schedules.sections(config):
+    return lambda step: schedules.scheduled(config, seen(step)).ema_decay
+  return config.ema_decay
 
 
 def _loss(config):

@@ -7,7 +7,7 @@ import operator
 import jax
 
 from ganjax import growth, steps
-from ganjax.config import datasets, games
+from ganjax.config import datasets, games, schedules
 from ganjax.data import images
 from ganjax.metrics import diversity
 from ganjax.training import compilation, dispatch, loop, warnings
@@ -37,40 +37,54 @@ def phases(config, shape):
   Raises:
     ValueError: if the config names something that there is not.
   """
-  found, first, seen = [], 0, 0
-  for period in _periods(config, shape):
-    own = _at_stage(config, period.stage)
-    schedule = _schedule(own, shape, period, first)
-    images_seen = functools.partial(_images_seen, first, seen, _rows(own))
+  found = []
+  for own, period, schedule, images_seen in _stages(config, shape):
     step = games.update_step(own, schedule, images_seen)
     sample = steps.sample(schedule, config.classes if config.labels else 0)
+    optimizers = games.optimizer_pair(own, images_seen)
+    restart = functools.partial(steps.restart, optimizers)
     for number in (period.fade, period.hold):
       if number:
         found.append(
           dispatch.Phase(
             step=step,
             sample=sample,
-            rows=_rows(own),
+            rows=schedules.rows(own),
             steps=number,
-            begin=_restart(own) if found else lambda state: state,
+            begin=restart if found else lambda state: state,
             preprocess=datasets.preprocess(config),
             title=_title(period.stage),
           )
         )
-    first += period.fade + period.hold
-    seen += (period.fade + period.hold) * _rows(own)
   return tuple(found)
 
 
 def game(config, shape, step):
   """Returns the `Game` of a config at a step, a Python int."""
-  first = 0
-  for period in _periods(config, shape):
-    last = first + period.fade + period.hold
+  last = 0
+  for _, period, schedule, _ in _stages(config, shape):
+    game = schedule
+    last += period.fade + period.hold
     if step <= last:
       break
-    first = last
-  return _schedule(config, shape, period, first)(step)
+  return game(step)
+
+
+def _stages(config, shape):
+  """Yields, for each `growth.Period`, what its phases are made from.
+
+  That is the config of the stage, the period, its `step -> Game`, and its
+  `step -> images seen` before the step.
+  """
+  first = seen = 0
+  for period in _periods(config, shape):
+    own, number = _at_stage(config, period.stage), period.fade + period.hold
+    rows = schedules.rows(own)
+    images_seen = functools.partial(_images_seen, first, seen, rows)
+    schedule = _schedule(own, shape, period, first, images_seen)
+    yield own, period, schedule, images_seen
+    first += number
+    seen += number * rows
 
 
 def start(config, shape):
@@ -85,14 +99,16 @@ def start(config, shape):
 def _periods(config, shape):
   """Returns the tuple of `growth.Period`; one if nothing grows."""
   if 'growth' not in config:
-    return (growth.Period(None, 0, math.ceil(config.images / _rows(config))),)
+    return (
+      growth.Period(None, 0, math.ceil(config.images / schedules.rows(config))),
+    )
   return growth.plan(
     first=growth.stage_of(config.growth.first or shape[0]),
     last=growth.stage_of(shape[0]),
     images=config.images,
     fade=config.growth.fade,
     hold=config.growth.hold,
-    rows=lambda stage: _rows(_at_stage(config, stage)),
+    rows=lambda stage: schedules.rows(_at_stage(config, stage)),
   )
 
 
@@ -110,32 +126,22 @@ def _at_stage(config, stage):
   return own
 
 
-def _rows(config):
-  return config.batch_size * config.critic_steps
-
-
 def _images_seen(first, seen, rows, step):
   """Returns the images seen before a step, of which `seen` before `first`."""
   # Floats, for a run may see more than 2^31 images.
   return seen + float(rows) * (step - first)
 
 
-def _schedule(config, shape, period, first):
+def _schedule(config, shape, period, first, images_seen):
   """Returns `step -> Game` of a period that begins with step `first`."""
-  if period.stage is None:
-    return games.schedule(config, shape)
-  return games.schedule(
-    config,
-    shape,
-    lambda step: {
-      'stage': period.stage,
-      'alpha': growth.alpha(step, first, period.fade),
-    },
-  )
 
+  def stage(step):
+    if period.stage is None:
+      return {}
+    alpha = growth.alpha(step, first, period.fade)
+    return {'stage': period.stage, 'alpha': alpha}
 
-def _restart(config):
-  return functools.partial(steps.restart, games.optimizer_pair(config))
+  return games.schedule(config, shape, stage, images_seen)
 
 
 def _title(stage):

@@ -13,7 +13,9 @@ from ganjax.networks import layers
 from ganjax.players import Discriminator, Generator
 
 
-def with_classes(latents: jax.Array, labels: jax.Array, classes: int):
+def with_classes(
+  latents: jax.Array, labels: jax.Array, classes: int
+) -> jax.Array:
   """Returns latents `[N, Z]` with the labels beside them, `[N, Z + classes]`.
 
   Mirza and Osindero, "Conditional Generative Adversarial Nets", 2014,

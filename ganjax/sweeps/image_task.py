@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ganjax import pictures, steps
-from ganjax.config import datasets, games, runs
+from ganjax.config import datasets, games, runs, schedules
 from ganjax.data import images
 from ganjax.evaluation import (
   extractors,
@@ -125,7 +125,7 @@ def _measure(config, data, metrics, number, reals):
 
     def generate(given, latents, key, labels):
       state, numbers = given
-      game = runs.game(games.with_values(config, numbers), shape, step)
+      game = runs.game(schedules.with_values(config, numbers), shape, step)
       own = steps.weights(state, 'ema')
       return game.sample(*own, latents, key, labels=labels)
 
@@ -153,10 +153,10 @@ def _training(config, shape, phases, every):
   """
 
   def phase(number, numbers):
-    return runs.phases(games.with_values(config, numbers), shape)[number]
+    return runs.phases(schedules.with_values(config, numbers), shape)[number]
 
   def init(key, numbers, data):
-    own = games.with_values(config, numbers)
+    own = schedules.with_values(config, numbers)
     game = games.schedule(own, shape)
     return steps.init(game, games.optimizer_pair(own), key)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ganjax import pictures, steps
 from ganjax.arrays import Batch
-from ganjax.config import games
+from ganjax.config import games, schedules
 from ganjax.data import images, order
 from ganjax.evaluation import measures
 from ganjax.evaluation.measures import Column
@@ -148,7 +148,7 @@ def _training(config, problem, every, evaluations):
   measure = config.measure
 
   def parts(numbers):
-    own = games.with_values(config, numbers)
+    own = schedules.with_values(config, numbers)
     game = games.schedule(own, problem.shape)
     return game, games.optimizer_pair(own), games.update_step(own, game)
 

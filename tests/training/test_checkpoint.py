@@ -391,7 +391,7 @@ def test_full_disk_is_an_error_and_nothing_older_is_lost(
 WORKER = """
 import itertools, sys
 import jax, jax.numpy as jnp
-from ganjax import checkpoint
+from ganjax.training import checkpoint
 
 def state(step):
   key = jax.random.fold_in(jax.random.key(0), step)
