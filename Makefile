@@ -12,8 +12,9 @@ train: $(VENV)/installed
 test: $(VENV)/installed
 	$(PYTHON) -m pytest -m 'not slow' -n 2
 
+# With the emitters of fusions that users have, which fast tests go without.
 slow: $(VENV)/installed
-	$(PYTHON) -m pytest -m slow
+	XLA_FLAGS=--xla_backend_optimization_level=0 $(PYTHON) -m pytest -m slow
 
 # The fast tests with each of PYTHONS that starts, in an environment of its own.
 test-matrix:

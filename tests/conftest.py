@@ -25,7 +25,9 @@ def pytest_configure(config):
   # Tests compile much and compute little. Without its emitters of fusions XLA
   # compiles for a CPU twice as fast, but then joins products and sums as it
   # pleases, which AVX cannot: programs of other lengths would round otherwise.
-  # XLA aborts at a flag that it does not know.
+  # It also gets jax.hessian of a table's rows wrong, where jacrev of grad is
+  # right. `make slow` goes with the emitters, as users do. XLA aborts at a flag
+  # that it does not know.
   quick = ['--xla_backend_optimization_level=0']
   if importlib.metadata.version('jaxlib').startswith('0.10.'):
     quick += ['--xla_cpu_use_fusion_emitters=false', '--xla_cpu_max_isa=AVX']
