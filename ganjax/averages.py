@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from ganjax import labels
 from ganjax.arrays import Scalar, Tree
 from ganjax.game import Game
 from ganjax.players import Pair
@@ -141,11 +142,11 @@ def standing(
       'Statistics cannot be recomputed for a game whose `fake` is None, as '
       'with consensus; sample with its averaged statistics, those of ema.'
     )
-  labels = jnp.arange(rows) % classes if classes else None
+  own_labels = labels.in_turn(rows, classes)
 
   def one(buffers, key):
     latents = game.prior(key, rows)
-    fake = game.fake(Pair(params, None), buffers, latents, key, labels)
+    fake = game.fake(Pair(params, None), buffers, latents, key, own_labels)
     own = _with_network(buffers.generator, fake.buffers)
     return buffers._replace(generator=own), None
 

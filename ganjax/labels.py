@@ -1,13 +1,14 @@
-"""The labels of fakes: functions `(key, labels of the reals) -> labels`.
+"""Labels of classes: those of fakes in training, and those of samples.
 
 Labels are int32 `[N]`, the numbers of classes from 0 on. `gan` makes a game
-conditional by one of these functions. A config can choose every public function
-here by its name.
+conditional by a function `(key, labels of the reals) -> labels of the fakes`. A
+config can choose every public function here that returns one, by its name.
 """
 
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 
 Draw = Callable[[jax.Array, jax.Array], jax.Array]
 
@@ -43,3 +44,14 @@ def uniform(classes: int) -> Draw:
     classes: how many there are, at least 1.
   """
   return lambda key, labels: jax.random.randint(key, labels.shape, 0, classes)
+
+
+def in_turn(number: int, classes: int) -> jax.Array | None:
+  """Returns labels int32 `[number]` of which label i is i modulo classes.
+
+  Args:
+    number: of the labels.
+    classes: how many there are; 0, of an unconditional game, has no labels, and
+      returns None.
+  """
+  return jnp.arange(number, dtype=jnp.int32) % classes if classes else None

@@ -15,7 +15,7 @@ import flax
 import jax
 import jax.numpy as jnp
 
-from ganjax import averages, lookup, updates
+from ganjax import averages, labels, lookup, updates
 from ganjax.arrays import Batch, Metrics, Scalar, Tree
 from ganjax.data import order
 from ganjax.game import Game
@@ -134,8 +134,8 @@ def sample(
     now = at(state.step)
     key = jax.random.fold_in(state.key, _SAMPLE)
     latents = now.prior(key, number)
-    labels = jnp.arange(number) % classes if classes else None
-    return now.sample(*weights(state, 'ema'), latents, key, labels=labels)
+    own = labels.in_turn(number, classes)
+    return now.sample(*weights(state, 'ema'), latents, key, labels=own)
 
   return images
 

@@ -181,6 +181,15 @@ def optimizer_names():
   }
 
 
+def fake_label_names():
+  """Returns what a config can choose for `fake_labels`, functions by name."""
+  return {
+    name: function
+    for name, function in functions(labels).items()
+    if 'number' not in inspect.signature(function).parameters
+  }
+
+
 def update_rule_names():
   """Returns the update rules that a config can choose, functions by name."""
   return {
@@ -205,7 +214,7 @@ def _fake_labels(config):
     )
   arguments = dict(config.fake_labels)
   name = arguments.pop('name')
-  make = choose('function of labels', functions(labels), name)
+  make = choose('function of labels', fake_label_names(), name)
   if 'classes' in inspect.signature(make).parameters:
     arguments['classes'] = config.classes
   return make(**arguments)

@@ -6,12 +6,12 @@ import pathlib
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from ganjax import averages, parallel, steps
 from ganjax.config import runs, workdir
 from ganjax.game import Game
+from ganjax.labels import in_turn
 from ganjax.lookup import choose
 from ganjax.training import checkpoint, dispatch
 from ganjax.truncation import truncated
@@ -105,10 +105,8 @@ def generator(run, weights, truncation=1.0):
   (own, buffers), game = _weights(run, weights), run.game
   if truncation != 1:
     many = game.prior(jax.random.key(0), 4096)
-    labels = None
-    if run.config.labels:
-      labels = jnp.arange(len(many)) % run.config.classes
-    game = truncated(game, truncation, many, labels)
+    many_labels = in_turn(len(many), _classes(run))
+    game = truncated(game, truncation, many, many_labels)
   return lambda latents, key, labels=None: game.sample(
     own, buffers, latents, key, labels=labels
   )
@@ -119,9 +117,15 @@ def _weights(run, which):
   if which != 'ema_standing':
     return steps.weights(run.state, which)
   params, buffers = steps.weights(run.state, 'ema')
-  classes = run.config.classes if run.config.labels else 0
-  recompute = functools.partial(averages.standing, run.game, classes=classes)
+  recompute = functools.partial(
+    averages.standing, run.game, classes=_classes(run)
+  )
   return params, jax.jit(recompute)(params, buffers, jax.random.key(0))
+
+
+def _classes(run):
+  """Returns how many classes a run's game has; 0 if it is unconditional."""
+  return run.config.classes if run.config.labels else 0
 
 
 def labels(run, words):

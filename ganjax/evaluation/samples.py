@@ -58,17 +58,6 @@ def of_class(own, label):
   )
 
 
-def labels_like(data, number, seed):
-  """Returns labels int32 `[number]`, as frequent as those of a data set.
-
-  Args:
-    data: an `images.ImageSet` with labels.
-    number: of the labels.
-    seed: that the labels are drawn with.
-  """
-  return np.random.default_rng(seed).choice(data.labels, number)
-
-
 def sampler(generate):
   """Returns `(given, prior, number, seed, side, labels=None) -> images`.
 

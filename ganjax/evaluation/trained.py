@@ -1,5 +1,7 @@
 """Samples of trained runs, and the classes that they are measured by."""
 
+import numpy as np
+
 from ganjax.config import datasets, restore
 from ganjax.evaluation import samples as of_generators
 
@@ -41,7 +43,7 @@ def labels(config, data, number, seed):
   """
   if not config.labels:
     return None
-  return of_generators.labels_like(data, number, seed)
+  return np.random.default_rng(seed).choice(data.labels, number)
 
 
 def classes(config, data):

@@ -10,6 +10,7 @@ import numpy as np
 from ganjax.arrays import Batch
 from ganjax.data import images, order, stacked_mnist, toy
 from ganjax.evaluation import classifier, features
+from ganjax.labels import in_turn
 from ganjax.lookup import choose
 from ganjax.metrics import modes
 from ganjax.sweeps import mixtures
@@ -130,9 +131,7 @@ def with_classes(config, problem):
 
 def labels(problem, number):
   """Returns the labels of samples that are counted, or None without labels."""
-  if not problem.classes:
-    return None
-  return jnp.arange(number, dtype=jnp.int32) % problem.classes
+  return in_turn(number, problem.classes)
 
 
 _comparisons = {'less': jnp.less, 'less_equal': jnp.less_equal}
