@@ -85,9 +85,11 @@ def main():
   path = pathlib.Path(
     _OUTPUT.value or pathlib.Path(_WORKDIR.value) / 'grid.png'
   )
+  title = restore.title(run, _WEIGHTS.value)
   starts = run.game.prior(keys[0], rows * columns)
   repeated = None if labels is None else labels.repeat(columns, 0)
   samples = draw(starts, keys[2], repeated)
+  pictures.check_finite(pictures.finite(samples), title)
   _write(path, pictures.finest(samples), columns)
   if _PYRAMID.value:
     levels = _levels(samples, columns)
@@ -103,7 +105,9 @@ def main():
       labels = labels.swapaxes(0, 1).reshape(-1, labels.shape[-1])
     latents = between.swapaxes(0, 1).reshape(-1, between.shape[-1])
     path = path.with_stem(f'{path.stem}-interpolation')
-    _write(path, pictures.finest(draw(latents, keys[2], labels)), number)
+    drawn = draw(latents, keys[2], labels)
+    pictures.check_finite(pictures.finite(drawn), title)
+    _write(path, pictures.finest(drawn), number)
   return 0
 
 

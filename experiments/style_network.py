@@ -78,6 +78,7 @@ def _paint():
   done = time.monotonic()
   path = pathlib.Path(_OUTPUT.value)
   path.parent.mkdir(parents=True, exist_ok=True)
+  pictures.check_finite(pictures.finite(painted), 'the style network')
   pictures.save(path, pictures.pixels(painted[0]))
   tqdm.write(
     f'Painted {painted.shape[2]}x{painted.shape[1]} pixels in '

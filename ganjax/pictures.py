@@ -17,6 +17,39 @@ def finest(images: Tree) -> Array:
   return max(jax.tree.leaves(images), key=lambda leaf: leaf.shape[1])
 
 
+def finite(images: Tree) -> jax.Array:
+  """Returns which images of a tree have no pixel that is not finite, `[N]`."""
+  return jnp.all(
+    jnp.stack(
+      [
+        jnp.isfinite(leaf).all(range(1, leaf.ndim))
+        for leaf in map(jnp.asarray, jax.tree.leaves(images))
+      ]
+    ),
+    0,
+  )
+
+
+def check_finite(finite: Array, source: str) -> None:
+  """Raises FloatingPointError unless all images are finite.
+
+  Bytes have no NaN: a picture file or a measure would take a generator that has
+  diverged for one of plain grey or black images.
+
+  Args:
+    finite: which images are, bool `[N]`, as `finite` returns it.
+    source: what they are samples of, such as 'the checkpoint at step 200'.
+  """
+  if broken := int(np.sum(~np.asarray(finite))):
+    raise FloatingPointError(
+      f'{broken:,} of {len(finite):,} samples of {source} have pixels that are '
+      'infinite or undefined, for its training has diverged. Take an earlier '
+      'checkpoint, by moving the later ones out of the folder checkpoints of '
+      'the workdir, or other weights; or lower a learning rate or the weight '
+      'of a penalty and train in a new workdir.'
+    )
+
+
 def enlarged(images: Array, side: int) -> Array:
   """Returns images `[N, side, side, C]`, enlarged by repeating pixels.
 

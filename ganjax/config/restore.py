@@ -93,6 +93,11 @@ def images_seen(run):
   return dispatch.images_seen(phases, int(run.state.step))
 
 
+def title(run, weights):
+  """Returns what is sampled, in the words of an error."""
+  return f'the checkpoint at step {int(run.state.step):,} ({weights} weights)'
+
+
 def generator(run, weights, truncation=1.0):
   """Returns `(latents, key, labels=None) -> images`, or a tree of them.
 

@@ -58,11 +58,38 @@ def of_class(own, label):
   )
 
 
+def by_image(generate):
+  """Returns `(latents, keys [N], labels) -> images`, each with its own key.
+
+  An image is then the same whatever is drawn beside it, so that samples can be
+  drawn in parts of any size. With one key for each part, the images of all
+  parts would have the same noise.
+
+  Args:
+    generate: `(latents, key, labels) -> images`, or a tree of them, with one
+      key for all; labels are None where there are none. Statistics of the batch
+      would be those of a single image.
+  """
+
+  def one(latents, key, labels):
+    latents, labels = jax.tree.map(lambda leaf: leaf[None], (latents, labels))
+    return jax.tree.map(lambda leaf: leaf[0], generate(latents, key, labels))
+
+  return jax.vmap(one)
+
+
+def keys(key, number):
+  """Returns the key of each of a number of images, `[number]`, by its index."""
+  return jax.vmap(jax.random.fold_in, (None, 0))(key, np.arange(number))
+
+
 def sampler(generate):
-  """Returns `(given, prior, number, seed, side, labels=None) -> images`.
+  """Returns `(given, prior, number, seed, side, labels, source) -> images`.
 
   The images are uint8 `[number, side, side, C]`, as picture files hold them,
-  of the same latents for the same seed. It compiles once, whatever is given.
+  of the same latents and noise for the same seed. It compiles once, whatever is
+  given, and raises as `pictures.check_finite`, in whose words `source` says
+  what is sampled.
 
   Args:
     generate: `(given, latents, key, labels) -> images` in [-1, 1], or a tree of
@@ -71,32 +98,40 @@ def sampler(generate):
   """
 
   @jax.jit
-  def part(given, latents, key, labels):
-    drawn = generate(given, latents, key, labels)
-    return images.quantize(pictures.finest(drawn))
+  def part(given, latents, keys, labels):
+    own = by_image(functools.partial(generate, given))
+    drawn = pictures.finest(own(latents, keys, labels))
+    return images.quantize(drawn), pictures.finite(drawn)
 
-  def sample(given, prior, number, seed, side, labels=None):
+  def sample(
+    given, prior, number, seed, side, labels=None, source='the generator'
+  ):
     key, noise_key = jax.random.split(jax.random.key(seed))
     latents = np.asarray(prior(key, number))
+    own_keys = keys(noise_key, number)
     # The last part is filled up, to compile only once.
     rows = np.arange(number + -number % _PART) % number
-    drawn = [
-      np.asarray(
+    parts = [
+      jax.device_get(
         part(
           given,
           latents[own],
-          noise_key,
+          own_keys[own],
           None if labels is None else labels[own],
         )
       )
       for own in rows.reshape(-1, _PART)
     ]
-    return pictures.enlarged(np.concatenate(drawn)[:number], side)
+    drawn, finite = (
+      np.concatenate(own)[:number] for own in zip(*parts, strict=True)
+    )
+    pictures.check_finite(finite, source)
+    return pictures.enlarged(drawn, side)
 
   return sample
 
 
-def tracked(generate, prior, seed, side, labels=None):
+def tracked(generate, prior, seed, side, labels=None, source='the generator'):
   """Returns the images of `TRACKED` latents by resolution, `{R: [N, R, R, C]}`.
 
   The latents are the same for the same seed, so that the images of one
@@ -109,10 +144,15 @@ def tracked(generate, prior, seed, side, labels=None):
     side: of the data, in pixels, to which a single array of images is
       enlarged, for its resolution may grow during training.
     labels: int32 `[TRACKED]`, or None.
+    source: what is sampled, in the words of `pictures.check_finite`.
+
+  Raises:
+    FloatingPointError: as `pictures.check_finite`.
   """
   key, noise_key = jax.random.split(jax.random.key(seed))
   drawn = jax.jit(generate)(prior(key, TRACKED), noise_key, labels)
   leaves = jax.tree.leaves(drawn)
+  pictures.check_finite(pictures.finite(drawn), source)
   if len(leaves) == 1:
     leaves = [pictures.enlarged(leaves[0], side)]
   return {leaf.shape[1]: np.asarray(leaf) for leaf in leaves}

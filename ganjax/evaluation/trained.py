@@ -15,10 +15,14 @@ def samples(run, weights, seed, labels, number):
     seed: of the latents.
     labels: int32 `[number]`, or None.
     number: of the samples.
+
+  Raises:
+    FloatingPointError: if some are not finite.
   """
   generate, prior = restore.generator(run, weights), run.game.prior
   sample = of_generators.sampler(lambda given, *arguments: generate(*arguments))
-  return sample((), prior, number, seed, run.shape[0], labels)
+  source = restore.title(run, weights)
+  return sample((), prior, number, seed, run.shape[0], labels, source)
 
 
 def tracked(run, weights, seed, labels):
@@ -26,7 +30,9 @@ def tracked(run, weights, seed, labels):
   generate, prior = restore.generator(run, weights), run.game.prior
   if labels is not None:
     labels = labels[: of_generators.TRACKED]
-  return of_generators.tracked(generate, prior, seed, run.shape[0], labels)
+  return of_generators.tracked(
+    generate, prior, seed, run.shape[0], labels, restore.title(run, weights)
+  )
 
 
 def labels(config, data, number, seed):

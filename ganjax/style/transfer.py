@@ -243,10 +243,11 @@ def in_words(progress):
 
 def _progress(state, losses, step, steps):
   losses = {name: np.asarray(values) for name, values in losses.items()}
-  if not np.all(np.isfinite(losses['loss'])):
+  # The losses of a step are those before its update.
+  if not np.all(np.isfinite([losses['loss'].sum(), state.average.sum()])):
     raise FloatingPointError(
-      f'The loss became {losses["loss"]} within {step} of {steps} steps. '
-      ' Lower the learning rate or the weights.'
+      f'The loss became {losses["loss"]} within {step} of {steps} steps, or '
+      'the picture undefined. Lower the learning rate or the weights.'
     )
   size = state.average.shape[1:3]
   pictures = jnp.clip(state.average, 0, 1)

@@ -134,7 +134,10 @@ def _measure(config, data, metrics, number, reals):
   def measure(step, state, numbers, record):
     extractor, real = reals()
     sample, prior = sampler(step if 'growth' in config else 0)
-    drawn = sample((state, numbers), prior, number, _SEED, shape[0], labels)
+    source = f'the run at step {step:,}'
+    drawn = sample(
+      (state, numbers), prior, number, _SEED, shape[0], labels, source
+    )
     fake = samples.of(drawn, extractor, labels)
     values, how = {}, {}
     for own in metrics:

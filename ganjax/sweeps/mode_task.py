@@ -14,6 +14,7 @@ from ganjax.arrays import Batch
 from ganjax.config import games, schedules
 from ganjax.data import images, order
 from ganjax.evaluation import measures
+from ganjax.evaluation import samples as image_samples
 from ganjax.evaluation.measures import Column
 from ganjax.lookup import choose
 from ganjax.sweeps.mode_problems import in_parts, labels, reals, with_classes
@@ -176,24 +177,27 @@ def _training(config, problem, every, evaluations):
     game = parts(numbers)[0](run.step)
     own = steps.weights(run, measure.weights)
     key = jax.random.key(measure.seed)
+    classes = labels(problem, measure.samples)
     given = (
       game.prior(key, measure.samples),
-      labels(problem, measure.samples),
+      image_samples.keys(key, measure.samples),
+      classes,
     )
 
-    def draw(given):
-      latents, classes = given
-      return game.sample(
-        *own,
-        latents,
-        key,
-        train=measure.batch_statistics,
-        labels=classes,
-      )
+    def draw(latents, key, labels):
+      train = measure.batch_statistics
+      return game.sample(*own, latents, key, train=train, labels=labels)
+
+    def draw_part(given):
+      if not measure.batch_statistics:
+        return image_samples.by_image(draw)(*given)
+      # The key of the part's first sample is that of the part.
+      latents, keys, labels = given
+      return draw(latents, keys[0], labels)
 
     if measure.batch >= measure.samples:
-      return Batch(draw(given), given[1])
-    return Batch(in_parts(draw, given, measure.batch), given[1])
+      return Batch(draw_part(given), classes)
+    return Batch(in_parts(draw_part, given, measure.batch), classes)
 
   def record(modes, drawn):
     pictured = drawn.images[: measure.pictures]

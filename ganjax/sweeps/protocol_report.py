@@ -74,7 +74,8 @@ def report(protocol, notes=(), eigenvalues=0):
 def _spread(reals, runs):
   """Returns how the last samples of each run lie among the reals, by measure.
 
-  Precision and recall take 3 neighbours, density and coverage 5.
+  Precision and recall take 3 neighbours, density and coverage 5. All of it is
+  NaN for a run with samples that are not finite.
   """
   reals, found = reals.reshape(len(reals), -1), {}
   for samples, occupancy in zip(
@@ -89,8 +90,10 @@ def _spread(reals, runs):
       'support': birthday.birthday(occupancy).uniform,
       'distance': diversity.pairwise_distance(flat),
     }
+    # A sample that is not finite is in no mode, and a byte of a picture.
+    finite = occupancy.sum() == runs.number
     for name, value in measured.items():
-      found.setdefault(name, []).append(float(value))
+      found.setdefault(name, []).append(float(value) if finite else np.nan)
   return found
 
 

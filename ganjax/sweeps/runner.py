@@ -17,6 +17,7 @@ import math
 import pathlib
 import shutil
 import time
+import warnings
 import zlib
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ from ganjax import files, pictures
 from ganjax.evaluation import results
 from ganjax.sweeps import locks, plan, status
 from ganjax.sweeps.programs import Sweep, mapping, member_inputs, place
-from ganjax.sweeps.task import Task
+from ganjax.sweeps.task import Measured, Task
 from ganjax.training import mappings, population, signals
 
 _PARTS = 10  # of an evaluation, at most, after which a signal can end it
@@ -263,14 +264,18 @@ def _measured(own, evaluation, members, found, rows):
         name: np.mean(series[row]) for name, series in found.records[1].items()
       }
       diverged = int(watch['diverged'])
-      values, how, picture = dict.fromkeys(task.columns), {}, None
+      measured, picture = Measured(dict.fromkeys(task.columns), {}, None), None
       if diverged < 0:
-        values, how, drawn = task.measure(
-          shared['step'], watch['state'], given, record
-        )
+        try:
+          measured = task.measure(shared['step'], watch['state'], given, record)
+        except FloatingPointError as error:
+          # The metrics of a step are those before its update.
+          diverged = shared['step'] - 1
+          warnings.warn(f'Cell {cell}, seed {seed}: {error}', stacklevel=1)
+      if measured.picture is not None:
         path = folder / 'pictures' / f'{cell:03d}-{seed}-{evaluation}.png'
         path.parent.mkdir(exist_ok=True)
-        pictures.save(path, drawn)
+        pictures.save(path, measured.picture)
         picture = path.relative_to(sweep.folder).as_posix()
       fresh.append(
         {
@@ -278,8 +283,8 @@ def _measured(own, evaluation, members, found, rows):
           'cell': cell,
           'changes': sweep.cells[cell],
           'seed': seed,
-          'how': how,
-          **{name: _finite(value) for name, value in values.items()},
+          'how': measured.how,
+          **{name: _finite(value) for name, value in measured.values.items()},
           **{name: _finite(value) for name, value in metrics.items()},
           'diverged': None if diverged < 0 else diverged,
           'seconds': before.get((cell, seed), 0.0) + found.seconds,

@@ -136,6 +136,7 @@ def _fit(run, state, workdir, manager, config, announce):
     """Writes the sample grid of now; returns its images."""
     samples = jax.jit(phase.sample, static_argnums=1)(state, run.samples)
     samples = pictures.finest(samples)
+    pictures.check_finite(pictures.finite(samples), f'step {int(state.step):,}')
     picture = pictures.grid(samples, run.columns)
     if main:
       pictures.save(workdir / 'samples' / f'{done:010d}.png', picture)

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from PIL import Image
 
 from configs import mode_collapse as protocols
 from ganjax.reports import mode_collapse
-from ganjax.sweeps import protocol
+from ganjax.sweeps import protocol, protocol_report
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SMALL = (
@@ -121,6 +122,20 @@ def test_an_evaluation_counts_the_samples_of_each_run(two):
   assert runs.samples.shape == runs.last_samples.shape == (2, 30, 2)
   np.testing.assert_array_equal(runs.samples[-1], runs.last_samples[0])
   assert np.isfinite(runs.series['loss/generator']).all()
+
+
+def test_samples_that_are_not_finite_have_no_spread():
+  pictured = np.zeros((2, 30, 4, 4, 3), np.uint8)  # of NaN, as bytes have it
+  pictured[0] = np.random.default_rng(0).integers(0, 256, pictured[0].shape)
+  occupancy = np.zeros((2, 1, 8), int)
+  occupancy[0] = 4  # of 32 samples; those of the second seed have no mode
+  runs = types.SimpleNamespace(
+    last_samples=pictured, modes={'occupancy': occupancy}, number=32
+  )
+  for sound, broken in protocol_report._spread(
+    pictured[0] / 127.5 - 1, runs
+  ).values():
+    assert not np.isnan(sound) and np.isnan(broken)
 
 
 def test_it_is_a_sweep_whose_factor_is_the_remedy(program, two):

@@ -7,11 +7,13 @@ import shutil
 import sys
 import types
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
 
 from ganjax import launch
+from ganjax.config import restore
 
 SMALL = (
   '--config=configs/dcgan.py',
@@ -149,6 +151,33 @@ def test_evaluate_measures_samples_and_held_out_reals(program, run):
   assert (samples['step'], samples['images_seen']) == (2, 16)
   assert 'fid: reals 1500, images 100.' in out
   assert {'command', 'hardware', 'versions'} <= set(report)
+
+
+@pytest.mark.parametrize('name', ['sample', 'evaluate'])
+def test_samples_that_are_not_finite_are_no_pictures(
+  program, run, tmp_path, name, monkeypatch
+):
+  weights = restore.steps.weights
+  monkeypatch.setattr(
+    restore.steps,
+    'weights',
+    lambda state, which: jax.tree.map(
+      lambda leaf: leaf * np.nan, weights(state, which)
+    ),
+  )
+  shutil.copytree(run, tmp_path / 'run')
+  (tmp_path / 'run' / 'grid.png').unlink(missing_ok=True)
+  (tmp_path / 'run' / 'evaluation.json').unlink(missing_ok=True)
+  flags = {
+    'sample': ['--grid=4x5'],
+    'evaluate': ['--samples=20', '--metrics=distance', '--features=random'],
+  }[name]
+  code, _, err = program(name, f'--workdir={tmp_path / "run"}', *flags)
+  assert code == 1
+  assert '20 of 20 samples of the checkpoint at step 2 (ema weights)' in err
+  assert 'Take an earlier checkpoint' in err
+  assert not (tmp_path / 'run' / 'grid.png').exists()
+  assert not (tmp_path / 'run' / 'evaluation.json').exists()
 
 
 def test_evaluate_takes_the_measures_that_are_asked(program, run):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganjax.sweeps import locks
+from ganjax.sweeps import locks, mode_task
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -116,6 +116,34 @@ def test_a_run_that_diverges_is_recorded_and_others_go_on(ring):
   assert sound['diverged'] is None
   assert 0 < broken['diverged'] < 8
   assert broken['captured'] is broken['quality'] is broken['picture'] is None
+
+
+def test_samples_that_are_not_finite_end_their_run_alone(
+  program, tmp_path, monkeypatch
+):
+  taken, measure_of = [], mode_task._measure
+
+  def breaking(config, problem):
+    measure = measure_of(config, problem)
+
+    def broken(step, *others):
+      taken.append(step)
+      if step == 4 and taken.count(4) == 2:
+        raise FloatingPointError('1 of 100 samples is undefined.')
+      return measure(step, *others)
+
+    return broken
+
+  monkeypatch.setattr(mode_task, '_measure', breaking)
+  flags = *RING, '--mapping=map', '--grid=loss=hinge', f'--workdir={tmp_path}'
+  with pytest.warns(UserWarning, match='Cell 0, seed 1: 1 of 100 samples is'):
+    code, _, err = program('sweep', *flags)
+  assert code == 0, err
+  rows = measured(tmp_path)
+  assert rows[0, 1, 1]['diverged'] == rows[0, 1, 1]['step'] - 1
+  assert rows[0, 1, 1]['captured'] is rows[0, 1, 1]['picture'] is None
+  assert rows[0, 0, 1]['diverged'] is None
+  assert rows[0, 0, 2]['captured'] >= 0
 
 
 def test_a_member_is_the_run_of_the_protocol(program, ring, tmp_path):

@@ -371,6 +371,23 @@ def test_what_is_not_finite_stops_the_run_and_is_not_saved(program, tmp_path):
   assert all(np.isfinite(raw(leaf)).all() for leaf in jax.tree.leaves(state))
 
 
+def test_samples_that_are_not_finite_stop_the_run(
+  program, tmp_path, monkeypatch
+):
+  weights = steps.weights
+  monkeypatch.setattr(
+    steps,
+    'weights',
+    lambda state, which: jax.tree.map(
+      lambda leaf: leaf * np.nan, weights(state, which)
+    ),
+  )
+  code, out, err = program('train', *DENSE, f'--workdir={tmp_path}/run')
+  assert code == 1
+  assert 'samples of step 0 have pixels that are infinite or undefined' in err
+  assert 'Traceback' not in out + err
+
+
 def test_a_full_disk_is_one_sentence(tmp_path):
   # With a cache of its own: the entries cut short would stay in a shared one.
   ended = subprocess.run(

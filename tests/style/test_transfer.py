@@ -1,6 +1,7 @@
 """The optimisation of pictures, on an encoder of two small layers."""
 
 import functools
+import types
 
 import jax
 import jax.numpy as jnp
@@ -181,3 +182,11 @@ def test_scalars_may_be_swept():
   rates = jnp.array([0.01, 0.1])
   swept = jax.jit(jax.vmap(loss))(rates, jnp.ones(2), jnp.zeros(2))
   assert swept[0] != swept[1]
+
+
+@pytest.mark.parametrize(('loss', 'pixel'), [(np.nan, 0.5), (1.0, np.nan)])
+def test_a_loss_or_a_picture_that_is_not_finite_is_an_error(loss, pixel):
+  # The loss of a step is that before its update, which may break the picture.
+  state = types.SimpleNamespace(average=jnp.full((1, 2, 2, 3), pixel))
+  with pytest.raises(FloatingPointError, match='within 3 of 9 steps'):
+    transfer._progress(state, {'loss': jnp.full(1, loss)}, 3, 9)

@@ -274,6 +274,37 @@ def test_samples_in_parts_are_the_samples():
   )
 
 
+@pytest.mark.parametrize('batch_statistics', [False, True])
+def test_noise_is_drawn_anew_in_each_part(batch_statistics, monkeypatch):
+  schedule = games.schedule
+
+  def noisy(config, shape):
+    def sample(params, buffers, latents, key, train, labels):
+      return jax.random.normal(key, latents[:, :2].shape)
+
+    return lambda step: schedule(config, shape)(step)._replace(sample=sample)
+
+  monkeypatch.setattr(mode_task.games, 'schedule', noisy)
+
+  def drawn(batch):
+    run = training(
+      ring(
+        **{
+          'measure.samples': 20,
+          'measure.pictures': 20,
+          'measure.batch': batch,
+          'measure.batch_statistics': batch_statistics,
+        }
+      )
+    )
+    return run.evaluate(run.init(KEY, (), ()), (), ())['samples']
+
+  found = np.asarray(drawn(6))
+  assert len(np.unique(found, axis=0)) == 20
+  if not batch_statistics:
+    np.testing.assert_array_equal(drawn(8), found)
+
+
 # Points in the plane.
 
 
