@@ -35,6 +35,12 @@ _MATCH = flags.DEFINE_string(
 _RUNS = flags.DEFINE_integer(
   'runs', 8, 'Members of the population; 256 fill a GPU.', lower_bound=1
 )
+_REPEATS = flags.DEFINE_integer(
+  'repeats',
+  1,
+  'How often a round repeats its steps; 50 suits a GPU.',
+  lower_bound=1,
+)
 _WEIGHTS = flags.DEFINE_string(
   'weights', None, 'The weights of SqueezeNet 1.0, for style transfer.'
 )
@@ -66,7 +72,9 @@ def main():
 
 def _cases(torch_too):
   """Yields the row of each case that matches, and a sentence about it."""
-  measure = functools.partial(rounds.measure, rounds=_ROUNDS.value)
+  measure = functools.partial(
+    rounds.measure, rounds=_ROUNDS.value, repeats=_REPEATS.value
+  )
   for case in dcgan.CASES:
     if _MATCH.value in case.name:
       yield dcgan.row(measure, case, torch_too)

@@ -1,5 +1,7 @@
 """The training step of DCGAN in PyTorch's eager mode, as in its example."""
 
+from experiments.benchmark import torch_device
+
 
 def round_of_steps(case, images):
   """Returns a function without arguments that makes a round of steps.
@@ -11,6 +13,7 @@ def round_of_steps(case, images):
   import torch
   from torch import nn
 
+  torch_device.chosen()
   rate, b1 = case.adam
   generator, discriminator = _networks(case)
   optimizers = [
@@ -18,7 +21,7 @@ def round_of_steps(case, images):
     for player in (discriminator, generator)
   ]
   softplus = nn.functional.softplus
-  batch = torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
+  batch = torch.tensor(images.transpose(0, 3, 1, 2))
 
   def update(optimizer, loss):
     optimizer.zero_grad()
@@ -41,6 +44,7 @@ def round_of_steps(case, images):
   def run():
     for _ in range(case.steps):
       step()
+    next(generator.parameters()).sum().item()  # waits for the device
 
   return run
 

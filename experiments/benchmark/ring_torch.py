@@ -2,6 +2,8 @@
 
 import math
 
+from experiments.benchmark import torch_device
+
 
 def trainer(ring, number, batch):
   """Returns a function `runs -> words` that trains one run after another.
@@ -15,8 +17,8 @@ def trainer(ring, number, batch):
   from torch import nn
 
   torch.set_num_threads(1)
-  device = 'cuda' if torch.cuda.is_available() else 'cpu'
-  angles = 2 * math.pi * torch.arange(ring.modes, device=device) / ring.modes
+  device = torch_device.chosen()
+  angles = 2 * math.pi * torch.arange(ring.modes) / ring.modes
   centres = torch.stack([angles.cos(), angles.sin()], 1)
   softplus = nn.functional.softplus
 
@@ -24,9 +26,7 @@ def trainer(ring, number, batch):
     layers = []
     for narrow, wide in zip((inputs, *ring.widths), ring.widths, strict=False):
       layers += [nn.Linear(narrow, wide), nn.ReLU(True)]
-    return nn.Sequential(*layers, nn.Linear(ring.widths[-1], outputs)).to(
-      device
-    )
+    return nn.Sequential(*layers, nn.Linear(ring.widths[-1], outputs))
 
   def update(optimizer, loss):
     optimizer.zero_grad()
@@ -40,14 +40,14 @@ def trainer(ring, number, batch):
       for player in (discriminator, generator)
     ]
     for _ in range(number):
-      modes = torch.randint(ring.modes, (batch,), device=device)
+      modes = torch.randint(ring.modes, (batch,))
       real = centres[modes]
-      real = real + ring.std * torch.randn(real.shape, device=device)
-      latents = torch.randn(batch, ring.latents, device=device)
+      real = real + ring.std * torch.randn(real.shape)
+      latents = torch.randn(batch, ring.latents)
       fake = generator(latents).detach()
       loss = softplus(-discriminator(real)).mean()
       update(optimizers[0], loss + softplus(discriminator(fake)).mean())
-      latents = torch.randn(batch, ring.latents, device=device)
+      latents = torch.randn(batch, ring.latents)
       loss = softplus(-discriminator(generator(latents))).mean()
       update(optimizers[1], loss)
     next(generator.parameters()).sum().item()  # waits for the device

@@ -22,7 +22,7 @@ class Side(NamedTuple):
   seconds: dict
 
 
-def measure(name, batch, sides, rounds):
+def measure(name, batch, sides, rounds, repeats=1):
   """Returns the row of a case as JSON values, and a sentence about it.
 
   Rounds of the sides alternate, so that whatever else the machine does slows
@@ -33,14 +33,17 @@ def measure(name, batch, sides, rounds):
     batch: examples in a step.
     sides: a dict of `Side`s by name, one of them 'ganjax'.
     rounds: of each side, that are counted.
+    repeats: how often a round makes its steps.
   """
   times = {side: [] for side in sides}
   for number in tqdm(range(rounds + 1), name, disable=None):
     for side, (run, steps, _) in sides.items():
       before = time.perf_counter()
-      run()
+      for _ in range(repeats):
+        run()
       if number:  # The first round warms up.
-        times[side].append((time.perf_counter() - before) / steps)
+        seconds = time.perf_counter() - before
+        times[side].append(seconds / steps / repeats)
   medians = {side: statistics.median(series) for side, series in times.items()}
   row = {
     'case': name,

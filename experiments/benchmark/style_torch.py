@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from configs import style_transfer
+from experiments.benchmark import torch_device
 from ganjax.style import encoders
 
 
@@ -20,6 +21,8 @@ def descent(scene):
   """
   import torch
   from torch.nn import functional
+
+  torch_device.chosen()
 
   def tensor(images):
     return torch.tensor(np.asarray(images)).permute(0, 3, 1, 2).contiguous()
@@ -106,7 +109,7 @@ def descent(scene):
     images = content.clone().requires_grad_()
     loss = total(images)
     loss.backward()
-    return loss.item(), images.grad.permute(0, 2, 3, 1).numpy()
+    return loss.item(), images.grad.permute(0, 2, 3, 1).cpu().numpy()
 
   def evaluate():
     nonlocal number
