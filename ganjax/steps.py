@@ -269,12 +269,11 @@ def extragradient(
   Networks", 2019, arXiv:1802.10551, algorithms 1 and 4: both players are
   updated at once, and then again from where they were, with the gradients at
   the point that they had reached. With Adam, both gradients enter its moments.
+  Those algorithms draw a second batch for the second gradient. Here both are
+  of one batch and of the same latents and noise, as in their algorithm 5 (with
+  re-used mini-batches, in the appendix), so that the second one is biased.
 
-  Args:
-    game: a `Game`, or `step -> Game`.
-    optimizers: a `Pair` of optax transformations, or `step -> Pair`.
-    ema_decay: of the generator's moving average.
-    axis_name: as in `alternating`.
+  For the arguments, see `alternating`.
   """
   at, optimizers_at = schedule(game), schedule(optimizers)
 

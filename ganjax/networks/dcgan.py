@@ -3,9 +3,13 @@
 Radford, Metz and Chintala, "Unsupervised Representation Learning with Deep
 Convolutional Generative Adversarial Networks", 2016, arXiv:1511.06434. As in
 PyTorch's example: 4x4 kernels, no biases beside batch normalisation, weights
-N(0, .02), scales N(1, .02).
+N(0, .02), scales N(1, .02). The paper's networks are twice as wide as that
+example's, which has the width 64: its figure 1 begins with 1024 channels of 4x4
+pixels, which is width=128 at 64 pixels. Its latents are uniform
+(`priors.uniform`), where the example's and those of most later work are normal.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +17,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
-from ganjax.networks import conditional, from_config, linen
+from ganjax.networks import conditional, from_config, linen, norms
 from ganjax.networks.layers import BatchNorm, Conv, ConvTranspose, normal
 from ganjax.players import Discriminator, Generator, Pair
 
@@ -69,24 +73,19 @@ class DCGANDiscriminator(nn.Module):
 
   width: int
   statistics: Callable | None
-  groups: int
-  axis_name: str | None
+  norm: Callable
   dtype: Any
 
   @nn.compact
   def __call__(self, images, train):
     """Returns the logits of the images."""
     width = self.width
-    images = nn.leaky_relu(Conv(width, dtype=self.dtype)(images), 0.2)
+    activate = functools.partial(nn.leaky_relu, negative_slope=0.2)
+    images = activate(Conv(width, dtype=self.dtype)(images))
+    normalize = self.norm(activate)
     while images.shape[1] > 4:
       width *= 2
-      images = BatchNorm(
-        groups=self.groups,
-        axis_name=self.axis_name,
-        scale_init=_scales,
-        dtype=self.dtype,
-      )(Conv(width, dtype=self.dtype)(images), train)
-      images = nn.leaky_relu(images, 0.2)
+      images = normalize(Conv(width, dtype=self.dtype)(images), train)
     features = images.reshape(images.shape[0], -1)
     self.sow('features', 'last', features)
     if self.statistics is not None:
@@ -140,6 +139,7 @@ def discriminator(
   axis_name: str | None = None,
   dtype: DTypeLike = jnp.float32,
   statistics: Callable | None = None,
+  norm: Callable = norms.batch,
 ) -> Discriminator:
   """Returns the `Discriminator` of DCGAN.
 
@@ -151,11 +151,17 @@ def discriminator(
     statistics: a module factory, such as `layers.MinibatchStd`, whose module
       appends statistics of the batch to the features `[N, F]` before the last
       layer; None appends nothing.
+    norm: one of `ganjax.networks.norms`, in all layers but the first and the
+      last. With batch normalisation, as in the paper, a gradient penalty is not
+      that of each example (`ganjax.regularizers`); with the others but for
+      `statistics` it is. `groups` and `axis_name` are those of the batch's.
   """
   _check(resolution, channels)
-  return linen.discriminator(
-    DCGANDiscriminator(width, statistics, groups, axis_name, dtype)
-  )
+  if norm is norms.batch:
+    norm = functools.partial(
+      norm, groups=groups, axis_name=axis_name, scale_init=_scales
+    )
+  return linen.discriminator(DCGANDiscriminator(width, statistics, norm, dtype))
 
 
 def _check(resolution, channels):
@@ -170,7 +176,9 @@ def _check(resolution, channels):
 
 def _from_sections(config, shape, dtype, classes=0):
   resolution, _, channels = shape
-  own = from_config.discriminator_arguments(config.discriminator)
+  own = from_config.discriminator_arguments(
+    config.discriminator, norm=norms.NORMS
+  )
   critic = discriminator(resolution, channels, dtype=dtype, **own)
   return Pair(
     generator(

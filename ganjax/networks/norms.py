@@ -5,6 +5,7 @@ Each takes an activation `images -> images` and returns a function
 dict `NORMS` has the names that a config can choose.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -48,9 +49,50 @@ def layer(activation: Callable) -> Callable:
   return normalize
 
 
+def instance(activation: Callable) -> Callable:
+  """Returns instance normalisation, followed by the activation.
+
+  Ulyanov, Vedaldi and Lempitsky, "Instance Normalization: The Missing
+  Ingredient for Fast Stylization", 2016, arXiv:1607.08022: over height and
+  width, with a scale and a bias for each channel.
+  """
+
+  def normalize(images, train):
+    norm = nn.InstanceNorm(dtype=images.dtype, use_fast_variance=False)
+    return activation(norm(images))
+
+  return normalize
+
+
+def group(activation: Callable, groups: int = 32) -> Callable:
+  """Returns group normalisation, followed by the activation.
+
+  Wu and He, "Group Normalization", 2018, arXiv:1803.08494: over height, width
+  and the channels of a group, with a scale and a bias for each channel.
+
+  Args:
+    activation: images -> images.
+    groups: of channels; as many of them as divide the channels, if not all do.
+  """
+
+  def normalize(images, train):
+    number = math.gcd(groups, images.shape[-1])
+    norm = nn.GroupNorm(number, dtype=images.dtype, use_fast_variance=False)
+    return activation(norm(images))
+
+  return normalize
+
+
 def none(activation: Callable) -> Callable:
   """Returns the activation alone."""
   return lambda images, train: activation(images)
 
 
-NORMS = {'pixel': pixel, 'batch': batch, 'layer': layer, 'none': none}
+NORMS = {
+  'pixel': pixel,
+  'batch': batch,
+  'layer': layer,
+  'instance': instance,
+  'group': group,
+  'none': none,
+}

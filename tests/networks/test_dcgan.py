@@ -1,5 +1,6 @@
 """DCGAN against the parameter counts and shapes of PyTorch's example."""
 
+import inspect
 import math
 
 import jax
@@ -7,7 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ganjax.networks import dcgan
+from configs import dcgan as config_of_dcgan
+from ganjax import regularizers
+from ganjax.networks import dcgan, norms
 from ganjax.networks.layers import (
   MinibatchDiscrimination,
   MinibatchStd,
@@ -65,6 +68,63 @@ def test_dcgan_shapes(resolution, channels):
 def test_dcgan_refuses(network, arguments, sentence):
   with pytest.raises(ValueError, match=sentence):
     network(*arguments)
+
+
+def of_each_example(critic, images):
+  """The squared norm of each logit's gradient at its own image, `[N]`."""
+  rows = jnp.arange(len(images))
+  own = jax.jacrev(critic)(images)[rows, rows]
+  return jnp.sum(own.reshape(len(images), -1) ** 2, 1)
+
+
+@pytest.mark.parametrize('norm', sorted(norms.NORMS))
+def test_only_batch_norm_adds_terms_between_examples_to_penalties(norm):
+  network = dcgan.discriminator(16, 1, width=4, norm=norms.NORMS[norm])
+  real, fake = jax.random.normal(KEY, (2, 5, 16, 16, 1))
+
+  @jax.jit
+  def penalties():
+    params, buffers = network.init(KEY, real)
+    params = jax.tree.map(lambda leaf: 5 * leaf, params)
+
+    def critic(images):
+      return network.apply(params, buffers, images, None, True)[0]
+
+    mix = jax.random.uniform(KEY, (5, 1, 1, 1))
+    return (
+      regularizers.r1(critic, real),
+      of_each_example(critic, real),
+      regularizers.wgan_gp(critic, real, fake, KEY),
+      (of_each_example(critic, fake + mix * (real - fake)) ** 0.5 - 1) ** 2,
+      jax.vmap(lambda image: regularizers.r1(critic, image[None])[0])(real),
+    )
+
+  r1, own_r1, gp, own_gp, alone = penalties()
+  assert own_r1.min() > 1e-4
+  if norm == 'batch':
+    assert np.abs(r1 / own_r1 - 1).max() > 0.02
+    assert np.abs(gp / own_gp - 1).max() > 0.02
+  else:
+    np.testing.assert_allclose(r1, own_r1, rtol=1e-4)
+    np.testing.assert_allclose(r1, alone, rtol=1e-4)
+    np.testing.assert_allclose(gp, own_gp, rtol=1e-3, atol=1e-5)
+
+
+def test_batch_norm_is_the_discriminators_norm_unless_another_is_asked():
+  assert inspect.signature(dcgan.discriminator).parameters['norm'].default is (
+    norms.batch
+  )
+  params, buffers = shapes(
+    dcgan.discriminator(16, 1), jnp.zeros((4, 16, 16, 1))
+  )
+  assert sorted(params) == ['BatchNorm_0', 'Conv_0', 'Conv_1', 'Dense_0']
+  assert sorted(buffers['batch_stats']) == ['BatchNorm_0']
+  config = config_of_dcgan.get_config()
+  assert config.discriminator.norm == 'batch'
+  config.discriminator.norm = 'layer'
+  pair = dcgan.NETWORKS['dcgan'](config, (16, 16, 1), jnp.float32)
+  params, buffers = shapes(pair.discriminator, jnp.zeros((4, 16, 16, 1)))
+  assert 'LayerNorm_0' in params and not buffers
 
 
 @pytest.fixture(scope='module')

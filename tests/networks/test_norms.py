@@ -11,16 +11,36 @@ KEY = jax.random.key(0)
 REAL = jax.random.normal(KEY, (4, 16, 16, 3))
 
 
-def test_layer_normalisation_is_over_all_of_an_example():
+def by_numpy(images, axes):
+  away = images - images.mean(axes, keepdims=True)
+  return np.abs(away / images.std(axes, keepdims=True))
+
+
+def normalized(norm, images):
   class Normalized(nn.Module):
     @nn.compact
     def __call__(self, images):
-      return norms.layer(jnp.abs)(images, True)
+      return norm(jnp.abs)(images, True)
 
-  outputs, _ = Normalized().init_with_output(KEY, 3 + 2 * REAL)
-  axes = (1, 2, 3)
-  real = np.asarray(REAL)
-  expected = np.abs(
-    (real - real.mean(axes, keepdims=True)) / real.std(axes, keepdims=True)
-  )
+  return Normalized().init_with_output(KEY, images)[0]
+
+
+def test_layer_normalisation_is_over_all_of_an_example():
+  outputs = normalized(norms.layer, 3 + 2 * REAL)
+  expected = by_numpy(np.asarray(REAL), (1, 2, 3))
+  np.testing.assert_allclose(outputs, expected, atol=1e-4)
+
+
+def test_instance_normalisation_is_over_each_channel_of_an_example():
+  outputs = normalized(norms.instance, 3 + 2 * REAL)
+  expected = by_numpy(np.asarray(REAL), (1, 2))
+  np.testing.assert_allclose(outputs, expected, atol=1e-4)
+
+
+def test_group_normalisation_is_over_groups_of_channels():
+  # Of 12 channels, 4 groups of 3 are the most that 32 groups can be.
+  images = np.array(jax.random.normal(KEY, (2, 5, 5, 12)))
+  grouped = images.reshape(2, 5, 5, 4, 3)
+  expected = by_numpy(grouped, (1, 2, 4)).reshape(images.shape)
+  outputs = normalized(norms.group, 3 + 2 * images)
   np.testing.assert_allclose(outputs, expected, atol=1e-4)
