@@ -220,7 +220,7 @@ def alternating(
     for key in generator_keys:
       drawn = updates.draw(game, optimizers, share, key, axis_name)
       state, metrics = updates.update(
-        drawn, 'generator', state, updates.unrolled(drawn, unroll)
+        drawn, 'generator', state, updates.unrolled(unroll)
       )
     return _finish(state, ema_decay), critic_metrics | metrics
 
@@ -250,7 +250,7 @@ def simultaneous(
     game, optimizers = at(state.step), optimizers_at(state.step)
     drawn = updates.draw(game, optimizers, batch, key, axis_name)
     state, metrics = updates.update_both(
-      drawn, state, state.params, updates.unrolled(drawn, unroll)
+      drawn, state, state.params, updates.unrolled(unroll)
     )
     return _finish(state, ema_decay), metrics
 

@@ -64,49 +64,95 @@ def draw(game, optimizers, batch, key, axis_name):
   return Draw(game, optimizers, batch, key, axis_name, fakes)
 
 
-def unchanged(state, fakes):
-  """Returns the state itself: the player's value is taken at it."""
-  return state
-
-
-def unrolled(drawn, number):
-  """Returns the function `(state, fakes) -> state` of unrolled GANs.
-
-  Metz et al., "Unrolled Generative Adversarial Networks", 2017,
-  arXiv:1611.02163, equation 7: it makes updates of the discriminator. All of
-  them take the same fakes of the generator, through which the gradient thus
-  passes once.
+def objective(drawn, player, state):
+  """Returns a player's value as a function of its own parameters.
 
   Args:
     drawn: a `Draw`.
-    number: of updates, a Python int; 0 leaves the state unchanged.
+    player: 'generator' or 'discriminator'.
+    state: a `TrainState`, which everything else is taken from.
   """
 
-  def unroll(state, fakes):
-    with_fakes = drawn._replace(fakes=lambda params, buffers: fakes)
-    for _ in range(number):
-      state, _ = update(with_fakes, 'discriminator', state)
-    return state
+  def value(own):
+    params = state.params._replace(**{player: own})
+    fakes = drawn.fakes(params, state.buffers)
+    return getattr(drawn.game, player)(
+      params, state.buffers, drawn.batch, drawn.key, *fakes
+    )
 
-  return unroll
+  return value
 
 
-def update(drawn, player, state, unroll=unchanged):
+def unrolled(number):
+  """Returns the `objective` of a generator that unrolls the discriminator.
+
+  Metz et al., "Unrolled Generative Adversarial Networks", 2017,
+  arXiv:1611.02163, equation 7. With g and d the two players' values, and d_K
+  the discriminator after K updates, which depends on the generator's
+  parameters, the value is
+
+    g(generator, d_K held fixed) - d(generator held fixed, d_K).
+
+  Through the unrolled updates the gradient thus is that of minus the whole
+  value of the discriminator, including the term of the reals and its
+  regularisers: the generator counters what the discriminator would do, and has
+  nothing to counter where that is at its best. For a saddle f, where d is -f
+  and g has the same gradient in the fakes as f, this is the gradient of
+  equation 7. The paper and its authors' notebook have such a saddle only; for
+  other losses, such as the non-saturating one, the equilibrium is right too,
+  but what is descended is no longer the gradient of one function.
+
+  All updates take the same fakes, through which the gradient passes once.
+
+  Args:
+    number: of unrolled updates, a Python int; 0 for the plain `objective`.
+  """
+  if not number:
+    return objective
+
+  def unrolled_objective(drawn, player, state):
+    def respond(own):
+      params = state.params._replace(generator=own)
+      fakes = drawn.fakes(params, state.buffers)
+      with_fakes = drawn._replace(fakes=lambda params, buffers: fakes)
+      after = state.replace(params=params)
+      for _ in range(number):
+        after, _ = update(with_fakes, 'discriminator', after)
+      return after.params.discriminator, after.buffers, fakes
+
+    # Held fixed as constants of `value`, and not by `stop_gradient`, so that
+    # the whole step can be differentiated as well.
+    fixed, buffers, fixed_fakes = respond(state.params.generator)
+    rest = buffers, drawn.batch, drawn.key
+
+    def value(own):
+      response, _, fakes = respond(own)
+      gain, aux = drawn.game.generator(Pair(own, fixed), *rest, *fakes)
+      loss, _ = drawn.game.discriminator(
+        state.params._replace(discriminator=response), *rest, *fixed_fakes
+      )
+      return gain - loss, aux
+
+    return value
+
+  return unrolled_objective
+
+
+def update(drawn, player, state, objective=objective):
   """Returns the state after an update of one player, and its metrics.
 
   Args:
     drawn: a `Draw`.
     player: 'generator' or 'discriminator'.
     state: a `TrainState`.
-    unroll: `(state, fakes) -> state`, at which the player's value is taken; the
-      gradient passes through it.
+    objective: `(drawn, player, state) -> (own -> value, (buffers, metrics))`.
   """
-  gradient, own_buffers, metrics = _gradient(drawn, player, state, unroll)
+  gradient, own_buffers, metrics = _gradient(drawn, player, state, objective)
   state = _apply(drawn, player, gradient, own_buffers, state, state.params)
   return state, metrics
 
 
-def update_both(drawn, state, origin, unroll=unchanged):
+def update_both(drawn, state, origin, generator_objective=objective):
   """Returns the state after an update of both players at once, and metrics.
 
   The gradients are taken at `state`, and the updates applied to `origin`.
@@ -115,29 +161,22 @@ def update_both(drawn, state, origin, unroll=unchanged):
     drawn: a `Draw`.
     state: a `TrainState`.
     origin: a `Pair` of parameters.
-    unroll: as in `update`, for the generator's value.
+    generator_objective: as in `update`.
   """
   after, metrics = state, {}
-  for player, own_unroll in zip(PLAYERS, (unroll, unchanged), strict=True):
+  objectives = generator_objective, objective
+  for player, own_objective in zip(PLAYERS, objectives, strict=True):
     gradient, own_buffers, own_metrics = _gradient(
-      drawn, player, state, own_unroll
+      drawn, player, state, own_objective
     )
     after = _apply(drawn, player, gradient, own_buffers, after, origin)
     metrics |= own_metrics
   return after, metrics
 
 
-def _gradient(drawn, player, state, unroll):
+def _gradient(drawn, player, state, objective):
   """Returns a player's gradient, its buffers after the update, and metrics."""
-
-  def value(own):
-    params = state.params._replace(**{player: own})
-    fakes = drawn.fakes(params, state.buffers)
-    at = unroll(state.replace(params=params), fakes)
-    return getattr(drawn.game, player)(
-      at.params, at.buffers, drawn.batch, drawn.key, *fakes
-    )
-
+  value = objective(drawn, player, state)
   gradient, (buffers, metrics) = jax.grad(value, has_aux=True)(
     getattr(state.params, player)
   )
