@@ -1,9 +1,10 @@
 """The Dirac-GAN: a game of two numbers, and what theory says of its training.
 
 Mescheder, Geiger and Nowozin, "Which Training Methods for GANs do actually
-Converge?", 2018, arXiv:1801.04406. The reals are at 0, the fakes at theta, the
-critic is linear in psi, and the equilibrium is (0, 0). The value is f(psi
-theta) + f(0), where f(t) = -log(1 + exp(-t)): f'(0) = 1/2, f''(0) = -1/4.
+Converge?", 2018, arXiv:1801.04406. The reals are at c, which is 0 in the paper,
+the fakes at theta, the critic is linear in psi, and the equilibrium is (c, 0).
+The value is f(psi theta) + f(-psi c), where f(t) = -log(1 + exp(-t)): f'(0) =
+1/2, f''(0) = -1/4. Only reals away from 0 show the gradient of their term.
 
 The closed forms are NumPy's, of plain numbers. `slope` is f'(0): 1/2, and 1 for
 the losses without a sigmoid; `h` is the learning rate; in alternating updates
@@ -47,7 +48,7 @@ def game(
 ) -> Game:
   """Returns the Dirac-GAN as a `Game`, which begins with theta and psi at 1.
 
-  Theta is a scalar and psi is `[1]`; a batch is zeros `[N, 1]`.
+  Theta is a scalar and psi is `[1]`; a batch is c everywhere, `[N, 1]`.
 
   Args:
     loss: a `Pair` of functions of logits.
@@ -105,10 +106,11 @@ def flow(
   and b of the discriminator are sums over the remedies:
 
   - R1 and R2: b = gamma each (theorem 4.1);
+  - reals at c: b = -2 f''(0) c^2, of losses that are sums over reals and fakes;
   - instance noise: b = -2 f''(0) std^2 (lemma 3.3);
   - consensus, of weight gamma: a = b = gamma slope^2;
-  - unrolling K steps of rate h: a = 2 K h slope^2; half of that if no gradient
-    flows through the unrolled steps.
+  - unrolling K steps of rate h where b = 0: a = 2 K h slope^2; half of that if
+    no gradient flows through the unrolled steps. Where b > 0, see `unrolled`.
 
   Args:
     slope: f'(0) > 0; packing m multiplies it by sqrt(m) and adds m - 1
@@ -119,6 +121,27 @@ def flow(
   middle = -(generator + discriminator) / 2
   root = np.emath.sqrt(((generator - discriminator) / 2) ** 2 - slope**2)
   return np.array([middle + root, middle - root])
+
+
+def unrolled(
+  slope: float, h: float, number: int, discriminator: float = 0.0
+) -> np.ndarray:
+  """Returns the Jacobian `[2, 2]` of the field of an unrolled game.
+
+  With d = 1 - h b, the discriminator after K updates is d^K psi + h slope (1 +
+  d + ... + d^(K-1)) theta, near the equilibrium, and the value there is slope
+  theta psi - b psi^2 / 2. The Jacobian is [[-a, -slope d^(2K)], [slope, -b]],
+  with a = h slope^2 (1 + d + ... + d^(2K-1)).
+
+  Args:
+    slope: f'(0).
+    h: learning rate of the discriminator.
+    number: of unrolled updates K, at least 0.
+    discriminator: its damping b, as in `flow`.
+  """
+  decay = (1 - h * discriminator) ** np.arange(2 * number + 1)
+  damping = h * slope**2 * decay[:-1].sum()
+  return np.array([[-damping, -slope * decay[-1]], [slope, -discriminator]])
 
 
 def alternating(

@@ -34,6 +34,7 @@ class Case(NamedTuple):
     rule: `(game, optimizers) -> step`.
     optimizers: a `Pair` of optax transformations.
     rows: of a batch.
+    data: where the reals are.
     every: the number of steps that `multipliers` are for.
     tolerance: how far from the multipliers measured ones may lie.
   """
@@ -45,6 +46,7 @@ class Case(NamedTuple):
   rule: Callable
   optimizers: Pair[optax.GradientTransformation]
   rows: int = 1
+  data: float = 0.0
   every: int = 1
   tolerance: float = 1e-10
 
@@ -93,11 +95,21 @@ def cases(h: float = 0.2) -> tuple[Case, ...]:
     simultaneous(
       'non-saturating, simultaneous', non_saturating, of_flow(free), 'cycles'
     ),
-    alternating(
-      'non-saturating, alternating', non_saturating, of_slope(0.5), 'converges'
-    ),
-    alternating(
-      'relativistic, alternating', relativistic, of_slope(0.5), 'converges'
+    *(
+      alternating(
+        f'{name}, alternating',
+        game,
+        of_slope(0.5, discriminator=damping),
+        'converges',
+        rows=3,
+        data=data,
+      )
+      for name, game, damping, data in (
+        ('non-saturating', non_saturating, 0.0, 0.0),
+        ('relativistic', relativistic, 0.0, 0.0),
+        ('minimax, data at 1', minimax, 0.5, 1.0),
+        ('relativistic, data at 1', relativistic, 0.0, 1.0),
+      )
     ),
     simultaneous(
       'least squares, simultaneous',
@@ -167,12 +179,22 @@ def cases(h: float = 0.2) -> tuple[Case, ...]:
       of_flow(dirac.flow(0.5, generator=0.25, discriminator=0.25)),
       'converges',
     ),
-    simultaneous(
-      'minimax, unrolled 5, simultaneous',
-      minimax,
-      of_flow(dirac.flow(0.5, generator=5 * h / 2)),
-      'converges',
-      rule=partial(steps.simultaneous, unroll=5),
+    *(
+      simultaneous(
+        f'{name}, unrolled 5, simultaneous',
+        game,
+        of_flow(np.linalg.eigvals(dirac.unrolled(slope, h, 5, damping))),
+        'converges',
+        rule=partial(steps.simultaneous, unroll=5),
+        rows=3,
+        data=data,
+      )
+      for name, game, slope, damping, data in (
+        ('minimax', minimax, 0.5, 0.0, 0.0),
+        ('minimax, data at 1', minimax, 0.5, 0.5, 1.0),
+        ('non-saturating, data at 1', non_saturating, 0.5, 0.5, 1.0),
+        ('Wasserstein, data at 1', wasserstein, 1.0, 0.0, 1.0),
+      )
     ),
     alternating(
       'minimax, packing 2, alternating',
@@ -214,9 +236,10 @@ def cases(h: float = 0.2) -> tuple[Case, ...]:
 
 
 def trajectory(case: Case, key: jax.Array, number: int) -> jax.Array:
-  """Returns both players' parameters at all steps, `[number + 1, P]`.
+  """Returns both players at all steps, seen from the equilibrium.
 
-  The columns begin with theta, and the rows with the initial values.
+  The columns of `[number + 1, P]` begin with theta - c, where c is where the
+  reals are, and the rows with (1, ..., 1).
 
   Args:
     case: a `Case`.
@@ -226,7 +249,8 @@ def trajectory(case: Case, key: jax.Array, number: int) -> jax.Array:
   step, state, batch = _begin(case, key)
 
   def position(state):
-    return ravel_pytree(state.params)[0]
+    theta, psi = state.params
+    return ravel_pytree((theta - case.data, psi))[0]
 
   state, before = jax.lax.scan(
     lambda state, _: (step(state, batch)[0], position(state)),
@@ -248,28 +272,10 @@ def linearized(case: Case, key: jax.Array) -> jax.Array:
   """
   step, state, batch = _begin(case, key)
   rest = jax.tree.map(jnp.zeros_like, state.params)
+  rest = rest._replace(generator=rest.generator + case.data)
   state = steps.restart(case.optimizers, state.replace(params=rest))
   state, _ = step(state, batch)
   return dynamics.monodromy(step, state.replace(params=rest), batch, case.every)
-
-
-def verdict(positions: Array) -> str:
-  """Returns 'converges', 'cycles' or 'diverges', judged by a trajectory.
-
-  The largest radius in its last quarter is compared with that in its second
-  quarter: a fifth less is convergence, a tenth more is divergence. A quarter
-  has to be a whole rotation, 2 pi / (h slope) steps, at least.
-
-  Args:
-    positions: `[number, P]`, of `trajectory`.
-  """
-  _, before, _, late = (
-    np.linalg.norm(quarter, axis=1).max()
-    for quarter in np.array_split(positions, 4)
-  )
-  if late < 0.8 * before:
-    return 'converges'
-  return 'diverges' if late > 1.1 * before else 'cycles'
 
 
 class Comparison(NamedTuple):
@@ -300,7 +306,7 @@ def compare(case: Case, matrix: Array, positions: Array) -> Comparison:
     matrix: `[P, P]`, of `linearized`.
     positions: `[number, P]`, of `trajectory`.
   """
-  found = verdict(positions)
+  found = dynamics.verdict(positions)
   agrees = found == case.verdict
   if case.multipliers is None:
     return Comparison(found, None, None, None, agrees)
@@ -316,8 +322,7 @@ def compare(case: Case, matrix: Array, positions: Array) -> Comparison:
 
 def _begin(case, key):
   step = case.rule(case.game, case.optimizers)
-  return (
-    step,
-    steps.init(case.game, case.optimizers, key),
-    Batch(jnp.zeros((case.rows, 1))),
-  )
+  state = steps.init(case.game, case.optimizers, key)
+  theta, psi = state.params
+  state = state.replace(params=Pair(theta + case.data, psi))
+  return step, state, Batch(jnp.full((case.rows, 1), case.data))

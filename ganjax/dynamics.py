@@ -264,6 +264,25 @@ def lookahead(
   )
 
 
+def verdict(positions: ArrayLike) -> str:
+  """Returns 'converges', 'cycles' or 'diverges', judged by a trajectory.
+
+  The largest radius in its last quarter is compared with that in its second
+  quarter: a fifth less is convergence, a tenth more is divergence. A quarter
+  has to be a whole rotation, 2 pi / (h slope) steps, at least.
+
+  Args:
+    positions: `[number, P]`, seen from the equilibrium.
+  """
+  _, before, _, late = (
+    np.linalg.norm(quarter, axis=1).max()
+    for quarter in np.array_split(positions, 4)
+  )
+  if late < 0.8 * before:
+    return 'converges'
+  return 'diverges' if late > 1.1 * before else 'cycles'
+
+
 def _transposed(field, params, *rest):
   """Returns params as `[P]`, and `[P] -> [P]`, the product with J^T there."""
   flat, unravel = ravel_pytree(params)

@@ -26,7 +26,10 @@ minimax = Pair(lambda real, fake: -softplus(fake), _cross_entropy)
 """The zero-sum game: one player minimises what the other maximises.
 
 Goodfellow et al., "Generative Adversarial Nets", 2014, arXiv:1406.2661,
-equation 1. The generator's gradient vanishes while the discriminator wins.
+equation 1. The generator's gradient vanishes while the discriminator wins. Its
+value here is that of the fakes alone: the term of the reals has no gradient in
+its parameters, unless the discriminator is unrolled, where `updates.unrolled`
+adds it.
 """
 
 non_saturating = Pair(lambda real, fake: softplus(-fake), _cross_entropy)
@@ -110,6 +113,25 @@ features_only = Pair(lambda real, fake: jnp.zeros_like(fake), _cross_entropy)
 Salimans et al., "Improved Techniques for Training GANs", 2016,
 arXiv:1606.03498, section 3.1.
 """
+
+
+def zero_sum(loss: Pair[Loss]) -> bool:
+  """Returns whether the generator's gradient is minus the discriminator's.
+
+  The two are compared as functions of the fakes' logits, from -2 to 2; the
+  generator's value may leave out what depends on the reals alone.
+
+  Args:
+    loss: any `Pair`, whose numbers are not traced.
+  """
+  with jax.ensure_compile_time_eval():
+    fake = jnp.linspace(-2.0, 2.0, 9)
+    real = jnp.zeros_like(fake)
+    generator, discriminator = (
+      jax.grad(lambda fake, own=own: own(real, fake).sum())(fake)
+      for own in loss
+    )
+    return bool(jnp.allclose(generator, -discriminator, atol=1e-6))
 
 
 def top_k(loss: Pair[Loss], share: Scalar) -> Pair[Loss]:

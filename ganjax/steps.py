@@ -189,10 +189,10 @@ def alternating(
     skip_below: the discriminator is not updated while its adversarial loss is
       below this; None always updates it. May be traced.
     unroll: updates of the discriminator, with the same batch and its own
-      optimizer, through which the generator's gradient passes (Metz et al.,
-      "Unrolled Generative Adversarial Networks", 2017, arXiv:1611.02163,
-      equation 7). The discriminator itself does not keep them. Adam needs an
-      `eps_root` above 0 to be differentiated.
+      optimizer, through which the generator's gradient passes, as
+      `updates.unrolled` says (Metz et al., "Unrolled Generative Adversarial
+      Networks", 2017, arXiv:1611.02163, equation 7). The discriminator itself
+      does not keep them. Adam needs an `eps_root` above 0 to be differentiated.
     axis_name: the name of the devices' axis under `jax.pmap`: gradients,
       buffers and metrics are averaged over it, and each device draws its own
       randomness. Batch statistics need the name as well.

@@ -66,19 +66,23 @@ def test_each_case_moves_as_the_theory_says(name):
     assert_spectrum(np.array(matrix), case.multipliers, case.tolerance)
   theta, *_, psi = positions[0]
   assert theta == psi == 1
-  assert dirac_cases.verdict(positions) == case.verdict
+  assert dynamics.verdict(positions) == case.verdict
 
 
-# Each loss, and f'(0); the weights of R1 and R2, which are traced.
+# Each loss, f'(0), and the damping by reals at 1: -2 f''(0), or 0 where the
+# loss compares reals with fakes.
 LOSSES = {
-  'minimax': 0.5,
-  'non_saturating': 0.5,
-  'relativistic': 0.5,
-  'relativistic_average': 1.0,
-  'wasserstein': 1.0,
-  'hinge': 1.0,
+  'minimax': (0.5, 0.5),
+  'non_saturating': (0.5, 0.5),
+  'relativistic': (0.5, 0),
+  'relativistic_average': (1.0, 0),
+  'wasserstein': (1.0, 0),
+  'hinge': (1.0, 0),
 }
-PENALTIES = np.array([(0, 0), (0.3, 0), (0, 0.3), (0.2, 0.4), (2.5, 0)])
+# The weights of R1 and R2, and where the reals are, which are traced.
+SETTINGS = np.array(
+  [(0, 0, 0), (0.3, 0, 0), (0, 0.3, 1), (0.2, 0.4, 1), (2.5, 0, -2), (0, 0, 1)]
+)
 
 
 def players(slope, damping):
@@ -92,7 +96,13 @@ def alternating(critic_steps, h, theta, psi):
   return (np.eye(2) + h * theta) @ critic
 
 
-# Each rule: its rows, its matrix, and its multipliers in closed form.
+def unrolled(number, h, theta, psi):
+  """The row of theta after `number` more updates of psi, whose own is left."""
+  field = dirac.unrolled(-theta[0, 1], h, number, -psi[1, 1])
+  return np.eye(2) + h * np.array([field[0], psi[1]])
+
+
+# Each rule: the least rows, its matrix, and its multipliers in closed form.
 RULES = {
   'simultaneous': (
     steps.simultaneous,
@@ -120,22 +130,32 @@ RULES = {
     functools.partial(alternating, 3),
     lambda h, slope, b: dirac.alternating(slope, h, 3, discriminator=b),
   ),
+  'unrolled 3': (
+    functools.partial(steps.simultaneous, unroll=3),
+    1,
+    functools.partial(unrolled, 3),
+    lambda h, slope, b: dynamics.simultaneous(
+      np.linalg.eigvals(dirac.unrolled(slope, h, 3, b)), h
+    ),
+  ),
 }
 
 
 @pytest.mark.parametrize('loss', LOSSES)
 @pytest.mark.parametrize('order', RULES)
 def test_each_loss_penalty_and_order_is_its_matrix(loss, order):
-  slope, h = LOSSES[loss], 0.3
+  (slope, by_reals), h = LOSSES[loss], 0.3
   rule, rows, matrix, multipliers = RULES[order]
 
-  def linearized(weights):
-    terms = {'r1': dirac.r1(weights[0]), 'r2': dirac.r2(weights[1])}
+  def linearized(setting):
+    terms = {'r1': dirac.r1(setting[0]), 'r2': dirac.r2(setting[1])}
     game = dirac.game(getattr(losses, loss), terms)
-    return dirac_cases.linearized(case_of(game, rule, sgd(h), rows=rows), KEY)
+    case = case_of(game, rule, sgd(h), rows=4 * rows, data=setting[2])
+    return dirac_cases.linearized(case, KEY)
 
-  measured = jax.jit(jax.vmap(linearized))(PENALTIES)
-  for damping, found in zip(PENALTIES.sum(axis=1), measured, strict=True):
+  measured = jax.jit(jax.vmap(linearized))(SETTINGS)
+  for (r1, r2, data), found in zip(SETTINGS, measured, strict=True):
+    damping = r1 + r2 + by_reals * data**2
     expected = matrix(h, *players(slope, damping))
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)
     assert_spectrum(expected, multipliers(h, slope, damping))
@@ -143,49 +163,89 @@ def test_each_loss_penalty_and_order_is_its_matrix(loss, order):
 
 HALF = losses.minimax
 
-# Each game, and the eigenvalues of its flow as the papers write them.
+
+def consensus(gamma, matrix):
+  """The Jacobian of consensus optimisation, from that of the given game."""
+  return matrix - gamma * matrix.T @ matrix
+
+
+# Each game, and the Jacobian of its flow: as the papers write its eigenvalues,
+# and with reals at 1.
 FLOWS = {
-  'minimax': (dirac.game(HALF), [0.5j, -0.5j]),
-  'Wasserstein': (dirac.game(losses.wasserstein), [1j, -1j]),
+  'minimax': (dirac.game(HALF), [0.5j, -0.5j], dirac.flow(0.5, 0, 0.5)),
+  'Wasserstein': (dirac.game(losses.wasserstein), [1j, -1j], [1j, -1j]),
   'least squares': (
     dirac.game(losses.least_squares, critic=dirac.affine),
     [0.5j, -0.5j, -2],
+    # By hand: d is ((bias - 1/2 - psi)^2 + (bias + 1/2 - psi theta)^2) / 2.
+    np.linalg.eigvals([[0, 0, -0.5], [0, -2, 2], [0.5, 2, -2]]),
   ),
   'R1 at the critical weight': (
     dirac.game(losses.non_saturating, {'r1': dirac.r1(1.0)}),
     [-0.5, -0.5],
+    dirac.flow(0.5, 0, 1.5),
   ),
   'R1 and R2 at the critical weight': (
     dirac.game(losses.relativistic, {'r1': dirac.r1(0.5), 'r2': dirac.r2(0.5)}),
+    [-0.5, -0.5],
     [-0.5, -0.5],
   ),
   'R2, over-damped': (
     dirac.game(HALF, {'r2': dirac.r2(1.25)}),
     [-0.25, -1],
+    dirac.flow(0.5, 0, 1.75),
   ),
   'consensus': (
     remedies.consensus(dirac.game(HALF), 0.6),
     [-0.15 + 0.5j, -0.15 - 0.5j],
+    np.linalg.eigvals(consensus(0.6, np.array([[0, -0.5], [0.5, -0.5]]))),
+  ),
+  # The fakes are alike, so that each of the best has the gradient of all.
+  'top k': (
+    dirac.game(losses.top_k(HALF, 0.5)),
+    [0.5j, -0.5j],
+    dirac.flow(0.5, 0, 0.5),
+  ),
+  'label smoothing': (
+    dirac.game(losses.label_smoothing(HALF, 0.0)),
+    [0.5j, -0.5j],
+    dirac.flow(0.5, 0, 0.5),
   ),
 } | {
   f'packing {m}': (
     dirac.game(HALF, critic=remedies.pack(dirac.linear, m)),
     [0.5j * np.sqrt(m), -0.5j * np.sqrt(m)] + [0] * (m - 1),
+    [*dirac.flow(np.sqrt(m) / 2, 0, m / 2), *[0] * (m - 1)],
   )
   for m in (2, 3, 4)
 }
 
 
-@pytest.mark.parametrize('name', FLOWS)
-def test_the_flow_has_the_eigenvalues_of_the_papers(name):
-  game, expected = FLOWS[name]
+def at_rest(game, data=0.0):
+  """The players and buffers at the equilibrium, and a batch of the reals."""
   params, buffers = game.init(KEY)
   rest = jax.tree.map(jnp.zeros_like, params)
-  flow = dynamics.field(game)
-  matrix = jax.jit(dynamics.jacobian, static_argnums=0)(
-    flow, rest, buffers, Batch(jnp.zeros((12, 1))), KEY
+  rest = rest._replace(generator=rest.generator + data)
+  return rest, buffers, Batch(jnp.full((12, 1), data)), KEY
+
+
+@pytest.mark.parametrize('name', FLOWS)
+def test_the_flow_has_the_eigenvalues_of_the_papers(name):
+  game, *expected = FLOWS[name]
+  jacobian = jax.jit(
+    lambda data: dynamics.jacobian(dynamics.field(game), *at_rest(game, data))
   )
-  assert_spectrum(np.array(matrix), expected)
+  for data, eigenvalues in enumerate(expected):
+    assert_spectrum(np.array(jacobian(float(data))), eigenvalues)
+
+
+def test_smoothed_labels_move_the_equilibrium_of_a_linear_critic():
+  # D's gradient at psi = 0 is (theta - (1 - 2 amount) c) / 2.
+  game = dirac.game(losses.label_smoothing(HALF, 0.1))
+  rest, *others = at_rest(game, 1.0)
+  rest = rest._replace(generator=rest.generator - 0.2)
+  velocities = jax.jit(dynamics.field(game))(rest, *others)
+  np.testing.assert_allclose(np.hstack(velocities), 0, atol=1e-12)
 
 
 def test_dampings_are_those_of_the_papers():
@@ -340,6 +400,50 @@ def test_unrolling_differentiates_through_the_unrolled_steps(rule):
   np.testing.assert_allclose(matrix[0, 0], 1 - h * whole - push * h / 2)
 
 
+@pytest.mark.parametrize('data', [0.0, 1.0])
+@pytest.mark.parametrize('critic_rate', [0.1, 0.4])
+def test_an_unrolled_generator_descends_the_saddle_with_the_reals(
+  data, critic_rate
+):
+  # Metz et al., 2017, equation 7, of one theta and one psi.
+  number, theta, psi = 4, 0.3, -1.2
+
+  def saddle(theta, psi):
+    return -jax.nn.softplus(psi * data) - jax.nn.softplus(-psi * theta)
+
+  def unrolled(theta):
+    after = psi
+    for _ in range(number):
+      after = after + critic_rate * jax.grad(saddle, 1)(theta, after)
+    return saddle(theta, after)
+
+  game = dirac.game(HALF)
+  rate = 0.1
+  optimizers = Pair(optax.sgd(rate), optax.sgd(critic_rate))
+  step = jax.jit(steps.simultaneous(game, optimizers, unroll=number))
+  state = steps.init(game, optimizers, KEY)
+  state = state.replace(params=Pair(jnp.float64(theta), jnp.array([psi])))
+  state, _ = step(state, Batch(jnp.full((3, 1), data)))
+  np.testing.assert_allclose(
+    state.params.generator, theta - rate * jax.grad(unrolled)(theta), rtol=1e-12
+  )
+
+
+@pytest.mark.parametrize('loss', LOSSES)
+def test_unrolled_games_end_where_the_fakes_are_the_reals(loss):
+  # With the term of the fakes alone, minimax ends at (.709, .391).
+  game = dirac.game(getattr(losses, loss))
+  case = case_of(
+    game,
+    functools.partial(steps.simultaneous, unroll=5),
+    Pair(optax.sgd(0.1), optax.sgd(0.2)),
+    rows=2,
+    data=1.0,
+  )
+  positions = jax.jit(lambda key: dirac_cases.trajectory(case, key, 1500))(KEY)
+  np.testing.assert_allclose(positions[-1], 0, atol=1e-6)
+
+
 def test_a_linear_game_unrolled_has_the_dampings_of_the_paper():
   number, h = 5, 0.3
   rule = functools.partial(steps.simultaneous, unroll=number)
@@ -488,4 +592,4 @@ def test_a_verdict_is_that_of_the_end():
     (1 + 0 * time, 'cycles'),
     (1 + 5 * np.exp(-time), 'cycles'),
   ):
-    assert dirac_cases.verdict(radii * circle) == expected
+    assert dynamics.verdict(radii * circle) == expected

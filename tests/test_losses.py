@@ -133,6 +133,13 @@ def test_minimax_is_zero_sum_in_the_fakes():
   np.testing.assert_allclose(total, -np.log(D_REAL), rtol=1e-5)
 
 
+def test_which_losses_are_zero_sum():
+  found = {name for name in NAMES if losses.zero_sum(getattr(losses, name))}
+  assert found == {'minimax', 'wasserstein'}
+  # Also while something is traced, as configs do it.
+  assert jax.jit(lambda x: x + losses.zero_sum(losses.minimax))(1) == 2
+
+
 # The derivative by the reals' logits when a share s of them is labelled fake.
 SMOOTHED = {
   'minimax': lambda s: D_REAL - (1 - s),

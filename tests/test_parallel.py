@@ -24,7 +24,7 @@ def environment(devices):
 SCRIPT = """
 import json, sys
 import jax, jax.numpy as jnp, numpy as np, optax
-from ganjax import losses, parallel, priors, steps
+from ganjax import dirac, losses, parallel, priors, steps
 from ganjax.arrays import Batch
 from ganjax.game import Game, gan
 from ganjax.config import runs
@@ -125,6 +125,21 @@ found['copies differ'] = max(
   float(np.max(np.abs(copy - each[0]))) for each in copies for copy in each
 )
 
+# Through unrolled updates, whose gradients are means over the devices.
+def unrolled(axis_name):
+  return steps.simultaneous(
+    dirac.game(losses.minimax), optimizers, unroll=3, axis_name=axis_name
+  )
+
+state = steps.init(dirac.game(losses.minimax), optimizers, jax.random.key(0))
+reals = Batch(np.linspace(0.1, 3, rows)[:, None])
+found['unrolled'] = difference(
+  *(
+    plain(step(state, reals)[0]).params
+    for step in (jax.jit(unrolled(None)), parallel.over_pmap(unrolled('data')))
+  )
+)
+
 # What each device draws, seen through a game whose metrics tell it.
 def drawing(axis_name):
   def draws(params, buffers, batch, key):
@@ -201,6 +216,10 @@ def test_pmap_shares_statistics_gradients_and_metrics(found):
   state, metrics = found['pmap']
   assert state < 1e-5
   assert metrics < 1e-5
+
+
+def test_pmap_shares_the_gradient_through_unrolled_updates(found):
+  assert found['unrolled'] < 1e-6
 
 
 def test_under_pmap_all_devices_hold_the_same_state(found):

@@ -26,9 +26,9 @@ def ring():
     pac2={'pack': 2, 'batch_size': 256},
     pac3={'pack': 3, 'batch_size': 384},
     pac4={'pack': 4, 'batch_size': 512},
-    unrolled1={'unroll': 1},
-    unrolled5={'unroll': 5},
-    unrolled10={'unroll': 10},
+    unrolled1={'loss': 'minimax', 'unroll': 1},
+    unrolled5={'loss': 'minimax', 'unroll': 5},
+    unrolled10={'loss': 'minimax', 'unroll': 10},
     discrimination={
       f'{base.STATISTICS}.name': 'discrimination',
       f'{base.STATISTICS}.kernels': 16,

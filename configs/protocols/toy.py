@@ -13,8 +13,9 @@ def pacgan_ring():
   shuffled in each epoch; 400 epochs of 1,000 batches of 100 packs; each batch
   has a weight of a twentieth in the running statistics; 2,500 fixed latents; +-
   is the standard error of ten trials. The code adds softplus(D(x)) to the
-  generator's loss, which has no gradient in its parameters. b1 is .8, as in the
-  version of Blocks of that month (a year before, the same line meant .2).
+  generator's loss, which has no gradient in its parameters, as nothing is
+  unrolled. b1 is .8, as in the version of Blocks of that month (a year before,
+  the same line meant .2).
   """
   config = base.protocol()
   config.steps = 400_000

@@ -8,6 +8,7 @@ which differ in numbers can be one program.
 """
 
 import inspect
+import warnings
 
 import jax.numpy as jnp
 
@@ -142,6 +143,15 @@ def update_step(config, game, images_seen=None):
       does not take.
   """
   rule = choose('update rule', update_rule_names(), config.update_rule)
+  if config.unroll and not losses.zero_sum(_named_loss(config)):
+    warnings.warn(
+      f'The loss {config.loss!r} is not zero-sum, and unroll is '
+      f'{config.unroll}: the generator descends its own loss against the '
+      'unrolled discriminator held fixed, and through the unrolled updates '
+      "minus the discriminator's loss. This is not the gradient of one "
+      'function; unrolled GANs (arXiv:1611.02163) have loss=minimax.',
+      stacklevel=2,
+    )
   taken = inspect.signature(rule).parameters
   arguments = {'ema_decay': _ema_decay(config, images_seen)}
   for name, default in _RULE_ARGUMENTS.items():
@@ -231,15 +241,18 @@ def _ema_decay(config, images_seen):
   return config.ema_decay
 
 
+def _named_loss(config):
+  return choose('loss', loss_names(), config.loss)
+
+
 def _loss(config):
-  loss = choose('loss', loss_names(), config.loss)
   smoothing = config.label_smoothing
   if 'relativistic' in config.loss and not _is(smoothing, 0):
     raise ValueError(
       f'The loss {config.loss!r} compares reals with fakes and has no label to '
       f'smooth, but label_smoothing is {smoothing}; set it to 0.'
     )
-  return losses.label_smoothing(loss, smoothing)
+  return losses.label_smoothing(_named_loss(config), smoothing)
 
 
 def _regularizers(section):

@@ -187,6 +187,23 @@ def test_every_rule_makes_a_step(name, config):
       one_step(config)
 
 
+def test_unrolling_a_loss_that_is_no_saddle_says_what_is_descended(
+  config, recwarn
+):
+  config.loss, config.unroll = 'minimax', 1
+  one_step(config)
+  assert not recwarn
+  config.loss = 'non_saturating'
+  with pytest.warns(
+    UserWarning, match="'non_saturating' is not zero-sum.*is 1"
+  ):
+    one_step(config)
+  config.unroll = 0
+  recwarn.clear()
+  one_step(config)
+  assert not recwarn
+
+
 def test_the_average_has_a_half_life_in_images(config):
   config.ema.half_life = 1e6
   after = [one_step(config)[0]]
