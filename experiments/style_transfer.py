@@ -80,7 +80,7 @@ def main():
   styles = objective.exemplars(
     [colors.before(pictures.load(p)[None], content) for p in _STYLE.value],
     [float(weight) for weight in _STYLE_WEIGHTS.value],
-    [pictures.load(path).mean(-1)[None] for path in _MASK.value],
+    [pictures.load_mask(path)[None] for path in _MASK.value],
   )
   encoder, sentence = from_config.encoder(config, _WEIGHTS.value)
   encoder = from_config.rescaled(config, encoder, content)

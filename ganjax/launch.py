@@ -12,7 +12,7 @@ from absl import app, flags, logging
 from packaging.requirements import Requirement
 from tqdm import tqdm
 
-from ganjax import files
+from ganjax import files, paths
 from ganjax.training import provenance
 
 _TRACEBACK = flags.DEFINE_bool(
@@ -129,11 +129,17 @@ def _fail(sentence, code):
 
 
 def _say(sentence):
-  tqdm.write(f'{provenance.program()}: {sentence}', file=sys.stderr)
+  text = _printable(sentence)
+  tqdm.write(f'{provenance.program()}: {text}', file=sys.stderr)
 
 
 def _as_sentence(message, *place, **line):
-  return f'Warning: {message}\n'
+  return f'Warning: {_printable(message)}\n'
+
+
+def _printable(message):
+  """Returns the lines of a message, in which no name steers the terminal."""
+  return '\n'.join(map(paths.printable, f'{message}'.splitlines()))
 
 
 def _keep_memory():

@@ -2,13 +2,15 @@
 
 import math
 import os
+import pathlib
 from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
+from ganjax import files, picture_files
 from ganjax.arrays import Array, Tree
 
 
@@ -87,13 +89,18 @@ def save(path: str | os.PathLike, picture: np.ndarray, zoom: int = 1) -> None:
   """Writes a picture `[H, W, C]`, uint8, to a file.
 
   Args:
-    path: of the file, whose ending chooses the format.
+    path: of the file, whose ending chooses the format; it is written whole or
+      not at all.
     picture: of 1 (grey), 2 (grey and opacity), 3 (RGB) or 4 (RGBA) channels.
     zoom: side of each pixel in the file, in pixels, a whole number.
+
+  Raises:
+    ValueError: if the format cannot hold such a picture.
   """
   picture = np.kron(picture, np.ones((zoom, zoom, 1), np.uint8))
   grey = picture.shape[-1] == 1
-  Image.fromarray(picture[..., 0] if grey else picture).save(path)
+  image = Image.fromarray(picture[..., 0] if grey else picture)
+  _write(path, image)
 
 
 def load(path: str | os.PathLike) -> np.ndarray:
@@ -102,27 +109,31 @@ def load(path: str | os.PathLike) -> np.ndarray:
   Grey pictures get three equal channels; transparent ones are laid on white.
 
   Args:
-    path: of a file in any format that Pillow reads.
+    path: of a file in one of `picture_files.FORMATS`.
 
   Raises:
     FileNotFoundError: if there is no such file.
     ValueError: if the file cannot be read as a picture.
   """
-  try:
-    with Image.open(path) as file:
-      image: Image.Image = ImageOps.exif_transpose(file)
-      if image.has_transparency_data:
-        image = image.convert('RGBA')
-        white = Image.new('RGBA', image.size, 'white')
-        image = Image.alpha_composite(white, image)
-      return np.asarray(image.convert('RGB'), np.float32) / 255
-  except FileNotFoundError as error:
-    raise FileNotFoundError(f'There is no file {path}.') from error
-  except (OSError, SyntaxError) as error:
-    raise ValueError(
-      f'{path} is no picture that can be read ({error}); give a PNG, a JPEG or '
-      'another common format.'
-    ) from error
+  image = picture_files.opaque(picture_files.read(path))
+  return np.asarray(image.convert('RGB'), np.float32) / 255
+
+
+def load_mask(path: str | os.PathLike) -> np.ndarray:
+  """Returns the mask of a file, upright, `[H, W]` float32 in [0, 1].
+
+  It is the mean of the channels, times the opacity: what is black or
+  transparent is 0.
+
+  Args:
+    path: as in `load`.
+
+  Raises:
+    FileNotFoundError: as `load`, and `ValueError` as well.
+  """
+  image = picture_files.read(path).convert('RGBA')
+  channels = np.asarray(image, np.float32) / 255
+  return channels[..., :3].mean(-1) * channels[..., 3]
 
 
 def pixels(picture: Array) -> np.ndarray:
@@ -148,13 +159,31 @@ def animate(
   images = [Image.fromarray(frame).resize((width, height)) for frame in frames]
   duration = [int(1000 * seconds / len(images))] * len(images)
   duration[-1] += 2000
-  images[0].save(
+  _write(
     path,
+    images[0],
     save_all=True,
     append_images=images[1:],
     duration=duration,
     loop=0,
   )
+
+
+def _write(path, image, **options):
+  path = pathlib.Path(path)
+  try:
+    with files.whole(path) as unfinished:
+      chosen = picture_files.FORMAT_OF[path.suffix.lower()]
+      image.save(unfinished, chosen, **options)
+  except Exception as error:
+    # Disks fail with a number; Pillow has no such.
+    if isinstance(error, OSError) and error.errno is not None:
+      raise
+    raise ValueError(
+      f'A picture of {image.width}x{image.height} pixels ({image.mode}) cannot '
+      f'be written to {path} ({type(error).__name__}: {error}); give it a name '
+      'that ends in .png.'
+    ) from error
 
 
 def interpolate(start: jax.Array, end: jax.Array, steps: int) -> jax.Array:

@@ -166,3 +166,11 @@ def test_the_base_alone_trains_samples_and_runs_the_first_snippet(tmp_path):
   assert done.stderr.startswith('sweep: ')
   assert "pip install 'ganjax[sweeps]'" in done.stderr
   assert done.stderr.count('\n') == 1
+
+
+def test_names_in_errors_and_warnings_do_not_steer_the_terminal(capsys):
+  with pytest.raises(SystemExit):
+    launch._fail('There is no file \x1b[2Ja\udce9.\nGive another.', 1)
+  err = capsys.readouterr().err
+  assert err.endswith(': There is no file \\x1b[2Ja\\udce9.\nGive another.\n')
+  assert launch._as_sentence('\x1b[31m') == 'Warning: \\x1b[31m\n'

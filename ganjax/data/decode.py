@@ -1,9 +1,9 @@
 """Decoding: from a picture's file of any kind to an array of one size."""
 
-import errno
-
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
+
+from ganjax import picture_files
 
 _MODES = {1: 'L', 3: 'RGB', 4: 'RGBA'}
 # Where the largest square lies: what is left over to its left and above it.
@@ -23,19 +23,6 @@ def check(resolution, channels, crop):
     raise ValueError(
       f"crop is '{crop}': choose 'center', 'top', 'stretch' or 'pad'."
     )
-
-
-def _plain(image):
-  """Returns the picture as L, RGB or RGBA, 8 bits a channel."""
-  if image.mode.startswith('I'):
-    # Pillow's own conversion clips 16 bits at 255 instead of scaling them.
-    values = np.clip(np.asarray(image, np.float32) / 257, 0, 255)
-    return Image.fromarray(np.round(values).astype(np.uint8))
-  if image.has_transparency_data:
-    mode = 'RGBA'
-  else:
-    mode = 'L' if image.mode in ('L', '1') else 'RGB'
-  return image if image.mode == mode else image.convert(mode)
 
 
 def _resize(image, size, box):
@@ -58,8 +45,8 @@ def fit(file, resolution, channels, crop):
   one where the picture is padded. A JPEG of more than twice the resolution may
   have been shrunk as it was decoded, and tells a smaller side than its own.
 
-  The picture is turned upright (EXIF), 16 bits are scaled to 8, transparency
-  becomes white unless 4 channels are asked for. Pixels of a picture that has
+  The picture is read by `picture_files.decode`; what is transparent becomes
+  white unless 4 channels are asked for. Pixels of a picture that has
   the size already are not touched; others are resized, larger by the bicubic
   filter, smaller by Lanczos'.
 
@@ -72,13 +59,8 @@ def fit(file, resolution, channels, crop):
       'stretch' the whole picture without its proportions, 'pad' the whole
       picture centred on black (fully transparent where there are 4 channels).
   """
-  with Image.open(file) as image:
-    # A JPEG can be decoded at 1/2, 1/4 or 1/8; twice the size is left for the
-    # filter to work on. Other formats ignore it.
-    image.draft(None, (2 * resolution, 2 * resolution))
-    ImageOps.exif_transpose(image, in_place=True)
-    upright = _plain(image)
-    upright.load()
+  # Twice the size is left for the filter to work on.
+  upright = picture_files.decode(file, enough=2 * resolution)
   width, height = upright.size
   size, box = (resolution, resolution), (0, 0, width, height)
   side = min(width, height)
@@ -91,10 +73,8 @@ def fit(file, resolution, channels, crop):
     ratio = resolution / side
     size = max(1, round(width * ratio)), max(1, round(height * ratio))
   picture = _resize(upright, size, box)
-  if picture.mode == 'RGBA' and channels != 4:
-    white = Image.new('RGB', size, 'white')
-    white.paste(picture, mask=picture.getchannel('A'))
-    picture = white
+  if channels != 4:
+    picture = picture_files.opaque(picture)
   picture = picture.convert(_MODES[channels])
   if crop == 'pad':
     canvas = Image.new(picture.mode, (resolution, resolution))
@@ -103,14 +83,3 @@ def fit(file, resolution, channels, crop):
     picture = canvas
   pixels = np.asarray(picture).reshape(resolution, resolution, channels)
   return pixels, side
-
-
-def broken(error):
-  """Returns whether an error of reading a picture lies in the picture.
-
-  A disk that fails, or a memory that is full, would otherwise leave good
-  pictures out for ever, since what was decoded is cached.
-  """
-  if isinstance(error, OSError):
-    return error.errno in (None, errno.EINVAL)  # EINVAL: a seek led astray
-  return not isinstance(error, MemoryError)

@@ -5,8 +5,6 @@ import hashlib
 import json
 import os
 import pathlib
-import shutil
-import uuid
 import warnings
 from typing import NamedTuple, TypeVar
 
@@ -14,14 +12,14 @@ import jax
 import numpy as np
 import PIL
 
-from ganjax import files
+from ganjax import files, picture_files
 from ganjax.arrays import Array
-from ganjax.data import decode, sources
+from ganjax.data import decode, image_cache, sources
 
 ArrayT = TypeVar('ArrayT', jax.Array, np.ndarray)
 
 # Raise it when other pixels are written for the same source.
-_VERSION = 3
+_VERSION = 4
 
 
 class ImageSet(NamedTuple):
@@ -76,9 +74,10 @@ def load(
   """Returns the ImageSet of that name, decoded and resized once.
 
   The pixels are written to a folder below `cache` whose name changes with
-  whatever would change them; the next call maps that file. One warning names
-  the broken pictures, which are left out, and says how many of mixed sizes are
-  smaller than the resolution, and so enlarged.
+  whatever would change them; the next call verifies that file and maps it. One
+  warning names the broken pictures, which are left out, counts those of formats
+  that are not read, and says how many of mixed sizes are smaller than the
+  resolution, and so enlarged.
 
   Args:
     name: 'digits' (1,797 handwritten digits, no file needed), 'folder' (your
@@ -97,7 +96,8 @@ def load(
 
   Raises:
     FileNotFoundError: `directory` is missing, or the data is not prepared.
-    ValueError: an unknown name, split or value, or no readable picture.
+    ValueError: an unknown name, split or value, no readable picture, or more
+      pictures than the disk or the memory has room for.
   """
   source = sources.find(name, directory, split)
   channels = channels or source.channels
@@ -112,66 +112,38 @@ def load(
     cache = files.folder()
   final = pathlib.Path(cache).expanduser() / digest
 
-  if not os.path.exists(final / 'about.json'):
-    draft = final.with_name(f'.{digest}-{uuid.uuid4().hex}')
-    images = _allocate(draft, (source.size, *shape))
-    try:
+  stored = image_cache.load(final)
+  if stored is None:
+    with image_cache.draft(final, (source.size, *shape)) as images:
       labels, about = _decode(source, images, title, crop)
       images = images[: len(labels)]
-      if not isinstance(images, np.memmap):
-        _report(about)
-        return ImageSet(images, _array(labels), title, source.classes)
-      _publish(draft, final, images, labels, about)
-    finally:
-      shutil.rmtree(draft, ignore_errors=True)
-
-  about = json.loads((final / 'about.json').read_text())
-  _report(about)
-  labels = final / 'labels.npy'
-  return ImageSet(
-    np.load(final / 'images.npy', mmap_mode='r'),
-    np.load(labels) if labels.exists() else None,
-    title,
-    tuple(about['classes']),
-  )
-
-
-def _allocate(draft, shape):
-  """Returns an array in a new file, or in memory where none can be made."""
-  try:
-    draft.mkdir(parents=True)
-    path = draft / 'images.npy'
-    images = np.lib.format.open_memmap(path, 'w+', np.uint8, shape)
-    # A full disk must be an error here: later it would be a bus error.
-    if hasattr(os, 'posix_fallocate'):
-      with open(path, 'r+b') as file:
-        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-    return images
-  except OSError as error:
-    shutil.rmtree(draft, ignore_errors=True)
-    warnings.warn(
-      f"cannot write the cache '{draft.parent}' ({error}): decoding to memory "
-      'instead; give another folder as cache to decode only once.',
-      stacklevel=3,
-    )
-    return np.empty(shape, np.uint8)
+      numbers = None if labels[0] is None else np.asarray(labels, np.int32)
+      stored = image_cache.publish(final, images, numbers, about)
+  _report(stored.about, source)
+  return ImageSet(stored.images, stored.labels, title, source.classes)
 
 
 def _decode(source, images, title, crop):
   """Fills `images` from the front; returns labels, and what there is to say."""
   from tqdm import tqdm
 
-  def decoded(part):
+  def placed(part):
     read = source.read(part)
     return [place(i, *file) for i, file in zip(part, read, strict=True)]
 
   def place(index, file, label):
     try:
       images[index], side = decode.fit(file, *images.shape[2:], crop)
+    except MemoryError as error:
+      raise ValueError(
+        f'{source.title(index)} of {title} needs more memory than there is; '
+        'make it smaller, or take it out of the data.'
+      ) from error
     except Exception as error:
-      if not decode.broken(error):
+      if not picture_files.broken(error):
         raise
-      return index, None, 0, f'{source.title(index)} ({error})'
+      fault = f'{source.title(index)} ({picture_files.described(error)})'
+      return index, None, 0, fault
     return index, label, side, None
 
   labels, broken, small = [], [], []
@@ -188,7 +160,7 @@ def _decode(source, images, title, crop):
       range(start, min(start + 32, source.size))
       for start in range(0, source.size, 32)
     ]
-    for done in pool.map(decoded, parts):
+    for done in pool.map(placed, parts):
       for index, label, side, fault in done:
         if fault:
           broken.append(fault)
@@ -210,34 +182,14 @@ def _decode(source, images, title, crop):
     'broken': broken,
     'small': len(small),
     'smallest': min(small, default=None),
-    'classes': source.classes,
   }
 
 
-def _array(labels):
-  return None if labels[0] is None else np.asarray(labels, np.int32)
-
-
-def _publish(draft, final, images, labels, about):
-  """Completes the draft and renames it; the first of two processes wins."""
-  if about['broken']:
-    np.save(draft / 'readable.npy', images)
-    os.replace(draft / 'readable.npy', draft / 'images.npy')
-  else:
-    images.flush()
-  if labels[0] is not None:
-    np.save(draft / 'labels.npy', _array(labels))
-  (draft / 'about.json').write_text(json.dumps(about, indent=2))
-  try:
-    os.rename(draft, final)
-  except OSError:
-    if not os.path.exists(final / 'about.json'):
-      raise
-
-
-def _report(about):
-  """Warns, once, of pictures that are left out or enlarged."""
+def _report(about, source):
+  """Warns, once, of pictures that are passed over, left out or enlarged."""
   words, broken = [], about['broken']
+  if source.notes:
+    words.append(f'{source.name}: {" ".join(source.notes)}')
   if broken:
     more = f'; and {len(broken) - 5} more' if len(broken) > 5 else ''
     words.append(

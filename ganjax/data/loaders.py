@@ -15,6 +15,7 @@ from collections.abc import Generator, Iterator
 import jax
 import numpy as np
 
+from ganjax import picture_files
 from ganjax.arrays import Batch
 from ganjax.data import decode, order, sources
 from ganjax.data.images import ImageSet
@@ -114,6 +115,8 @@ def stream(
   import grain
 
   source = sources.find(name, directory, split)
+  if source.notes:
+    warnings.warn(f'{source.name}: {" ".join(source.notes)}', stacklevel=2)
   channels = channels or source.channels
   decode.check(resolution, channels, crop)
   key, first = _on_host(key), int(first)
@@ -130,13 +133,14 @@ def stream(
         image = decode.fit(file, resolution, channels, crop)[0]
         return (image,) if label is None else (image, np.int32(label))
       except Exception as error:
-        if not decode.broken(error):
+        if not picture_files.broken(error):
           raise
         if stand_in not in warned:
           warned.add(stand_in)
           warnings.warn(
             f'{source.title(stand_in)} of {source.name} cannot be read '
-            f'({error}): the next one stands in for it.',
+            f'({picture_files.described(error)}): the next one stands in for '
+            'it.',
             stacklevel=2,
           )
     raise ValueError(f'none of the pictures of {source.name} can be read.')

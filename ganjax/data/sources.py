@@ -6,7 +6,6 @@ TensorFlow.
 """
 
 import difflib
-import glob
 import hashlib
 import io
 import os
@@ -17,7 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-_SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp', '.bmp', '.gif')
+from ganjax import picture_files
+from ganjax.data import folders
+from ganjax.paths import printable
 
 
 class Source(NamedTuple):
@@ -27,13 +28,14 @@ class Source(NamedTuple):
     name: for records, as 'mnist/train'.
     size: how many there are.
     channels: as stored.
-    read: indices -> list of (file, label); a file is what PIL opens, a label
-      an integer or None.
+    read: indices -> list of (file, label); a file is what
+      `picture_files.decode` takes, a label an integer or None.
     title: index -> what to call that picture in a message.
     identity: text that changes when the pictures do.
     alike: whether all are known to have the same size.
     classes: the names of the classes, in the order of their labels; empty where
       the pictures have none.
+    notes: sentences on what was found and is not among the pictures.
   """
 
   name: str
@@ -44,6 +46,7 @@ class Source(NamedTuple):
   identity: str
   alike: bool
   classes: tuple[str, ...] = ()
+  notes: tuple[str, ...] = ()
 
 
 def encoded(image):
@@ -93,7 +96,7 @@ def digits(directory, split):
 def folder(directory, split):
   """Returns the source of all pictures below a directory, sorted by name.
 
-  Hidden files and folders are skipped. Where every picture lies in one of two
+  They are those of `folders.pictures`. Where every picture lies in one of two
   or more sub-folders, these are the classes, numbered in sorted order.
   """
   if directory is None:
@@ -109,15 +112,11 @@ def folder(directory, split):
       f"there is no folder '{directory}': directory must name the folder with "
       'the pictures.'
     )
-  paths = sorted(
-    pathlib.PurePath(path).as_posix()
-    for path in glob.glob('**/*', root_dir=root, recursive=True)
-    if path.lower().endswith(_SUFFIXES) and (root / path).is_file()
-  )
+  paths, notes = folders.pictures(root)
   if not paths:
     raise ValueError(
       f"no pictures below '{directory}': there is no file that ends in "
-      f'{", ".join(_SUFFIXES)}.'
+      f'{", ".join(picture_files.ENDINGS)}. {" ".join(notes)}'.rstrip()
     )
   tops = [path.split('/')[0] if '/' in path else None for path in paths]
   classes = sorted({top for top in tops if top})
@@ -126,18 +125,20 @@ def folder(directory, split):
   identity = hashlib.sha256()
   for path in paths:
     about = os.stat(root / path)
-    identity.update(f'{path}\0{about.st_size}\0{about.st_mtime_ns}\0'.encode())
+    text = f'{path}\0{about.st_size}\0{about.st_mtime_ns}\0'
+    identity.update(os.fsencode(text))
   return Source(
-    f'folder/{root.resolve().name}',
+    f'folder/{printable(root.resolve().name)}',
     len(paths),
     3,
     lambda indices: [
       (root / paths[i], numbers[tops[i]] if labelled else None) for i in indices
     ],
-    lambda i: paths[i],
+    lambda i: printable(paths[i]),
     identity.hexdigest(),
     alike=False,
-    classes=tuple(classes) if labelled else (),
+    classes=tuple(map(printable, classes)) if labelled else (),
+    notes=notes,
   )
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from sklearn import datasets
 
 from ganjax.arrays import Batch
-from ganjax.data import images, loaders, order, toy
+from ganjax.data import image_cache, images, loaders, order, toy
 
 SHARED = pathlib.Path(__file__).resolve().parents[3] / 'shared' / 'tfds'
 indices = jax.jit(order.indices, static_argnums=(2, 3))
@@ -247,9 +247,9 @@ def test_a_second_load_decodes_nothing(album, tmp_path, monkeypatch):
 @pytest.mark.filterwarnings('ignore:1 of 12')
 def test_racing_loads_agree(album, tmp_path, monkeypatch):
   together = threading.Barrier(2, timeout=20)
-  publish = images._publish
+  publish = image_cache.publish
   monkeypatch.setattr(
-    images, '_publish', lambda *args: (together.wait(), publish(*args))
+    image_cache, 'publish', lambda *args: (together.wait(), publish(*args))[1]
   )
   with loaders.concurrent.futures.ThreadPoolExecutor(2) as pool:
     loads = [
@@ -273,10 +273,10 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path):
 
 
 def test_a_failed_disk_is_no_broken_picture(album, tmp_path, monkeypatch):
-  def fail(*_):
+  def fail(*_, **formats):
     raise OSError(5, 'Input/output error')
 
-  monkeypatch.setattr(images.decode.Image, 'open', fail)
+  monkeypatch.setattr(Image, 'open', fail)
   with pytest.raises(OSError, match='Input/output'):
     images.load('folder', album, cache=tmp_path / 'c')
   assert not list((tmp_path / 'c').iterdir())

@@ -16,6 +16,8 @@ NEUTRAL = {
   'launch',
   'lookup',
   'metrics',
+  'paths',
+  'picture_files',
   'pictures',
   'style',
   'weights',
