@@ -111,6 +111,16 @@ def get_config():
   config.log = dict(every=2_000)
   config.samples = dict(every=6_000)
   config.checkpoint = dict(every=15_000, keep=3)  # keep: the newest so many
+  # What is measured while training, and at its end, with the seeds of
+  # experiments.evaluate; the best checkpoint is kept beside the newest.
+  config.evaluate = dict(
+    measures='',  # as evaluate --metrics, such as 'fid,prdc'; '': none
+    every=15_000,
+    samples=2_000,  # images that are drawn and measured
+    features='auto',  # or classifier, random, inception, or a file of weights
+    weights='ema',  # or ema_live, ema_standing, raw
+    best='',  # the value that says which is best; '': the first that can
+  )
   return config
 
 

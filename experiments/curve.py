@@ -6,7 +6,7 @@ r"""Draws a measured value over training, for groups of runs.
     --group msg=runs/msg-0,runs/msg-1 --scale log
 
 The runs of a group differ in their seeds: the line is their mean, the band
-their standard deviation. Measure each run with evaluate --checkpoints=all
+their standard deviation. Measure each run with evaluate --checkpoint=all
 before. The figure (curve.png and curve.pdf) and its numbers (table.json, .csv,
 .tex and .md) are written into the folder OUTPUT/METRIC.
 """

@@ -1,7 +1,7 @@
 r"""Measures a trained generator against its data.
 
   python -m experiments.evaluate --workdir runs/dcgan
-  python -m experiments.evaluate --workdir runs/msg --checkpoints all \
+  python -m experiments.evaluate --workdir runs/msg --checkpoint all \
     --metrics fid,swd,change
   python -m experiments.evaluate --workdir runs/classes --by class \
     --metrics fid,accuracy
@@ -31,11 +31,12 @@ _METRICS = flags.DEFINE_list(
   'for 10,000 samples; change is of the images of the same latents from '
   'checkpoint to checkpoint.',
 )
-_CHECKPOINTS = flags.DEFINE_enum(
-  'checkpoints',
-  'newest',
-  ['newest', 'all'],
-  'Measure the newest checkpoint, or all that the workdir has.',
+_CHECKPOINT = flags.DEFINE_enum(
+  'checkpoint',
+  'last',
+  [*restore.CHECKPOINTS, 'all'],
+  'Measure the last checkpoint, the best by what config.evaluate measured, or '
+  'all of the last ones that the workdir has.',
 )
 _SAMPLES = flags.DEFINE_integer(
   'samples',
@@ -76,7 +77,7 @@ def main():
   chosen = _chosen()
   folder = pathlib.Path(_WORKDIR.value)
   number, seed = _SAMPLES.value, _SEED.value
-  config, _ = workdir.read(folder)
+  config, examples = workdir.read(folder)
   config.data.loader = 'auto'  # All reals, where training streamed them.
   data = datasets.dataset(config)
   extractors.check(chosen, data, _FEATURES.value, config.labels)
@@ -97,13 +98,14 @@ def main():
         return [samples.of_class(own, label) for own in (reals, fakes())]
 
       results.complete(row, chosen, pair, checkpoints, seed)
+    results.name_checkpoints(rows, restore.names(folder))
     results.write(path, rows, measures.columns(chosen))
 
   labels = trained.labels(config, data, number, seed)
   drawn = _WEIGHTS.value, seed, labels
-  every, before = _CHECKPOINTS.value == 'all', None
-  found = restore.checkpoints(folder) if every else [restore.newest(folder)]
-  for run in tqdm(found, unit='checkpoint', disable=None):
+  sample = trained.sampler(config, examples.shape, *drawn, number)
+  before = None
+  for run in tqdm(_checkpoints(folder), unit='checkpoint', disable=None):
     about = {
       'subject': f'samples ({_WEIGHTS.value})',
       'step': int(run.state.step),
@@ -115,8 +117,7 @@ def main():
       now = trained.tracked(run, *drawn), about['images_seen']
       checkpoints = before and (before, now)
       before = now
-    pixels = functools.partial(trained.samples, run, *drawn, number)
-    take(about, pixels, labels, checkpoints)
+    take(about, functools.partial(sample, run), labels, checkpoints)
   if held_out := _held_out(config, number, seed):
     own = held_out.images
     about = {'subject': f'reals, {held_out.name}', 'number': len(own)}
@@ -130,12 +131,18 @@ def main():
 def _chosen():
   chosen = measures.chosen(_METRICS.value)
   for measure in chosen:
-    if measure.needs == 'tracked' and _CHECKPOINTS.value != 'all':
+    if measure.needs == 'tracked' and _CHECKPOINT.value != 'all':
       raise ValueError(
         f'The metric {measure.name} compares the checkpoints of a run; give '
-        '--checkpoints=all.'
+        '--checkpoint=all.'
       )
   return chosen
+
+
+def _checkpoints(folder):
+  if _CHECKPOINT.value == 'all':
+    return restore.checkpoints(folder)
+  return [restore.CHECKPOINTS[_CHECKPOINT.value](folder)]
 
 
 def _held_out(config, *drawn):

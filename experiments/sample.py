@@ -2,6 +2,7 @@ r"""Draws the samples of a trained generator.
 
   python -m experiments.sample --workdir runs/dcgan --grid 8x8 --interpolate 8
   python -m experiments.sample --workdir runs/msg --pyramid --truncation .7
+  python -m experiments.sample --workdir runs/best --checkpoint best
   python -m experiments.sample --workdir runs/classes --labels all
 
 The grid is written to grid.png in the workdir, or to --output; what else is
@@ -46,6 +47,12 @@ _TRUNCATION = flags.DEFINE_float(
   'their mean.',
 )
 _SEED = flags.DEFINE_integer('seed', 0, 'The seed of the latents.')
+_CHECKPOINT = flags.DEFINE_enum(
+  'checkpoint',
+  'last',
+  list(restore.CHECKPOINTS),
+  'Which checkpoint: the last, or the best by what config.evaluate measured.',
+)
 _WEIGHTS = flags.DEFINE_enum(
   'weights',
   'ema',
@@ -74,7 +81,7 @@ def main():
       'least 2 images, or 0 for no interpolation.'
     )
   rows, columns = map(int, size.groups())
-  run = restore.newest(_WORKDIR.value)
+  run = restore.CHECKPOINTS[_CHECKPOINT.value](_WORKDIR.value)
   asked = restore.labels(run, _LABELS.value)
   rows = len(asked) or rows
   labels = _of_rows(run, asked, rows)
@@ -85,15 +92,15 @@ def main():
   path = pathlib.Path(
     _OUTPUT.value or pathlib.Path(_WORKDIR.value) / 'grid.png'
   )
-  title = restore.title(run, _WEIGHTS.value)
+  title = restore.title(run, _WEIGHTS.value, _CHECKPOINT.value)
   starts = run.game.prior(keys[0], rows * columns)
   repeated = None if labels is None else labels.repeat(columns, 0)
   samples = draw(starts, keys[2], repeated)
   pictures.check_finite(pictures.finite(samples), title)
-  _write(path, pictures.finest(samples), columns)
+  _write(path, pictures.finest(samples), columns, title)
   if _PYRAMID.value:
     levels = _levels(samples, columns)
-    _write(path.with_stem(f'{path.stem}-pyramid'), levels, columns)
+    _write(path.with_stem(f'{path.stem}-pyramid'), levels, columns, title)
   if number := _INTERPOLATE.value:
     ends = run.game.prior(keys[1], rows)
     between = pictures.interpolate(starts[:rows], ends, number)
@@ -107,7 +114,7 @@ def main():
     path = path.with_stem(f'{path.stem}-interpolation')
     drawn = draw(latents, keys[2], labels)
     pictures.check_finite(pictures.finite(drawn), title)
-    _write(path, pictures.finest(drawn), number)
+    _write(path, pictures.finest(drawn), number, title)
   return 0
 
 
@@ -119,13 +126,13 @@ def _of_rows(run, asked, rows):
   return np.eye(run.config.classes, dtype=np.float32)[np.resize(asked, rows)]
 
 
-def _write(path, images, columns):
+def _write(path, images, columns, title):
   """Writes a grid of images, and says so."""
   path.parent.mkdir(parents=True, exist_ok=True)
   pictures.save(path, pictures.grid(images, columns), _ZOOM.value)
   tqdm.write(
-    f'{path}: {len(images)} images, {_WEIGHTS.value} weights, '
-    f'seed {_SEED.value}, truncation {_TRUNCATION.value:g}'
+    f'{path}: {len(images)} images of {title}, seed {_SEED.value}, truncation '
+    f'{_TRUNCATION.value:g}'
   )
 
 

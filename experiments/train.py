@@ -3,8 +3,11 @@ r"""Trains the GAN of a config, or resumes the run in the workdir.
   python -m experiments.train --config configs/dcgan.py --workdir runs/dcgan
   python -m experiments.train --config configs/msg.py:digits \
     --workdir runs/msg --config.loss=hinge --config.images=200_000
+  python -m experiments.train --workdir runs/best \
+    --config.evaluate.measures=fid,prdc --config.evaluate.every=5_000
 
 Any field of the config can be overridden, as the second example shows. The
+third one also measures samples as it trains, and keeps the best checkpoint. The
 workdir holds config.json, metrics.jsonl, tensorboard/ (the same metrics),
 samples/ (the same latents over time), checkpoints/, and samples.png at the end.
 The same command again resumes, to the bit; Ctrl-C saves first.
@@ -17,6 +20,7 @@ from tqdm import tqdm
 
 from ganjax import launch, parallel, pictures
 from ganjax.config import datasets, runs, workdir
+from ganjax.evaluation import while_training
 from ganjax.training import dispatch, loop
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -53,6 +57,7 @@ def main():
   data = datasets.dataset(config)
   config = datasets.with_classes(config, data)
   run = runs.run(config, data, parallel.mesh(config.mesh.data))
+  run = run._replace(evaluation=while_training.evaluation(config, data))
   folder, values = workdir.claim(_WORKDIR.value, config)
   if main:
     workdir.describe(folder, data)
@@ -94,6 +99,13 @@ def _introduction(config, data, run, start):
     f'{jax.default_backend()} device(s), {run.steps_together} step(s) a '
     'dispatch.'
   )
+  if run.evaluation:
+    yield (
+      f'Every {config.evaluate.every} images, {config.evaluate.measures} of '
+      f'{config.evaluate.samples} samples ({config.evaluate.weights} weights; '
+      f'features: {run.evaluation.settings["features"]}); the checkpoint with '
+      f'the best {run.evaluation.best} is kept.'
+    )
 
 
 if __name__ == '__main__':

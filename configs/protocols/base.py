@@ -16,7 +16,14 @@ STACKED_MNIST = ('captured', 'reverse_kl')
 def protocol():
   """Returns the config that protocols begin with, not locked."""
   config = base.get_config()
-  for field in ('images', 'log', 'samples', 'checkpoint', 'steps_together'):
+  for field in (
+    'images',
+    'log',
+    'samples',
+    'checkpoint',
+    'evaluate',
+    'steps_together',
+  ):
     del config[field]
   config.seeds = 10  # training runs of each remedy
   config.mapping = 'auto'  # or vmap, map, steps: how a population is computed

@@ -43,34 +43,85 @@ class TrainedRun(NamedTuple):
   state: steps.TrainState
 
 
-def newest(folder):
-  """Returns the `TrainedRun` of the newest sound checkpoint of a folder.
+def last(folder):
+  """Returns the `TrainedRun` of the last sound checkpoint of a folder.
 
   Raises:
     FileNotFoundError: if no run was started there, or it has no checkpoint yet.
   """
-  return next(_restored(folder, lambda steps: [steps]))
+  return next(_restored(folder, lambda steps: [steps], 'last'))
+
+
+def best(folder):
+  """Returns the `TrainedRun` of the best checkpoint of a folder.
+
+  Raises:
+    FileNotFoundError: if no run was started there, or it keeps no best
+      checkpoint, or has none yet.
+  """
+  workdir.read(folder)  # A folder without a run is another mistake.
+  if not _directory(folder, 'best').exists():
+    raise FileNotFoundError(
+      f'{folder} holds no best checkpoint, for its training evaluated nothing; '
+      'take the last one, or train with --config.evaluate.measures=fid.'
+    )
+  return next(_restored(folder, lambda steps: [steps], 'best'))
+
+
+CHECKPOINTS = {'last': last, 'best': best}
+"""The functions that read a single checkpoint, by its name."""
 
 
 def checkpoints(folder):
   """Yields the `TrainedRun` of each checkpoint in a folder, the oldest first.
 
+  Those are the last ones, as many as were kept; the best is not among them if
+  it is older.
+
   Raises:
-    FileNotFoundError: as `newest`.
+    FileNotFoundError: as `last`.
   """
-  return _restored(folder, lambda steps: [[step] for step in sorted(steps)])
+  return _restored(
+    folder, lambda steps: [[step] for step in sorted(steps)], 'last'
+  )
 
 
-def _restored(folder, choose):
+def names(folder):
+  """Returns which steps of a run are its last and its best checkpoint.
+
+  Args:
+    folder: of the run.
+
+  Returns:
+    A dict from steps to 'last', 'best' or 'last, best'.
+  """
+  found = {}
+  for name in CHECKPOINTS:
+    directory = _directory(folder, name)
+    if directory.exists():
+      with contextlib.closing(checkpoint.reader(directory)) as manager:
+        if steps := manager.all_steps():
+          found.setdefault(max(steps), []).append(name)
+  return {step: ', '.join(own) for step, own in found.items()}
+
+
+def _directory(folder, name):
+  """Returns where `loop.fit` writes the last checkpoints, or the best."""
+  directory = pathlib.Path(folder) / 'checkpoints'
+  return directory / 'best' if name == 'best' else directory
+
+
+def _restored(folder, choose, name):
   """Yields the newest sound `TrainedRun` of each list of steps.
 
   Args:
     folder: of the run.
     choose: from all steps with a checkpoint to the lists.
+    name: of the checkpoints, one of `CHECKPOINTS`.
   """
   config, about = workdir.read(folder)
   shape, classes = about.shape, about.classes
-  manager = checkpoint.reader(pathlib.Path(folder) / 'checkpoints')
+  manager = checkpoint.reader(_directory(folder, name))
   like = checkpoint.abstract(runs.start(config, shape), parallel.mesh(1))
   found = False
   with contextlib.closing(manager):
@@ -82,8 +133,8 @@ def _restored(folder, choose):
         yield TrainedRun(config, shape, classes, game, state)
   if not found:
     raise FileNotFoundError(
-      f'{folder} holds no checkpoint yet; train longer, or set '
-      'checkpoint.every to fewer images.'
+      f'{folder} holds no {name} checkpoint yet; train longer, or set '
+      f'{"evaluate" if name == "best" else "checkpoint"}.every to fewer images.'
     )
 
 
@@ -93,9 +144,16 @@ def images_seen(run):
   return dispatch.images_seen(phases, int(run.state.step))
 
 
-def title(run, weights):
-  """Returns what is sampled, in the words of an error."""
-  return f'the checkpoint at step {int(run.state.step):,} ({weights} weights)'
+def title(run, weights, name=''):
+  """Returns what is sampled, in words: 'the best checkpoint at step 200 (...)'.
+
+  Args:
+    run: a `TrainedRun`.
+    weights: one of `WEIGHTS`.
+    name: of the checkpoint, one of `CHECKPOINTS`, or none.
+  """
+  kind = f'{name} checkpoint'.lstrip()
+  return f'the {kind} at step {int(run.state.step):,} ({weights} weights)'
 
 
 def generator(run, weights, truncation=1.0):
@@ -107,7 +165,7 @@ def generator(run, weights, truncation=1.0):
     truncation: the psi of `truncated`, with the mean of 4,096 latents, and of
       all classes.
   """
-  (own, buffers), game = _weights(run, weights), run.game
+  (own, buffers), game = generator_weights(run, weights), run.game
   if truncation != 1:
     many = game.prior(jax.random.key(0), 4096)
     many_labels = in_turn(len(many), _classes(run))
@@ -117,7 +175,7 @@ def generator(run, weights, truncation=1.0):
   )
 
 
-def _weights(run, which):
+def generator_weights(run, which):
   """Returns `(params, buffers)` of a run's generator, by one of `WEIGHTS`."""
   if which != 'ema_standing':
     return steps.weights(run.state, which)

@@ -20,6 +20,7 @@ _COUNTS = (
   'samples.every',
   'checkpoint.every',
   'checkpoint.keep',
+  'evaluate.every',
 )
 
 
@@ -184,7 +185,10 @@ def run(config, data, mesh):
     mesh=mesh,
     steps_together=config.steps_together or compilation.steps_together(params),
     every=loop.Every(
-      config.log.every, config.samples.every, config.checkpoint.every
+      config.log.every,
+      config.samples.every,
+      config.checkpoint.every,
+      config.evaluate.every if config.evaluate.measures else math.inf,
     ),
     samples=samples,
     columns=columns,

@@ -6,7 +6,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ganjax import files
-from ganjax.evaluation import classifier, features, inception
+from ganjax.evaluation import classifier, features, inception, samples
 from ganjax.weights import download, formats
 
 
@@ -22,7 +22,7 @@ def check(measures, data, which, labels):
   if which == 'classifier' and data.labels is None:
     raise ValueError(
       f'{data.name} has no labels to train a classifier on; use '
-      '--features=random, or inception.'
+      'features=random, or inception.'
     )
   for measure in measures:
     if measure.needs == 'labels' and not labels:
@@ -34,7 +34,7 @@ def check(measures, data, which, labels):
       raise ValueError(
         f'{measure.name} needs a network that tells classes apart, but the '
         f'features of {data.name} would be untrained; use '
-        '--features=inception, or leave this metric out.'
+        'features=inception, or leave this metric out.'
       )
 
 
@@ -66,6 +66,26 @@ def extractor(data, which='auto'):
       epochs=int(np.clip(30_000 // len(data.images), 5, 20)),
       report=report,
     )
+
+
+def reals(data, measures, which='auto'):
+  """Returns the `Features` of a data set, and its images as `Samples`.
+
+  Args:
+    data: the `images.ImageSet`.
+    measures: `measures.Measure`s that are taken beside it. Where none is on
+      features, no network is trained or downloaded.
+    which: as in `extractor`.
+
+  Raises:
+    OSError: as `extractor`.
+    ValueError: as `extractor`.
+  """
+  if any(column.on_features for own in measures for column in own.columns):
+    found = extractor(data, which)
+  else:
+    found = features.Features('none', None)
+  return found, samples.of(data.images, found, data.labels)
 
 
 def _untrained(data, which):

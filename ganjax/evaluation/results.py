@@ -60,6 +60,19 @@ def complete(row, measures, pair, checkpoints, seed):
     row.update(values)
 
 
+def name_checkpoints(rows, names):
+  """Says in each row of samples whether its checkpoint is the last or the best.
+
+  Args:
+    rows: dicts; 'checkpoint' is set in those with a step, to '' if it is
+      neither, for another one may have become it since they were measured.
+    names: a dict from steps to 'last', 'best' or 'last, best'.
+  """
+  for row in rows:
+    if 'step' in row:
+      row['checkpoint'] = names.get(row['step'], '')
+
+
 def write(path, rows, columns):
   """Writes rows, the columns of their values, and how they were computed.
 

@@ -1,32 +1,52 @@
 """Samples of trained runs, and the classes that they are measured by."""
 
+import functools
+
 import numpy as np
 
-from ganjax.config import datasets, restore
+from ganjax.config import datasets, restore, runs, schedules
 from ganjax.evaluation import samples as of_generators
 
 
-def samples(run, weights, seed, labels, number):
-  """Returns samples of a run, uint8 `[number, side, side, C]`.
+def sampler(config, shape, weights, seed, labels, number):
+  """Returns `TrainedRun -> samples`, uint8 `[number, side, side, C]`.
+
+  It compiles once for all checkpoints of a run, unless what its generator is
+  changes with the step.
 
   Args:
-    run: a `restore.TrainedRun`.
+    config: of the run.
+    shape: of one of its examples, (H, W, C).
     weights: as in `restore.generator`.
     seed: of the latents.
     labels: int32 `[number]`, or None.
     number: of the samples.
 
-  Raises:
-    FloatingPointError: if some are not finite.
+  Returns:
+    A function, which raises FloatingPointError if some are not finite.
   """
-  generate, prior = restore.generator(run, weights), run.game.prior
-  sample = of_generators.sampler(lambda given, *arguments: generate(*arguments))
-  source = restore.title(run, weights)
-  return sample((), prior, number, seed, run.shape[0], labels, source)
+  changes = 'growth' in config or bool(schedules.sections(config))
+
+  @functools.cache
+  def at(step):
+    game = runs.game(config, shape, step)
+
+    def generate(given, latents, key, labels):
+      return game.sample(*given, latents, key, labels=labels)
+
+    return of_generators.sampler(generate), game.prior
+
+  def sample(run):
+    draw, prior = at(int(run.state.step) if changes else 0)
+    given = restore.generator_weights(run, weights)
+    source = restore.title(run, weights)
+    return draw(given, prior, number, seed, shape[0], labels, source)
+
+  return sample
 
 
 def tracked(run, weights, seed, labels):
-  """Returns `samples.tracked` of a run; for the arguments see `samples`."""
+  """Returns `samples.tracked` of a run; for the arguments see `sampler`."""
   generate, prior = restore.generator(run, weights), run.game.prior
   if labels is not None:
     labels = labels[: of_generators.TRACKED]

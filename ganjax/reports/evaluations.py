@@ -11,11 +11,11 @@ def table(rows, described):
     described: the columns of the values to be in it, as `columns` has them.
   """
   settings = rows[0]['settings']
-  names = ['subject', 'class', 'images_seen', 'number', *described]
+  names = ['subject', 'class', 'checkpoint', 'step', 'images_seen', 'number']
   lines = [
     _by_title(
       (columns.title(name, described, settings.get('features')), row.get(name))
-      for name in names
+      for name in [*names, *described]
     )
     for row in rows
   ]

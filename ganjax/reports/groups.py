@@ -1,6 +1,6 @@
 """Groups of runs of several seeds: a value over training, from their folders.
 
-It reads what `evaluate --checkpoints=all` has written into each folder.
+It reads what `evaluate --checkpoint=all` has written into each folder.
 """
 
 import json
@@ -121,7 +121,7 @@ def _agreed(runs, metric, weights, column):
     raise ValueError(
       f'{", ".join(map(str, lacking))}: no {metric} of {weights} samples was '
       'measured there; for each of them, run python -m experiments.evaluate '
-      f'--workdir {lacking[0]} --checkpoints all --metrics '
+      f'--workdir {lacking[0]} --checkpoint all --metrics '
       f'{column["measure"]} --weights {weights}'
     )
   (first, rows), *others = runs.items()

@@ -80,7 +80,7 @@ def _of_images(evaluations, metrics, number, which):
     if measure.needs == 'tracked':
       raise ValueError(
         f'The metric {measure.name} compares the checkpoints of a run, which a '
-        'sweep does not save; run evaluate --checkpoints=all on a training.'
+        'sweep does not save; run evaluate --checkpoint=all on a training.'
       )
 
   @lambda load: once(load, 'data', 'labels')
@@ -91,7 +91,7 @@ def _of_images(evaluations, metrics, number, which):
 
   @lambda load: once(load, 'data')
   def reals(config):
-    return image_task.reals(data(config), chosen, which)
+    return extractors.reals(data(config), chosen, which)
 
   return once(
     lambda own: image_task.of(

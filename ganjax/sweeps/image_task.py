@@ -13,14 +13,7 @@ import numpy as np
 from ganjax import pictures, steps
 from ganjax.config import datasets, games, runs, schedules
 from ganjax.data import images
-from ganjax.evaluation import (
-  extractors,
-  features,
-  measures,
-  results,
-  samples,
-  trained,
-)
+from ganjax.evaluation import measures, results, samples, trained
 from ganjax.sweeps.task import (
   Measured,
   Task,
@@ -44,17 +37,22 @@ def of(config, data, evaluations, metrics=(), number=1000, reals=None):
     evaluations: how many, at least 1.
     metrics: `measures.Measure`s that are taken of the samples at each of them.
     number: of the samples that are measured.
-    reals: `() -> (Features, Samples)` of the data, as `reals` returns them;
-      needed where there are metrics.
+    reals: `() -> (Features, Samples)` of the data, as `extractors.reals`
+      returns them; needed where there are metrics.
 
   Raises:
-    ValueError: if the images are streamed, or if a run has fewer steps than
-      evaluations.
+    ValueError: if the images are streamed, if the config evaluates by itself,
+      or if a run has fewer steps than evaluations.
   """
   if config.data.loader == 'stream':
     raise ValueError(
       "data.loader is 'stream', but the runs of a population share images that "
       "lie on the device; set it to 'auto', or train the runs one by one."
+    )
+  if config.evaluate.measures:
+    raise ValueError(
+      f'evaluate.measures is {config.evaluate.measures!r}, but a sweep '
+      "measures its runs by --metrics and --evaluations; leave it at ''."
     )
   config = datasets.with_classes(config, data)
   shape = data.images.shape[1:]
@@ -65,7 +63,7 @@ def of(config, data, evaluations, metrics=(), number=1000, reals=None):
   def settings():
     extractor, _ = reals()
     about = results.settings(config, data, extractor, _SEED)
-    return about | {'weights': 'ema, last'}
+    return about | {'weights': 'ema', 'checkpoint': 'last'}
 
   training = watched(_training(fitted, shape, phases, every))
   return Task(
@@ -83,21 +81,6 @@ def of(config, data, evaluations, metrics=(), number=1000, reals=None):
     settings=settings,
     measure=_measure(fitted, data, metrics, number, reals),
   )
-
-
-def reals(data, metrics, which='auto'):
-  """Returns the `Features` of a data set, and its images as `Samples`.
-
-  Args:
-    data: the `images.ImageSet`.
-    metrics: `measures.Measure`s that are taken beside it.
-    which: as in `extractors.extractor`.
-  """
-  if any(column.on_features for own in metrics for column in own.columns):
-    extractor = extractors.extractor(data, which)
-  else:
-    extractor = features.Features('none', None)
-  return extractor, samples.of(data.images, extractor, data.labels)
 
 
 def _fitted(config, shape, evaluations):

@@ -126,7 +126,8 @@ def of(config, problem, evaluations=None):
       'split': config.data.get('split', 'none; drawn anew'),
       'resizing': 'none',
       'seed': config.measure.seed,
-      'weights': f'{config.measure.weights}, last',
+      'weights': config.measure.weights,
+      'checkpoint': 'last',
     },
     measure=_measure(config, problem),
     arrays=lambda record: {

@@ -11,11 +11,13 @@ from ganjax.training.dispatch import images_seen
 
 
 def announcer(phases, announce):
-  """Returns `(phase, metrics, step)`, which announces what each stage costs.
+  """Returns `(phase, metrics, step, apart)`, which announces what stages cost.
 
-  To be called after each dispatch. What is measured are the 100 steps, in whole
-  dispatches, after the first dispatch of a program in a phase. Phases with the
-  same step are a stage; the pace of the stages to come is not known.
+  To be called after each dispatch. `apart` are the seconds that the run has
+  spent so far on what is no part of its pace, such as evaluations. What is
+  measured are the 100 steps, in whole dispatches, after the first dispatch of a
+  program in a phase. Phases with the same step are a stage; the pace of the
+  stages to come is not known.
 
   Args:
     phases: a sequence of `dispatch.Phase`.
@@ -24,7 +26,7 @@ def announcer(phases, announce):
   """
   announced, measured, first, since = set(), None, 0, 0.0
 
-  def after_dispatch(phase, metrics, step):
+  def after_dispatch(phase, metrics, step, apart=0.0):
     nonlocal measured, first, since
     if phase.step in announced:
       return
@@ -32,7 +34,7 @@ def announcer(phases, announce):
     if program == measured and step < first + 100:
       return
     jax.block_until_ready(metrics)
-    now = time.monotonic()
+    now = time.monotonic() - apart
     if program != measured:
       measured, first, since = program, step, now
       return

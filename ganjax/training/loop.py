@@ -16,16 +16,17 @@ import numpy as np
 from tqdm import tqdm
 
 from ganjax import parallel, pictures
-from ganjax.training import checkpoint, cost, log, signals
+from ganjax.training import checkpoint, cost, evaluations, log, signals
 from ganjax.training.dispatch import Loader, dispatches, images_seen
 
 
 class Every(NamedTuple):
-  """How many images lie between two logs, sample grids, and checkpoints."""
+  """How many images lie between two logs, sample grids, and so on."""
 
   log: int
   samples: int
   checkpoint: int
+  evaluate: float = math.inf
 
 
 def _summary(means):
@@ -49,6 +50,7 @@ class Run(NamedTuple):
     metrics_warning: from these means to a sentence where something goes wrong,
       or None.
     samples_warning: from the images of a sample grid to a sentence likewise.
+    evaluation: an `evaluations.Evaluation`; None evaluates nothing.
   """
 
   phases: tuple
@@ -62,14 +64,16 @@ class Run(NamedTuple):
   summary: Callable = _summary
   metrics_warning: Callable = lambda means: None
   samples_warning: Callable = lambda samples: None
+  evaluation: evaluations.Evaluation | None = None
 
 
 def fit(run, start, workdir, config, announce=tqdm.write):
   """Trains from the newest checkpoint, or from the start, to the end.
 
   Writes `metrics.jsonl`, `tensorboard/`, `samples/` and `checkpoints/` under
-  the workdir. SIGTERM and Ctrl-C save and leave; a second signal ends the
-  process at once. The same call resumes, to the bit.
+  the workdir, and the best state to `checkpoints/best/`. SIGTERM and Ctrl-C
+  save and leave; a second signal ends the process at once. The same call
+  resumes, to the bit.
 
   Args:
     run: a `Run`.
@@ -153,8 +157,16 @@ def _fit(run, state, workdir, manager, config, announce):
   )
   announce_cost = cost.announcer(run.phases, announce)
   warn = _warner(announce)
-  pending, compiling = [], []
-  with contextlib.closing(journal), bar, signals.catch() as stop:
+  evaluator = evaluations.evaluator(
+    run.evaluation, workdir / 'checkpoints' / 'best', config, announce
+  )
+  pending, compiling, evaluating = [], [], 0.0
+  with (
+    contextlib.closing(journal),
+    bar,
+    evaluator as evaluate,
+    signals.catch() as stop,
+  ):
     (workdir / 'samples').mkdir(exist_ok=True)
     if step == 0:
       draw(run.phases[0])
@@ -162,7 +174,7 @@ def _fit(run, state, workdir, manager, config, announce):
     for phase, state, metrics, step in progress:
       pending.append(metrics)
       before, done = done, images_seen(run.phases, step)
-      logs, sample, save = (
+      logs, sample, save, measure = (
         done == total or done // images > before // images
         for images in run.every
       )
@@ -170,8 +182,8 @@ def _fit(run, state, workdir, manager, config, announce):
       # The host stays one dispatch ahead of the devices.
       jax.block_until_ready(pending[-2:][0])
       bar.update(done - before)
-      announce_cost(phase, metrics, step)
-      if not (logs or sample or save or leave):
+      announce_cost(phase, metrics, step, evaluating)
+      if not (logs or sample or save or measure or leave):
         continue
       means = _means(pending, step, run.phases)
       words = run.summary(means)
@@ -180,7 +192,10 @@ def _fit(run, state, workdir, manager, config, announce):
       timed = {'images_per_second': pace}
       if compiling:
         timed['compile_seconds'] = waited
-      journal.scalars(done, means | timed)
+      # Also where a signal ends the run: it goes on behind this moment.
+      measured = evaluate(state, step, done) if measure else {}
+      evaluating += measured.get('evaluation_seconds', 0.0)
+      journal.scalars(done, means | timed | measured)
       bar.set_postfix_str(words)
       if bar.disable:
         announce(f'{done}/{total} images, {pace:.0f} a second, {words}')

@@ -203,7 +203,7 @@ def test_evaluate_scores_no_untrained_features(program, run):
   flags = f'--workdir={run}', '--metrics=inception_score'
   code, _, err = program('evaluate', *flags, '--features=random')
   assert code == 1
-  assert 'would be untrained; use --features=inception' in err
+  assert 'would be untrained; use features=inception' in err
   code, _, err = program('evaluate', *flags, '--features=gone.pth')
   assert code == 1
   assert 'gone.pth' in err
@@ -240,7 +240,7 @@ def test_evaluate_measures_every_moment_and_none_of_them_twice(program, run):
     '--samples=10',
     '--features=random',
     '--held_out=',
-    '--checkpoints=all',
+    '--checkpoint=all',
   )
   code, _, err = program('evaluate', *flags, '--metrics=distance')
   assert code == 0, err
@@ -268,7 +268,7 @@ def test_evaluate_measures_every_moment_and_none_of_them_twice(program, run):
 def test_evaluate_follows_latents_from_moment_to_moment_only(program, run):
   code, _, err = program('evaluate', f'--workdir={run}', '--metrics=change')
   assert code == 1
-  assert 'give --checkpoints=all' in err
+  assert 'give --checkpoint=all' in err
 
 
 def test_train_says_where_things_are(program, run):
@@ -381,7 +381,7 @@ def test_all_moments_of_pyramids_are_measured(program, pyramids):
   code, out, err = program(
     'evaluate',
     f'--workdir={pyramids}',
-    '--checkpoints=all',
+    '--checkpoint=all',
     '--features=random',
     '--metrics=swd,change',
     '--samples=40',

@@ -267,7 +267,8 @@ def test_images_are_measured_beside_the_reals(program, tmp_path):
     )
     assert row['distance'] > 0
     assert row['number'] == 60
-    assert row['settings']['weights'] == 'ema, last'
+    assert row['settings']['weights'] == 'ema'
+    assert row['settings']['checkpoint'] == 'last'
     assert row['settings']['data'] == 'digits/train 16x16x1, 1500 images'
   # A penalty of weight 0 is left out, so that there are two games.
   assert len({row['program'] for row in rows.values()}) == 2

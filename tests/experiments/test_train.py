@@ -105,7 +105,7 @@ def same_bits(left, right):
 
 def same_runs(left, right):
   """The two folders hold the same state, measurements and pictures."""
-  same_bits(restore.newest(left).state, restore.newest(right).state)
+  same_bits(restore.last(left).state, restore.last(right).state)
   assert rows(left) == rows(right)
   assert files(left / 'samples') == files(right / 'samples')
   pictures = [(folder / 'samples.png').read_bytes() for folder in (left, right)]
@@ -366,7 +366,7 @@ def test_what_is_not_finite_stops_the_run_and_is_not_saved(program, tmp_path):
   assert 'became infinite or undefined' in err[first:]
   step = int(err[first:].split()[3].strip(','))
   assert step > 0
-  state = restore.newest(folder).state
+  state = restore.last(folder).state
   assert state.step == step
   assert all(np.isfinite(raw(leaf)).all() for leaf in jax.tree.leaves(state))
 

@@ -191,7 +191,7 @@ def test_runs_that_were_not_measured_are_named_with_the_command(program, runs):
   )
   assert code == 1
   assert f'{runs}/gone: no fid of ema samples' in err
-  assert f'evaluate --workdir {runs}/gone --checkpoints all' in err
+  assert f'evaluate --workdir {runs}/gone --checkpoint all' in err
   assert 'Traceback' not in err
 
 
