@@ -104,8 +104,9 @@ def main():
   labels = trained.labels(config, data, number, seed)
   drawn = _WEIGHTS.value, seed, labels
   sample = trained.sampler(config, examples.shape, *drawn, number)
-  before = None
-  for run in tqdm(_checkpoints(folder), unit='checkpoint', disable=None):
+  single, before = restore.CHECKPOINTS.get(_CHECKPOINT.value), None
+  found = [single(folder)] if single else restore.checkpoints(folder)
+  for run in tqdm(found, unit='checkpoint', disable=None):
     about = {
       'subject': f'samples ({_WEIGHTS.value})',
       'step': int(run.state.step),
@@ -137,12 +138,6 @@ def _chosen():
         '--checkpoint=all.'
       )
   return chosen
-
-
-def _checkpoints(folder):
-  if _CHECKPOINT.value == 'all':
-    return restore.checkpoints(folder)
-  return [restore.CHECKPOINTS[_CHECKPOINT.value](folder)]
 
 
 def _held_out(config, *drawn):

@@ -2,8 +2,7 @@ r"""Draws the samples of a trained generator.
 
   python -m experiments.sample --workdir runs/dcgan --grid 8x8 --interpolate 8
   python -m experiments.sample --workdir runs/msg --pyramid --truncation .7
-  python -m experiments.sample --workdir runs/best --checkpoint best
-  python -m experiments.sample --workdir runs/classes --labels all
+  python -m experiments.sample --workdir runs/a --labels all --checkpoint best
 
 The grid is written to grid.png in the workdir, or to --output; what else is
 asked for goes beside it: grid-pyramid.png and grid-interpolation.png.

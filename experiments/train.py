@@ -101,10 +101,11 @@ def _introduction(config, data, run, start):
   )
   if run.evaluation:
     yield (
-      f'Every {config.evaluate.every} images, {config.evaluate.measures} of '
-      f'{config.evaluate.samples} samples ({config.evaluate.weights} weights; '
-      f'features: {run.evaluation.settings["features"]}); the checkpoint with '
-      f'the best {run.evaluation.best} is kept.'
+      f'Measures {config.evaluate.measures} every {config.evaluate.every} '
+      f'images, of {config.evaluate.samples} samples with '
+      f'{config.evaluate.weights} weights (features: '
+      f'{run.evaluation.settings["features"]}), and keeps the checkpoint with '
+      f'the best {run.evaluation.best}.'
     )
 
 

@@ -83,7 +83,8 @@ def run(program, folder):
   if not place.exists():
     code, out, err = program('train', *DENSE, *MEASURED, f'--workdir={place}')
     assert (code, err) == (0, '')
-    assert 'Every 16 images' in out and 'random-conv-384 (seed 0' in out
+    assert 'Measures fid,distance every 16 images, of 40 samples' in out
+    assert 'random-conv-384 (seed 0, untrained)' in out
     assert out.count('so far (') >= 1
     assert 'Evaluated 5 times in ' in out
     assert f', kept in {place}/checkpoints/best (at the last' in out
@@ -125,7 +126,7 @@ def test_a_training_is_the_same_with_evaluations_and_without(
   assert 'holds no best checkpoint, for its training evaluated nothing' in err
 
 
-@pytest.mark.parametrize('step', [4, 8, 10])
+@pytest.mark.parametrize('step', [4, 8])
 def test_ended_between_an_evaluation_and_its_checkpoint_nothing_is_lost(
   program, run, tmp_path, monkeypatch, step
 ):

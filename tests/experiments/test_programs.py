@@ -191,7 +191,7 @@ def test_evaluate_takes_the_measures_that_are_asked(program, run):
   )
   assert code == 0, err
   about = {'subject', 'class', 'step', 'images_seen', 'number'}
-  about |= {'settings', 'how'}
+  about |= {'settings', 'how', 'checkpoint'}
   [row] = measured(run, number=20)
   assert set(row) == {*about, 'distance'}
   code, _, err = program('evaluate', f'--workdir={run}', '--metrics=fit')
