@@ -95,8 +95,7 @@ def main():
   starts = run.game.prior(keys[0], rows * columns)
   repeated = None if labels is None else labels.repeat(columns, 0)
   samples = draw(starts, keys[2], repeated)
-  pictures.check_finite(pictures.finite(samples), title)
-  _write(path, pictures.finest(samples), columns, title)
+  _write(path, samples, columns, title)
   if _PYRAMID.value:
     levels = _levels(samples, columns)
     _write(path.with_stem(f'{path.stem}-pyramid'), levels, columns, title)
@@ -111,9 +110,7 @@ def main():
       labels = labels.swapaxes(0, 1).reshape(-1, labels.shape[-1])
     latents = between.swapaxes(0, 1).reshape(-1, between.shape[-1])
     path = path.with_stem(f'{path.stem}-interpolation')
-    drawn = draw(latents, keys[2], labels)
-    pictures.check_finite(pictures.finite(drawn), title)
-    _write(path, pictures.finest(drawn), number, title)
+    _write(path, draw(latents, keys[2], labels), number, title)
   return 0
 
 
@@ -126,7 +123,9 @@ def _of_rows(run, asked, rows):
 
 
 def _write(path, images, columns, title):
-  """Writes a grid of images, and says so."""
+  """Writes the finest of images, a grid, and says so; all have to be finite."""
+  pictures.check_finite(pictures.finite(images), title)
+  images = pictures.finest(images)
   path.parent.mkdir(parents=True, exist_ok=True)
   pictures.save(path, pictures.grid(images, columns), _ZOOM.value)
   tqdm.write(
