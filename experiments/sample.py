@@ -88,9 +88,7 @@ def main():
   draw = jax.jit(
     restore.generator(run, _WEIGHTS.value, truncation=_TRUNCATION.value)
   )
-  path = pathlib.Path(
-    _OUTPUT.value or pathlib.Path(_WORKDIR.value) / 'grid.png'
-  )
+  path = pathlib.Path(_OUTPUT.value or f'{_WORKDIR.value}/grid.png')
   title = restore.title(run, _WEIGHTS.value, _CHECKPOINT.value)
   starts = run.game.prior(keys[0], rows * columns)
   repeated = None if labels is None else labels.repeat(columns, 0)
