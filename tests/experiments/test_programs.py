@@ -174,7 +174,8 @@ def test_samples_that_are_not_finite_are_no_pictures(
   }[name]
   code, _, err = program(name, f'--workdir={tmp_path / "run"}', *flags)
   assert code == 1
-  assert '20 of 20 samples of the checkpoint at step 2 (ema weights)' in err
+  kind = {'sample': 'last checkpoint', 'evaluate': 'checkpoint'}[name]
+  assert f'20 of 20 samples of the {kind} at step 2 (ema weights)' in err
   assert 'Take an earlier checkpoint' in err
   assert not (tmp_path / 'run' / 'grid.png').exists()
   assert not (tmp_path / 'run' / 'evaluation.json').exists()
