@@ -23,7 +23,8 @@ class Modes(NamedTuple):
     captured: how many modes have enough good samples, an int32 in [0, K].
     quality: share of the samples that are good, in [0, 1].
     divergence: reverse KL, KL(histogram || target), in nats; NaN if the
-      histogram is empty.
+      histogram is empty. From a uniform target it is at most ln K, that of a
+      single mode, at which tables count it where it is NaN.
     occupancy: int32 [K], the number of samples of each mode, good or not: over
       the course of training it reveals a generator that rotates among modes.
   """

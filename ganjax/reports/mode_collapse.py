@@ -142,9 +142,11 @@ def counted(folder, runs, config, floor, shares, notes):
     notes: sentences below the table.
   """
   published = config.published.to_dict()
-  rows = []
+  rows, undefined = [], []
   for name, own in runs.items():
-    divergence = own.modes['divergence'][:, -1]
+    divergence, lacking = _bounded(own)
+    if lacking:
+      undefined.append(f'{name} {lacking} of {len(divergence)}')
     row = {
       'label': name,
       'values': {
@@ -164,11 +166,29 @@ def counted(folder, runs, config, floor, shares, notes):
     if shares[name] != 1:
       row['note'] = f'{100 * shares[name]:.3g} % of the protocol'
     rows.append(row)
+  if undefined:
+    notes = (
+      *notes,
+      'A reverse KL that is undefined, of a run without a good sample, is '
+      f'counted at its bound, that of a single mode: {", ".join(undefined)}.',
+    )
   columns = _COUNTED
   if config.labels:
     columns = (_COUNTED[0], _FEWEST, *_COUNTED[1:])
   tables.write(folder, rows, columns, notes)
   return tables.text(rows, columns, notes)
+
+
+def _bounded(runs):
+  """Returns the last reverse KLs, `[S]`, and how many were undefined.
+
+  Those are counted at the bound, ln K: left out, a run without a good sample
+  would better the mean of its remedy.
+  """
+  divergence = runs.modes['divergence'][:, -1]
+  bound = np.log(runs.modes['occupancy'].shape[-1])
+  finite = np.isfinite(divergence)
+  return np.where(finite, divergence, bound), int((~finite).sum())
 
 
 def spread(folder, values, number):

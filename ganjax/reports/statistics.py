@@ -3,9 +3,13 @@
 import math
 
 import numpy as np
+from scipy.special import stdtrit
 
 SPREADS = {'standard error': 'se', 'deviation': 'sd'}
 """What the spread of a published value may be, and its abbreviation."""
+
+FEWEST = 5
+"""The number of seeds below which no difference is judged."""
 
 
 def summary(values):
@@ -40,19 +44,30 @@ def summary(values):
 def agreement(ours, published):
   """Returns whether a mean agrees with a published one, a dict, or None.
 
-  Two means agree if they differ by at most two standard errors of their
-  difference.
+  Two means agree if 0 lies in the 95 % interval of their difference, by
+  Student's law and not by the normal one, of which two standard errors hold
+  95 %: with two seeds they hold 70 %. Welch, "The Generalization of 'Student's'
+  Problem when Several Different Population Variances are Involved", 1947,
+  Biometrika 34: the degrees of freedom are those of both errors. A value that
+  was published without an error is taken as exact, a one-sample t-test.
+
+  Agreement is not equality: the interval says how large a difference is that
+  the seeds would not have shown.
 
   Args:
     ours: a `summary`.
     published: a dict of the published `value` and, where they are known, its
       `spread`, the `kind` of that ('standard error' or 'deviation') and the
-      `number` of trials; or None.
+      `number` of trials; or None. A standard error whose number of trials is
+      unknown is taken as exact.
 
   Returns:
     None where nothing was published. Else `difference`, ours less theirs;
-    `error`, the standard error of the difference; `ratio` of the two; `agrees`,
+    `error`, the standard error of the difference; `ratio` of the two, which is
+    the statistic t; `freedom`, its degrees of freedom; `low` and `high`, the
+    95 % interval of the difference; `test`, 'Welch' or 'one-sample'; `agrees`,
     True or False, or None where that cannot be judged; and `reason`, in words.
+    NaN stands for what needs more seeds.
 
   Raises:
     ValueError: if there is a spread of another kind, or a deviation without
@@ -60,34 +75,61 @@ def agreement(ours, published):
   """
   if published is None:
     return None
-  theirs = published_error(published)
-  error = math.hypot(ours['error'], theirs)
+  theirs, trials = published_error(published), published.get('number')
+  alone = math.isnan(theirs)
+  errors = [(ours['error'], ours['number'])]
+  if not alone:
+    errors.append((theirs, trials or math.inf))
+  error = math.hypot(*(own for own, _ in errors))
+  freedom = _freedom(errors, error)
   difference = ours['mean'] - published['value']
   if math.isclose(ours['mean'], published['value']):
     # Where all values are equal, rounding is no disagreement.
     difference = 0.0
   if error:
     ratio = difference / error
+    half = float(stdtrit(freedom, 0.975)) * error
   else:
     ratio = math.copysign(math.inf, difference) if difference else 0.0
+    half = 0.0
   agrees = None
   if ours['missing']:
     seeds = ours['number'] + ours['missing']
-    reason = f'undefined for {ours["missing"]} of {seeds} seeds'
-  elif ours['number'] < 2:
-    reason = 'one seed only' if ours['number'] else 'not measured'
-  elif math.isnan(theirs):
-    reason = 'published without an error'
+    reason = f'not judged, undefined for {ours["missing"]} of {seeds} seeds'
+  elif not ours['number']:
+    reason = 'not measured'
+  elif ours['number'] < FEWEST:
+    reason = f'too few seeds to judge ({ours["number"]} of at least {FEWEST})'
+  elif not alone and trials and trials < FEWEST:
+    reason = f'too few published trials to judge ({trials} of {FEWEST})'
   else:
-    agrees = abs(ratio) <= 2
-    reason = f'{ratio:+.1f} standard errors'
+    agrees = bool(abs(difference) <= half)
+    reason = f't {ratio:+.1f}, {freedom:.1f} degrees of freedom'
   return {
     'difference': difference,
     'error': error,
     'ratio': ratio,
+    'freedom': freedom,
+    'low': difference - half,
+    'high': difference + half,
+    'test': 'one-sample' if alone else 'Welch',
     'agrees': agrees,
     'reason': reason,
   }
+
+
+def _freedom(errors, error):
+  """Returns the degrees of freedom of a difference (Welch and Satterthwaite).
+
+  Args:
+    errors: pairs of a standard error and the number of its values.
+    error: that of the difference.
+  """
+  if not error or any(number < 2 for _, number in errors):
+    return math.nan
+  total = sum((own / error) ** 4 / (number - 1) for own, number in errors)
+  # Without an error of our own and trials of theirs it is the normal law.
+  return 1 / max(total, 1e-12)
 
 
 def published_error(published):

@@ -63,6 +63,9 @@ def closed(distances, gaps):
 def table(values, notes):
   """Returns Markdown: means and standard errors over pairs, and sentences.
 
+  Pairs share their contents and styles, so that the standard errors are too
+  small for other pictures, and below the table it says so.
+
   Args:
     values: from the labels of rows to dicts, from `held_out_layers`,
       `held_out_network`, their `..._closed`, `ms_ssim` and `seconds` to a list
@@ -75,13 +78,22 @@ def table(values, notes):
   ]
   titles = ['', *(title for _, title, _ in _COLUMNS)]
   numbers = frozenset(range(1, len(titles)))
+  notes = [
+    'Mean ± standard error over pairs, as if they were independent; (k of n): '
+    'defined for k pairs of n, the others are left out.',
+    *notes,
+  ]
   return render.markdown(render.Table(titles, rows, numbers, notes))
 
 
 def _cell(numbers, form):
-  mean, error = map(summary(numbers).get, ('mean', 'error'))
-  several = f' ± {error:{form}}' if np.isfinite(error) else ''
-  return f'{mean:{form}}{several}'
+  found = summary(numbers)
+  words = f'{found["mean"]:{form}}' if found['number'] else 'undefined'
+  if np.isfinite(found['error']):
+    words += f' ± {found["error"]:{form}}'
+  if found['missing']:
+    words += f' ({found["number"]} of {len(numbers)})'
+  return words
 
 
 def sheet(rows):

@@ -11,6 +11,7 @@ from the key of a measure to a list with one value for each seed; it may have
 """
 
 import json
+import math
 import pathlib
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ import numpy as np
 from ganjax import files
 from ganjax.reports import render
 from ganjax.reports.statistics import (
+  FEWEST,
   SPREADS,
   agreement,
   published_error,
@@ -200,23 +202,22 @@ def _theirs(published):
 
 
 def _verdict(agreements, columns):
-  """Returns the agreements of a row in words."""
-  titles = {column.key: column.title for column in columns}
-  apart, unknown = [], {}
-  for key, found in agreements.items():
-    if found['agrees'] is None:
-      unknown.setdefault(found['reason'], []).append(titles[key])
-    elif not found['agrees']:
-      apart.append(f'{titles[key]} {found["ratio"]:+.1f} se')
-  words = []
-  if apart:
-    words.append(f'no: {", ".join(apart)}')
-  elif sum(map(len, unknown.values())) < len(agreements):
-    words.append('yes')
-  for reason, which in unknown.items():
-    which = '' if len(which) == len(agreements) else f'{", ".join(which)}: '
-    words.append(f'not judged ({which}{reason})')
-  return '; '.join(words)
+  """Returns the agreements of a row in words, with the differences."""
+  told = {}
+  for key, title, form, _ in columns:
+    if not (found := agreements.get(key)):
+      continue
+    if math.isfinite(found['low']):
+      title += f' {found["low"]:+{form}} to {found["high"]:+{form}}'
+    if found['test'] == 'one-sample':
+      title += ' (one-sample)'
+    verdict = {True: 'yes', False: 'no', None: found['reason']}
+    told.setdefault(verdict[found['agrees']], []).append(title)
+  # What disagrees comes first.
+  order = sorted(told, key=lambda verdict: (verdict != 'no', verdict != 'yes'))
+  return '; '.join(
+    f'{verdict}: {", ".join(told[verdict])}' for verdict in order
+  )
 
 
 def _legend(rows, notes):
@@ -236,11 +237,16 @@ def _legend(rows, notes):
     span = ' to '.join(map(str, sorted({min(seeds), max(seeds)})))
     lines.append(f'Mean ± standard deviation; seeds: {span}.')
   if any(found['missing'] for found in summaries):
-    lines.append('(k of S): the measure is defined for k seeds of S.')
+    lines.append(
+      '(k of S): the mean is over the k seeds of S for which the measure is '
+      'defined, and leaves out the others.'
+    )
   if any(row['published'] for row in rows):
     lines += [
       'Published: as printed, ± standard error (se) or deviation (sd).',
-      'Agrees: the means are within 2 standard errors of the difference.',
+      'Agrees: ours less theirs, its 95 % interval by the t-test of Welch, or '
+      'by that of one sample where the published value has no error. The '
+      f'means agree if 0 is in it; below {FEWEST} seeds that is not judged.',
     ]
   return [*lines, *notes]
 
@@ -256,7 +262,16 @@ def _flat(row, rows, columns, title):
     line |= {
       f'{key}_published': published and published['value'],
       f'{key}_published_error': published and published_error(published),
-      f'{key}_ratio': found and found['ratio'],
+      **{
+        f'{key}_{name}': found and found[own]
+        for name, own in (
+          ('ratio', 'ratio'),
+          ('freedom', 'freedom'),
+          ('difference_low', 'low'),
+          ('difference_high', 'high'),
+          ('test', 'test'),
+        )
+      },
       f'{key}_agrees': found and found['agrees'],
     }
   line |= {word: row['words'].get(word) for word in _titles(rows)}

@@ -5,6 +5,7 @@ how modes are counted. A remedy is what it changes in the config.
 """
 
 import contextlib
+import math
 
 import jax
 import numpy as np
@@ -29,12 +30,15 @@ from ganjax.training import population
 
 
 def _take(modes, settings, seed):
+  divergence, bound = float(modes.divergence), math.log(len(modes.occupancy))
   values = {
     'captured': int(modes.captured),
     'quality': float(modes.quality),
-    'reverse_kl': float(modes.divergence),
+    # Left out, a run without a good sample would better the mean of its seeds.
+    'reverse_kl': divergence if math.isfinite(divergence) else bound,
   }
-  return values, settings
+  said = f'counted as {bound:.3f}, that of a single mode'
+  return values, {**settings, 'undefined_reverse_kl': said}
 
 
 def _take_labelled(modes, settings, seed):

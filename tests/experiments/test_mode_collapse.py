@@ -266,7 +266,9 @@ def test_published_values_stand_beside_ours(two, tmp_path):
   error = np.hypot(ours['std'] / np.sqrt(2), 2.0)
   np.testing.assert_allclose(found['error'], error)
   np.testing.assert_allclose(found['difference'], ours['mean'] - 95.6)
-  assert found['agrees'] is False
+  # Far from theirs, but of two seeds.
+  assert found['agrees'] is None
+  assert found['reason'] == 'too few seeds to judge (2 of at least 5)'
   assert '7.9 ± 0.1 se' in out
   assert 'PacGAN, table 1' in out
 
@@ -307,6 +309,28 @@ def test_labels_have_a_column_of_the_fewest_modes(tmp_path):
   [row] = table(tmp_path)['rows']
   assert row['values']['fewest'] == [0, 1]
   assert row['values']['captured'] == [5, 4]
+
+
+def test_a_collapsed_run_does_not_better_the_mean_of_its_remedy(tmp_path):
+  modes = {
+    'captured': np.array([[8], [0]]),
+    'quality': np.array([[0.9], [0.0]]),
+    'divergence': np.array([[0.1], [np.nan]]),  # no good sample: undefined
+    'occupancy': np.ones((2, 1, 8), int),
+  }
+  runs = mode_collapse.Runs(np.array([4]), 8, {}, modes, None, None, [1.0, 1.0])
+  config = protocols.get_config('ring')
+  out = mode_collapse.counted(
+    tmp_path, {'gan': runs}, config, 0, {'gan': 1}, ()
+  )
+  [row] = table(tmp_path)['rows']
+  assert row['summary']['reverse_kl']['mean'] == pytest.approx(
+    (0.1 + np.log(8)) / 2
+  )
+  assert row['summary']['reverse_kl']['missing'] == 0
+  said = 'counted at its bound, that of a single mode: gan 1 of 2.'
+  assert said in table(tmp_path)['notes'][-1]
+  assert 'gan 1 of 2' in out
 
 
 @pytest.mark.slow

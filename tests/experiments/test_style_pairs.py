@@ -112,3 +112,11 @@ def test_the_table_has_means_and_standard_errors():
   row = re.search(r'\| fast +\| +(.*?) \| +(.*?) \|', words)
   assert row.groups() == ('2.0000 ± 1.0000', '2.0 ± 1.0')
   assert words.endswith('\n- So it was.\n')
+  assert 'as if they were independent' in words
+
+
+def test_a_pair_that_is_undefined_is_not_left_out_in_silence():
+  names = 'held_out_layers', 'held_out_network', 'ms_ssim'
+  names += 'held_out_layers_closed', 'held_out_network_closed'
+  found = dict.fromkeys((*names, 'seconds'), [1.0, np.nan, 3.0])
+  assert '2.0000 ± 1.0000 (2 of 3)' in style_pairs.table({'fast': found}, [])

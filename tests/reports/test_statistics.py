@@ -37,47 +37,102 @@ def test_too_few_values_have_no_deviation(values, mean, number, missing):
 
 
 @pytest.mark.parametrize('kind', ['standard error', 'deviation'])
-def test_ratio_is_the_statistic_of_welch(kind):
+@pytest.mark.parametrize('number', [5, 8])
+def test_a_difference_is_judged_by_welchs_t(kind, number):
   ours, theirs = np.random.default_rng(0).normal(0, [[1], [3]], (2, 8))
+  ours = ours[:number]
   spread = {'standard error': stats.sem, 'deviation': stats.tstd}[kind](theirs)
   found = agreement(summary(ours), published(theirs.mean(), spread, kind, 8))
   welch = stats.ttest_ind(ours, theirs, equal_var=False)
+  assert found['test'] == 'Welch'
   assert found['ratio'] == pytest.approx(welch.statistic)
+  assert found['freedom'] == pytest.approx(welch.df)
   assert found['difference'] == pytest.approx(ours.mean() - theirs.mean())
+  theirs_ends = welch.confidence_interval()
+  assert (found['low'], found['high']) == pytest.approx(tuple(theirs_ends))
+  assert found['agrees'] is bool(welch.pvalue > 0.05)
 
 
-@pytest.mark.parametrize(('value', 'agrees'), [(7.9, True), (8.1, False)])
-def test_agreement_ends_at_two_standard_errors(value, agrees):
-  # Means 4 and `value`, errors 1 and sqrt(3): two of the difference are 4.
-  found = agreement(summary([3, 5]), published(value, math.sqrt(3)))
-  assert found['error'] == pytest.approx(2)
+@pytest.mark.parametrize('value', [4.0, 5.0, 6.0, 7.0])
+def test_a_value_without_an_error_is_judged_by_a_one_sample_t(value):
+  ours = np.array([3.0, 5, 4, 8, 1])
+  found = agreement(summary(ours), {'value': value})
+  student = stats.ttest_1samp(ours, value)
+  assert found['test'] == 'one-sample'
+  assert found['ratio'] == pytest.approx(student.statistic)
+  assert found['freedom'] == 4
+  low, high = student.confidence_interval()
+  ends = found['low'] + value, found['high'] + value
+  assert ends == pytest.approx((low, high))
+  assert found['agrees'] is bool(student.pvalue > 0.05)
+
+
+@pytest.mark.parametrize(
+  ('away', 'agrees'), [(2.0, True), (2.7, True), (2.9, False)]
+)
+def test_two_standard_errors_of_five_seeds_are_no_disagreement(away, agrees):
+  # Student's quantile of four degrees of freedom is 2.776.
+  ours = np.array([-1.0, 1, 0, 2, -2])
+  found = agreement(summary(ours), {'value': -away * stats.sem(ours)})
+  assert found['ratio'] == pytest.approx(away)
   assert found['agrees'] is agrees
-  assert found['reason'] == f'{(4 - value) / 2:+.1f} standard errors'
+
+
+def test_two_equal_means_are_called_different_one_time_in_twenty():
+  random = np.random.default_rng(0)
+  ours, theirs = random.normal(size=(2, 2000, 5))
+  told = [
+    agreement(
+      summary(a), published(b.mean(), stats.sem(b), 'standard error', 5)
+    )['agrees']
+    for a, b in zip(ours, theirs, strict=True)
+  ]
+  assert 0.02 < 1 - np.mean(told) < 0.06
 
 
 def test_values_without_spread_agree_only_when_equal():
   perfect = published(1000, 0)
-  found = agreement(summary([1000, 1000]), perfect)
+  found = agreement(summary([1000] * 5), perfect)
   assert (found['ratio'], found['agrees']) == (0, True)
-  found = agreement(summary([999, 999]), perfect)
+  found = agreement(summary([999] * 5), perfect)
   assert (found['ratio'], found['agrees']) == (-math.inf, False)
-  # 0.57 * 100 is not 57, and its mean over three seeds not itself.
-  assert agreement(summary([0.57 * 100] * 3), published(57, 0))['agrees']
+  # 0.57 * 100 is not 57, and its mean over five seeds not itself.
+  assert agreement(summary([0.57 * 100] * 5), published(57, 0))['agrees']
+
+
+def test_an_error_of_unknown_trials_is_taken_as_exact():
+  # Without an error of ours, two standard errors are 95 %.
+  for away, agrees in (1.9, True), (2.1, False):
+    found = agreement(summary([1] * 5), published(1 + away, 1, number=None))
+    assert found['agrees'] is agrees
 
 
 @pytest.mark.parametrize(
   ('values', 'theirs', 'reason'),
   [
-    ([1, 2], published(1), 'published without an error'),
-    ([1], published(1, 0.1), 'one seed only'),
+    ([1], published(1, 0.1), 'too few seeds to judge (1 of at least 5)'),
+    ([1, 9, 2, 3], published(1), 'too few seeds to judge (4 of at least 5)'),
+    (
+      [1] * 5,
+      published(1, 0.1, number=3),
+      'too few published trials to judge (3 of 5)',
+    ),
     ([], published(1, 0.1), 'not measured'),
-    ([1, 2, NAN], published(1, 0.1), 'undefined for 1 of 3 seeds'),
+    ([1, 2, NAN], published(1, 0.1), 'not judged, undefined for 1 of 3 seeds'),
   ],
 )
 def test_what_cannot_be_judged_says_why(values, theirs, reason):
   found = agreement(summary(values), theirs)
   assert found['agrees'] is None
   assert found['reason'] == reason
+
+
+def test_the_interval_of_two_seeds_is_there_though_they_are_not_judged():
+  found = agreement(summary([3, 5]), {'value': 4.5})
+  assert found['agrees'] is None
+  half = 12.706 * 1  # Student's quantile of one degree of freedom
+  assert found['low'] == pytest.approx(-0.5 - half, rel=1e-4)
+  assert found['high'] == pytest.approx(-0.5 + half, rel=1e-4)
 
 
 def test_nothing_published_is_nothing_to_agree_with():

@@ -22,9 +22,9 @@ ROWS = [
   {
     'label': 'GAN',
     'values': {
-      'captured': np.array([6, 5, 7]),
-      'quality': [0.5, 0.25, 0.75],
-      'divergence': [0.4, NAN, 0.6],
+      'captured': np.array([6, 5, 7, 6, 6]),
+      'quality': [0.5, 0.25, 0.75, 0.5, 0.5],
+      'divergence': [0.4, NAN, 0.6, 0.5, 0.5],
     },
     'published': {
       'captured': {
@@ -77,14 +77,15 @@ def test_markdown_has_a_cell_for_each_value(tmp_path):
   ]
   assert cells(lines[2]) == [
     'GAN',
-    '6.0 ± 1.0',
-    '50.0 ± 25.0',
-    '0.50 ± 0.14 (2 of 3)',
+    '6.0 ± 0.7',
+    '50.0 ± 17.7',
+    '0.50 ± 0.08 (4 of 5)',
     '6.3 ± 0.5 se',
     '98.2 ± 0.2 se',
     '0.45',
-    'no: high quality % -3.3 se; '
-    'not judged (reverse KL: undefined for 1 of 3 seeds)',
+    'no: high quality % -70.1 to -26.3; yes: modes -1.6 to +1.0; '
+    'not judged, undefined for 1 of 5 seeds: reverse KL -0.08 to +0.18 '
+    '(one-sample)',
     'somewhere, table 1',
     'cut to 25 % of its length',
   ]
@@ -92,7 +93,7 @@ def test_markdown_has_a_cell_for_each_value(tmp_path):
     *(r'a_b \| c & d', '8.0', '', 'undefined'),
     *[''] * 6,
   ]
-  assert '- Mean ± standard deviation; seeds: 1 to 3.' in lines
+  assert '- Mean ± standard deviation; seeds: 1 to 5.' in lines
   assert lines[-1] == '- A perfect sampler has 0.0014.'
 
 
@@ -107,7 +108,7 @@ def test_latex_is_escaped_and_rectangular(tmp_path):
   body = [line for line in lines if line.endswith(r'\\')]
   assert [len(re.findall(r'(?<!\\)&', line)) for line in body] == [9, 9, 9]
   assert r'a\_b | c \& d' in body[2]
-  assert r'6.0 $\pm$ 1.0' in body[1]
+  assert r'6.0 $\pm$ 0.7' in body[1]
   assert all(line.isascii() for line in lines)
   # An unescaped per cent sign would hide the rest of its line.
   assert not any(re.search(r'(?<!\\)%', line) for line in lines)
@@ -124,9 +125,9 @@ def test_json_is_strict_and_whole(tmp_path):
   assert [Column(**column) for column in whole['columns']] == list(COLUMNS)
   first, second = whole['rows']
   assert first['values'] == {
-    'captured': [6, 5, 7],
-    'quality': [0.5, 0.25, 0.75],
-    'divergence': [0.4, None, 0.6],
+    'captured': [6, 5, 7, 6, 6],
+    'quality': [0.5, 0.25, 0.75, 0.5, 0.5],
+    'divergence': [0.4, None, 0.6, 0.5, 0.5],
   }
   assert first['published']['captured'] == ROWS[0]['published']['captured']
   assert first['summary']['quality']['mean'] == pytest.approx(50)
@@ -140,10 +141,17 @@ def test_csv_has_numbers_only(tmp_path):
   with (tmp_path / 'table.csv').open(newline='') as file:
     first, second = csv.DictReader(file)
   assert float(first['quality_mean']) == pytest.approx(50)
-  assert float(first['captured_error']) == pytest.approx(3**-0.5)
+  assert float(first['captured_error']) == pytest.approx(10**-0.5)
   assert first['captured_published'] == '6.3'
   assert first['captured_published_error'] == '0.5'
   assert (first['quality_agrees'], first['divergence_agrees']) == ('False', '')
+  assert (first['quality_test'], first['divergence_test']) == (
+    'Welch',
+    'one-sample',
+  )
+  assert float(first['quality_difference_high']) == pytest.approx(
+    -26.3, abs=0.1
+  )
   assert (second['remedy'], second['captured_std']) == ('a_b | c & d', '')
 
 

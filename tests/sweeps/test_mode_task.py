@@ -11,6 +11,7 @@ from ganjax.arrays import Batch
 from ganjax.config import games
 from ganjax.data import stacked_mnist, toy
 from ganjax.evaluation import classifier
+from ganjax.metrics import modes
 from ganjax.sweeps import mode_problems, mode_task
 from ganjax.training import population
 
@@ -272,6 +273,18 @@ def test_samples_in_parts_are_the_samples():
     rtol=1e-5,
     atol=1e-6,
   )
+
+
+@pytest.mark.parametrize(
+  ('value', 'counted'), [(np.nan, np.log(8)), (0.5, 0.5)]
+)
+def test_an_undefined_reverse_kl_is_that_of_a_single_mode(value, counted):
+  found = modes.Modes(np.int32(0), np.float32(0), value, np.zeros(8, np.int32))
+  values, how = mode_task.MODES.take(found, {}, 0)
+  assert values['reverse_kl'] == pytest.approx(counted)
+  assert how == {
+    'undefined_reverse_kl': 'counted as 2.079, that of a single mode'
+  }
 
 
 @pytest.mark.parametrize('batch_statistics', [False, True])
