@@ -1,6 +1,7 @@
 """Files that are whole, carry their format, and say what a folder holds."""
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
@@ -40,6 +41,20 @@ def write(path, text):
 def write_json(path, values):
   """Writes JSON values, indented, whole or not at all."""
   write(path, json.dumps(values, indent=2) + '\n')
+
+
+def damaged(error):
+  """Returns whether an error of reading a file lies in what it holds.
+
+  Otherwise a disk fails, or the memory is full, and the file may be in order.
+
+  Args:
+    error: an exception.
+  """
+  if isinstance(error, OSError):
+    # Libraries raise it without a number, and where a seek was led astray.
+    return error.errno in (None, errno.EINVAL)
+  return not isinstance(error, MemoryError)
 
 
 FORMAT = 1

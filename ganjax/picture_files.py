@@ -5,12 +5,10 @@ which it starts other programs (Ghostscript for an EPS that is called x.png). So
 every file is opened with the list of formats that are meant to be read.
 """
 
-import errno
-
 import numpy as np
 from PIL import Image, ImageOps, features
 
-from ganjax import paths
+from ganjax import files, paths
 
 _FORMATS = {
   'PNG': ('.png',),
@@ -71,7 +69,7 @@ def read(path) -> Image.Image:
       'smaller.'
     ) from error
   except Exception as error:
-    if not broken(error):
+    if not files.damaged(error):
       raise
     raise ValueError(
       f'{path} is no picture that can be read ({described(error)}); give a '
@@ -93,7 +91,8 @@ def decode(file, enough: int | None = None) -> Image.Image:
       where that saves time: a JPEG at 1/2, 1/4 or 1/8. None decodes it whole.
 
   Raises:
-    Exception: of many kinds; `broken` tells whether it lies in the picture.
+    Exception: of many kinds; `files.damaged` tells whether it lies in the
+      picture.
   """
   try:
     with Image.open(file, formats=FORMATS) as image:
@@ -112,17 +111,6 @@ def decode(file, enough: int | None = None) -> Image.Image:
     raise ValueError(
       f'it is damaged, or in none of the formats {", ".join(FORMATS)}'
     ) from error
-
-
-def broken(error) -> bool:
-  """Returns whether an error of `decode` lies in the picture.
-
-  A disk that fails, or a memory that is full, would otherwise leave good
-  pictures out for ever, since what was decoded is cached.
-  """
-  if isinstance(error, OSError):
-    return error.errno in (None, errno.EINVAL)  # EINVAL: a seek led astray
-  return not isinstance(error, MemoryError)
 
 
 def described(error) -> str:

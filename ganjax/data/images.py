@@ -140,7 +140,7 @@ def _decode(source, images, title, crop):
         'make it smaller, or take it out of the data.'
       ) from error
     except Exception as error:
-      if not picture_files.broken(error):
+      if not files.damaged(error):
         raise
       fault = f'{source.title(index)} ({picture_files.described(error)})'
       return index, None, 0, fault

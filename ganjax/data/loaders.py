@@ -15,7 +15,7 @@ from collections.abc import Generator, Iterator
 import jax
 import numpy as np
 
-from ganjax import picture_files
+from ganjax import files, picture_files
 from ganjax.arrays import Batch
 from ganjax.data import decode, order, sources
 from ganjax.data.images import ImageSet
@@ -133,7 +133,7 @@ def stream(
         image = decode.fit(file, resolution, channels, crop)[0]
         return (image,) if label is None else (image, np.int32(label))
       except Exception as error:
-        if not picture_files.broken(error):
+        if not files.damaged(error):
           raise
         if stand_in not in warned:
           warned.add(stand_in)

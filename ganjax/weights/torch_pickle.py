@@ -1,17 +1,22 @@
 """Reads tensors from torch's pickles, without torch, and runs no code in them.
 
-A pickle is a program. This reader gives it only a plain record of a view and
-the names of the number types, nothing that could do harm, and refuses whatever
-else it asks for. It reads tensors in each of the four forms in which torch has
-written them; two of them are of 2017, and torchvision's VGGs have these.
+Of what `ganjax.weights.unpickle` lets a pickle build, this reader allows plain
+containers, a record of a view, and the names of the number types, and refuses
+whatever else it asks for. It reads tensors in each of the four forms in which
+torch has written them; two of them are of 2017, and torchvision's VGGs have
+these.
 """
 
-import collections
+import io
 import math
-import pickle
+import mmap
 import zipfile
+from typing import NamedTuple
 
 import numpy as np
+
+from ganjax.weights import unpickle
+from ganjax.weights.limits import RefusedError, budget, member
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _TYPES = {
@@ -27,140 +32,198 @@ _TYPES = {
 }
 
 
-class RefusedError(ValueError):
-  """The pickle asks for something that no tensor needs."""
+# Where checkpoints have the state_dict of a model, in the order of preference.
+_WITHIN = ('state_dict', 'model_state_dict', 'model')
 
 
-def archive(file):
-  """Returns the content of a file of `torch.save` since 1.6, which is a zip.
+class State(NamedTuple):
+  """What a file of torch holds under names.
+
+  Attributes:
+    arrays: by their names, which are as they are stored; None for what is no
+      tensor.
+    within: under which names of the file the names lie: ('model',).
+  """
+
+  arrays: dict
+  within: tuple[str, ...]
+
+
+def archive(file) -> State:
+  """Returns the `State` of a file of `torch.save` since 1.6, which is a zip.
 
   Args:
     file: an open binary file.
 
   Raises:
-    RefusedError: if the file holds more than tensors, numbers and containers.
+    RefusedError: if the file needs more than tensors, numbers and containers,
+      or more memory than any weights.
     Exception: of many kinds, if the file is damaged.
   """
+  take = budget()
   with zipfile.ZipFile(file) as members:
     [pickled] = [n for n in members.namelist() if n.endswith('/data.pkl')]
     folder = pickled.removesuffix('data.pkl')
-    with members.open(pickled) as stream:
-      tree = _Reader(stream).load()
-    return _with_arrays(tree, lambda key: members.read(f'{folder}data/{key}'))
+    tree, _ = _load(io.BytesIO(member(members, pickled, take)))
+    return _state(
+      tree, lambda key: member(members, f'{folder}data/{key}', take)
+    )
 
 
-def stream(file):
-  """Returns the content of a file of `torch.save` before 1.6.
+def stream(file) -> State:
+  """Returns the `State` of a file of `torch.save` before 1.6.
 
   Args:
-    file: an open binary file.
+    file: an open file of the disk.
 
   Raises:
-    RefusedError: if the file holds more than tensors, numbers and containers.
+    RefusedError: as `archive`.
     Exception: of many kinds, if the file is damaged.
   """
-  if _Reader(file).load() != _MAGIC:
-    raise RefusedError('it is a pickle, but not one that torch.save wrote')
-  _Reader(file).load()  # the protocol
-  _Reader(file).load()  # sizes of C types
-  reader = _Reader(file)
-  tree = reader.load()
-  stored = {}
-  for key in _Reader(file).load():
-    [count] = np.frombuffer(file.read(8), '<i8')
-    type_, expected = reader.storages[key]
-    if count != expected:
-      raise EOFError(f'storage {key} has {count} values, not {expected}')
-    stored[key] = file.read(count * np.dtype(type_).itemsize)
-  return _with_arrays(tree, stored.get)
+  # Mapped: a file would allocate all that a pickle says before it reads it.
+  with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+    if _load(mapped)[0] != _MAGIC:
+      raise RefusedError('it is a pickle, but not one that torch.save wrote')
+    _load(mapped)  # the protocol
+    _load(mapped)  # sizes of C types
+    tree, storages = _load(mapped)
+    stored, take = {}, budget()
+    for key in _load(mapped)[0]:
+      if not isinstance(key, str):
+        raise EOFError('a storage has no name')
+      [count] = np.frombuffer(mapped.read(8), '<i8')
+      storage = storages[key]
+      if count != storage.length:
+        raise EOFError(
+          f'storage {key} has {count} values, not {storage.length}'
+        )
+      size = storage.length * np.dtype(storage.type).itemsize
+      take(size, f'storage {key}')
+      stored[key] = mapped.read(size)
+    return _state(tree, stored.__getitem__)
+
+
+class _Storage(NamedTuple):
+  key: str
+  type: str
+  length: int
 
 
 class _Tensor:
   """A view of a storage: (storage, offset, size, stride)."""
 
-  view = None
-
-  def __init__(self, tensor=None, *_):
-    if tensor is not None:  # as Parameter(tensor, requires_grad, hooks)
-      self.view = tensor.view
-
-  def __setstate__(self, state):
-    if len(state) == 4:  # a tensor of 2017
-      self.view = state
-    if len(state) == 5:  # a parameter of 2017: its data come first
-      self.view = state[0].view
+  def __init__(self, view=None):
+    self.view = view
 
 
 def _tensor(*view_and_more):
-  tensor = _Tensor()
-  tensor.view = view_and_more[:4]
-  return tensor
+  return _Tensor(view_and_more[:4])
 
 
-class _Reader(pickle.Unpickler):
-  """The unpickler; `storages` is `{key: (type, number of values)}`."""
+def _parameter(tensor=None, *_):
+  """Returns the tensor of a parameter; in early 2017 its state brings it."""
+  return _Tensor(tensor.view if tensor is not None else None)
 
-  def __init__(self, file):
-    super().__init__(file, encoding='utf-8')
-    self.storages = {}
 
-  def find_class(self, module, name):
-    allowed = {
-      ('collections', 'OrderedDict'): collections.OrderedDict,
-      ('torch', 'Size'): tuple,
-      ('torch._utils', '_rebuild_tensor'): _tensor,
-      ('torch._utils', '_rebuild_tensor_v2'): _tensor,
-      ('torch._utils', '_rebuild_parameter'): _Tensor,
-      ('torch.nn.parameter', 'Parameter'): _Tensor,
-    }
-    if module == 'torch' and name in _TYPES:
-      return name  # a string, which cannot be called
-    if module == 'torch' and name.replace('Tensor', 'Storage') in _TYPES:
-      return _Tensor
-    if (module, name) not in allowed:
-      raise RefusedError(
-        f'its pickle asks for {module}.{name}, which no tensor needs and which '
-        'could run a program, so nothing was run. Do not trust this file; if '
-        'it is your own, save only the state_dict, or write .safetensors'
-      )
-    return allowed[module, name]
+def _ordered(pairs=()):
+  return unpickle.fill({}, [part for key, own in pairs for part in (key, own)])
 
-  def persistent_load(self, pid):
+
+_ALLOWED = {
+  ('collections', 'OrderedDict'): _ordered,
+  ('torch', 'Size'): tuple,
+  ('torch._utils', '_rebuild_tensor'): _tensor,
+  ('torch._utils', '_rebuild_tensor_v2'): _tensor,
+  ('torch._utils', '_rebuild_parameter'): _parameter,
+  ('torch.nn.parameter', 'Parameter'): _parameter,
+}
+
+
+def _find(module, name):
+  if module == 'torch' and name in _TYPES:
+    return name  # a string, which cannot be called
+  if module == 'torch' and name.replace('Tensor', 'Storage') in _TYPES:
+    return _Tensor
+  if (module, name) not in _ALLOWED:
+    raise RefusedError(
+      f'its pickle asks for {module:.80}.{name:.80}, which no tensor needs and '
+      'which could run a program, so nothing was run. Do not trust this file; '
+      'if it is your own, save only the state_dict, or write .safetensors'
+    )
+  return _ALLOWED[module, name]
+
+
+def _build(value, state):
+  if isinstance(value, _Tensor):
+    if len(state) == 4:  # a tensor of 2017
+      value.view = state
+    if len(state) == 5:  # a parameter of 2017: its data come first
+      value.view = state[0].view
+  elif not isinstance(value, dict):  # whose state has the layers' versions
+    raise RefusedError(f'its pickle gives a state to a {type(value).__name__}')
+
+
+def _load(file):
+  """Returns the value of the next pickle of a file, and its storages by key."""
+  storages = {}
+
+  def persistent(pid):
     # Old files have a sixth entry, for views of storages.
     kind, name, key, _, count, *view = pid
-    if kind != 'storage' or name not in _TYPES or any(view):
-      raise RefusedError(f'it refers to {pid!r}, which is not a plain storage')
-    self.storages[key] = _TYPES[name], count
-    return key, _TYPES[name], count
+    words = kind, name, key
+    if not all(isinstance(word, str) for word in words) or any(view):
+      raise RefusedError('it refers to something that is no plain storage')
+    whole = isinstance(count, int) and count >= 0
+    if kind != 'storage' or name not in _TYPES or not whole:
+      raise RefusedError(f'it refers to a {kind:.20} {name:.80}, no storage')
+    storages[key] = _Storage(key, _TYPES[name], count)
+    return storages[key]
+
+  return unpickle.load(file, _find, persistent, _build), storages
 
 
-def _with_arrays(tree, read):
-  """Returns the tree with arrays for tensors; `read(key)` returns bytes."""
-  buffers = {}
+def _state(tree, read):
+  """Returns the `State` in a tree; `read(key)` returns a storage's bytes."""
+  within = ()
+  while isinstance(tree, dict) and len(within) < 4:
+    inner = [name for name in _WITHIN if isinstance(tree.get(name), dict)]
+    if not inner:
+      break
+    within, tree = (*within, inner[0]), tree[inner[0]]
+  tree = tree if isinstance(tree, dict) else {}
+  arrays, buffers, take = {}, {}, budget()
+  for name, value in tree.items():
+    arrays[name] = None
+    if isinstance(value, _Tensor):
+      arrays[name] = _array(value.view, buffers, read)
+      # Many names may share the values, which are looked at for each of them.
+      take(arrays[name].nbytes, name)
+  return State(arrays, within)
 
-  def array(tensor):
-    (key, type_, count), offset, size, stride = tensor.view
-    if key not in buffers:
-      buffers[key] = np.frombuffer(read(key), type_)
-    values = buffers[key]
-    if len(values) < count:
-      raise EOFError(f'storage {key} has {len(values)} values, not {count}')
-    steps = zip(size, stride, strict=True)
-    last = offset + sum((n - 1) * step for n, step in steps)
-    if min(offset, *size, *stride, 0) < 0 or math.prod(size) > count:
-      raise EOFError(f'a tensor of {size} does not fit {count} values')
-    if math.prod(size) and last >= count:
-      raise EOFError(f'a tensor ends at {last} of {count} values')
-    width = values.itemsize
-    return np.lib.stride_tricks.as_strided(
-      values[offset:], size, [step * width for step in stride], writeable=False
-    )
 
-  def walk(node):
-    if isinstance(node, _Tensor):
-      return array(node)
-    if isinstance(node, dict):
-      return {key: walk(value) for key, value in node.items()}
-    return node
-
-  return walk(tree)
+def _array(view, buffers, read):
+  """Returns the array of a view; `buffers` has what was read, by key."""
+  storage, offset, size, stride = view
+  if not isinstance(storage, _Storage):
+    raise RefusedError('it has a tensor without a storage')
+  key, type_, count = storage
+  if key not in buffers:
+    buffers[key] = np.frombuffer(read(key), type_)
+  values = buffers[key]
+  if len(values) < count:
+    raise EOFError(f'storage {key} has {len(values)} values, not {count}')
+  if len(size) > 32 or len(size) != len(stride):
+    raise EOFError(f'a tensor has {len(size)} sizes, {len(stride)} strides')
+  if not all(0 <= n <= 2**62 for n in (offset, *size, *stride)):
+    raise EOFError(f'a tensor has sizes {size}, strides {stride}')
+  last = offset + sum(
+    (n - 1) * step for n, step in zip(size, stride, strict=True)
+  )
+  if math.prod(size) > count:
+    raise EOFError(f'a tensor of {size} does not fit {count} values')
+  if math.prod(size) and last >= count:
+    raise EOFError(f'a tensor ends at {last} of {count} values')
+  width = values.itemsize
+  return np.lib.stride_tricks.as_strided(
+    values[offset:], size, [step * width for step in stride], writeable=False
+  )

@@ -175,7 +175,8 @@ def test_torch_files_of_all_ages_are_read(tmp_path, torch, write, manner):
   write(tmp_path / 'a.dat', state(torch, manner))
   assert_read(tmp_path / 'a.dat', expected())
   write(tmp_path / 'b.dat', {'epoch': 3, 'state_dict': state(torch, manner)})
-  assert_read(tmp_path / 'b.dat', expected())
+  with pytest.warns(UserWarning, match="found under 'state_dict'"):
+    assert_read(tmp_path / 'b.dat', expected())
 
 
 def test_other_files_are_known_by_their_content(tmp_path):
