@@ -15,6 +15,7 @@ inception score, precision, recall, density and coverage are taken.
 import functools
 import pathlib
 
+import numpy as np
 from absl import flags
 from tqdm import tqdm
 
@@ -41,7 +42,8 @@ _CHECKPOINT = flags.DEFINE_enum(
 _SAMPLES = flags.DEFINE_integer(
   'samples',
   10_000,
-  'The number of samples to draw, and of held-out reals at most.',
+  'The number of samples to draw, and of held-out reals at most; where fewer '
+  'are held out, as many samples are measured too.',
   lower_bound=2,
 )
 _FEATURES = flags.DEFINE_string(
@@ -88,9 +90,10 @@ def main():
   path = folder / 'evaluation.json'
   rows, asked = results.read(path), []
 
-  def take(about, pixels, labels, checkpoints=None):
-    fakes = functools.cache(lambda: samples.of(pixels(), extractor, labels))
+  def take(about, fakes, checkpoints=None):
     for label, name in {None: None, **classes}.items():
+      if name is not None:
+        about = {**about, 'number': int(np.sum(fakes().labels == label))}
       row = results.row(rows, {**about, 'class': name, 'settings': settings})
       asked.append(row)
 
@@ -106,6 +109,8 @@ def main():
   sample = trained.sampler(config, examples.shape, *drawn, number)
   single, before = restore.CHECKPOINTS.get(_CHECKPOINT.value), None
   found = [single(folder)] if single else restore.checkpoints(folder)
+  held_out = trained.held_out(config, _HELD_OUT.value, number, seed)
+  fewer = len(held_out.images) if held_out else number
   for run in tqdm(found, unit='checkpoint', disable=None):
     about = {
       'subject': f'samples ({_WEIGHTS.value})',
@@ -118,12 +123,18 @@ def main():
       now = trained.tracked(run, *drawn), about['images_seen']
       checkpoints = before and (before, now)
       before = now
-    take(about, functools.partial(sample, run), labels, checkpoints)
-  if held_out := _held_out(config, number, seed):
-    own = held_out.images
-    about = {'subject': f'reals, {held_out.name}', 'number': len(own)}
-    take(about, lambda: own, held_out.labels)
-
+    own = functools.cache(
+      lambda run=run: samples.of(sample(run), extractor, labels)
+    )
+    take(about, own, checkpoints)
+    if fewer < number:
+      # Distances fall with the number of images: these are as many as held out.
+      about |= {'subject': f'{about["subject"]}, first', 'number': fewer}
+      take(about, lambda own=own: samples.first(own(), fewer))
+  if held_out:
+    own = samples.of(held_out.images, extractor, held_out.labels)
+    about = {'subject': f'reals, {held_out.name}', 'number': fewer}
+    take(about, lambda: own)
   print(render.text(evaluations.table(asked, measures.columns(chosen))))
   print(f'Written to {path}.')
   return 0
@@ -138,14 +149,6 @@ def _chosen():
         '--checkpoint=all.'
       )
   return chosen
-
-
-def _held_out(config, *drawn):
-  try:
-    return _HELD_OUT.value and trained.held_out(config, _HELD_OUT.value, *drawn)
-  except ValueError as error:
-    tqdm.write(f'No held-out reals: {error}')
-    return None
 
 
 if __name__ == '__main__':

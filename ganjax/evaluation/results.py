@@ -98,7 +98,7 @@ def settings(config, data, extractor, seed):
     extractor: the `features.Features`.
     seed: of the latents, pairs and patches.
   """
-  return {
+  found = {
     'features': extractor.name,
     'data': f'{data.name}, {len(data.images)} images',
     'split': config.data.split,
@@ -106,3 +106,10 @@ def settings(config, data, extractor, seed):
     'stage of growth makes smaller is enlarged by nearest pixels',
     'seed': seed,
   }
+  if config.data.mirror:
+    found['mirrored'] = (
+      'half of the images in training, and so of the samples; none of the '
+      'reals, held out or not, so that the distances of the samples have that '
+      'of mirroring in them'
+    )
+  return found

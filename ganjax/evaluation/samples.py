@@ -47,14 +47,20 @@ def of(pixels, extractor, labels=None):
 
 def of_class(own, label):
   """Returns those of `Samples` that have a label; all where that is None."""
-  if label is None:
-    return own
-  rows = np.flatnonzero(own.labels == label)
+  return own if label is None else _of_rows(own, own.labels == label)
+
+
+def first(own, number):
+  """Returns the first of `Samples`, to compare them with as many others."""
+  return _of_rows(own, slice(number))
+
+
+def _of_rows(own, rows):
   return Samples(
     own.images[rows],
     lambda: own.features()[rows],
     lambda: own.logits()[rows],
-    own.labels[rows],
+    None if own.labels is None else own.labels[rows],
   )
 
 

@@ -1,6 +1,7 @@
 """Samples of trained runs, and the classes that they are measured by."""
 
 import functools
+import warnings
 
 import numpy as np
 
@@ -93,18 +94,23 @@ def classes(config, data):
 def held_out(config, split, number, seed):
   """Returns the `images.ImageSet` of another split than a run was trained on.
 
+  It is None, with a warning, where the data has no such split.
+
   Args:
     config: of the run.
-    split: as in `images.load`.
+    split: as in `images.load`; '' for none, without a warning.
     number: of the images, at most.
     seed: that they are drawn with.
-
-  Raises:
-    ValueError: if the data has no such split.
   """
+  if not split:
+    return None
   own = config.copy_and_resolve_references()
   own.data.split = split
-  found = datasets.dataset(own)
+  try:
+    found = datasets.dataset(own)
+  except ValueError as error:
+    warnings.warn(f'No held-out reals: {error}', stacklevel=2)
+    return None
   images, labels = (
     rows if rows is None else of_generators.subset(rows, number, seed)
     for rows in (found.images, found.labels)

@@ -28,8 +28,34 @@ def table(rows, described):
     [
       *(f'{name}: {value}.' for name, value in settings.items()),
       *filter(None, (_how(rows, name) for name in taken)),
+      *_unequal(rows),
     ],
   )
+
+
+def _unequal(rows):
+  """Yields a sentence where other numbers of samples and reals stand together.
+
+  The Frechet distance of N images from the data has a bias of about 1 / N, and
+  other measures depend on N too.
+  """
+  whole = [row for row in rows if not row.get('class')]
+  drawn, held = (
+    {row['number'] for row in whole if row['subject'].startswith(kind)}
+    for kind in ('samples', 'reals')
+  )
+  for number in sorted(held):
+    if others := sorted(drawn - {number}):
+      words = ' and '.join(f'{own:,}' for own in others)
+      advice = (
+        f'compare them with the row of {number:,} samples'
+        if number in drawn
+        else f'they cannot be compared; run evaluate with --samples={number}'
+      )
+      yield (
+        f'{number:,} reals were held out, and there are rows of {words} '
+        f'samples: a FID falls with the number of images, so {advice}.'
+      )
 
 
 def _by_title(values):

@@ -37,12 +37,15 @@ class Comparison(NamedTuple):
     groups: from a name to a `Group`.
     references: the value of held-out reals, measured in the same way, by the
       title of a panel; empty where they were not measured.
+    unlike: why there are none, though held-out reals were measured, a sentence;
+      '' else.
   """
 
   title: str
   settings: dict
   groups: dict
   references: dict
+  unlike: str
 
   @property
   def note(self):
@@ -51,7 +54,7 @@ class Comparison(NamedTuple):
       f'{name.replace("_", " ")}: {value}'
       for name, value in self.settings.items()
     )
-    return '; '.join(words) + '.'
+    return ' '.join(filter(None, ['; '.join(words) + '.', self.unlike]))
 
 
 def read(groups, metric, weights):
@@ -88,7 +91,7 @@ def read(groups, metric, weights):
       name: _group(name, [runs[folder] for folder in folders], metric, column)
       for name, folders in groups.items()
     },
-    _references(files, settings, metric, column),
+    *_references(files, settings, metric, column),
   )
 
 
@@ -174,13 +177,28 @@ def _by_panel(value):
 
 
 def _references(files, settings, metric, column):
-  """Returns the values of held-out reals that were measured as the samples."""
+  """Returns the values of held-out reals that were measured as the samples.
+
+  Beside them it returns why there are none, a sentence, where such reals were
+  measured in other ways, such as at another number of images.
+  """
+  unlike = ''
   for row in (row for rows in files.values() for row in rows):
     if (
       row.get('subject', '').startswith('reals')
       and not row.get('class')
       and metric in row
-      and _settings(row, column) == settings
     ):
-      return _by_panel(row[metric])
-  return {}
+      own = _settings(row, column)
+      if own == settings:
+        return _by_panel(row[metric]), ''
+      differing = ', '.join(
+        f'{name} {own.get(name)}, not {settings.get(name)}'
+        for name in {**own, **settings}
+        if own.get(name) != settings.get(name)
+      )
+      unlike = (
+        'The held-out reals have no line, for they were measured in another '
+        f'way ({differing}).'
+      )
+  return {}, unlike

@@ -153,6 +153,61 @@ def test_evaluate_measures_samples_and_held_out_reals(program, run):
   assert {'command', 'hardware', 'versions'} <= set(report)
 
 
+def test_held_out_reals_stand_beside_as_many_samples(program, run):
+  flags = f'--workdir={run}', '--features=random', '--metrics=fid,distance'
+  code, out, err = program('evaluate', *flags, '--samples=320')
+  assert code == 0, err
+  # The digits have a test set of 297.
+  [whole] = measured(run, number=320)
+  few, reals = measured(run, number=297)
+  assert whole['subject'] == 'samples (ema)'
+  assert few['subject'] == 'samples (ema), first'
+  assert (
+    few['how']['fid']
+    == reals['how']['fid']
+    == {
+      'reals': 1500,
+      'images': 297,
+    }
+  )
+  assert few['fid'] != whole['fid']
+  assert '297 reals were held out, and there are rows of 320 samples' in out
+  assert 'compare them with the row of 297 samples' in out
+  # It is the value of as many samples of the same seed, which are the first.
+  code, out, err = program('evaluate', *flags, '--samples=297', '--held_out=')
+  assert code == 0, err
+  alone = measured(run, number=297, subject='samples (ema)')[0]
+  np.testing.assert_allclose(alone['fid'], few['fid'], rtol=0.1)
+
+
+def test_a_row_of_a_class_has_the_number_of_that_class(program, folder):
+  where = folder / 'labels'
+  flags = *SMALL, '--config.labels=true', f'--workdir={where}'
+  code, _, err = program('train', *flags)
+  assert code == 0, err
+  flags = '--samples=60', '--metrics=distance', '--by=class'
+  code, out, err = program('evaluate', f'--workdir={where}', *flags)
+  assert code == 0, err
+  rows = [row for row in measured(where) if row['class'] is not None]
+  for kind in 'samples', 'reals':
+    numbers = [row['number'] for row in rows if row['subject'].startswith(kind)]
+    assert sum(numbers) == 60 and max(numbers) < 20
+  assert all(row['how']['distance']['images'] == row['number'] for row in rows)
+
+
+def test_mirrored_training_is_said_beside_reals_that_are_not(program, folder):
+  where = folder / 'mirrored'
+  flags = *SMALL, '--config.data.mirror=true', f'--workdir={where}'
+  code, _, err = program('train', *flags)
+  assert code == 0, err
+  code, out, err = program(
+    'evaluate', f'--workdir={where}', '--samples=20', '--metrics=distance'
+  )
+  assert code == 0, err
+  assert 'mirrored: half of the images in training' in out
+  assert all('mirrored' in row['settings'] for row in measured(where))
+
+
 @pytest.mark.parametrize('name', ['sample', 'evaluate'])
 def test_samples_that_are_not_finite_are_no_pictures(
   program, run, tmp_path, name, monkeypatch

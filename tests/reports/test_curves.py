@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from ganjax.evaluation import measures
-from ganjax.reports import columns
+from ganjax.reports import columns, groups
 from ganjax.reports.figures import curves, layout
 
 MOMENTS = np.array([1000, 2000, 4000])
@@ -207,6 +207,31 @@ def test_runs_measured_in_different_ways_are_not_compared(program, runs):
     )
     assert code == 1
     assert words in err
+
+
+def test_held_out_reals_of_another_number_have_no_line_and_it_is_said(
+  program, runs
+):
+  path = runs / 'msg-0' / 'evaluation.json'
+  written = json.loads(path.read_text())
+  for row in written['measures']:
+    if row['subject'].startswith('reals'):
+      row['how'] = HOW | {'fid': {'reals': 90, 'images': 40}}
+  path.write_text(json.dumps(written))
+  found = groups.read({'msg': [runs / 'msg-0']}, 'fid', 'ema')
+  assert found.references == {}
+  said = (
+    'have no line, for they were measured in another way (images 40, not 50)'
+  )
+  assert said in found.note
+  code, out, err = program(
+    'curve', f'--group=msg={runs}/msg-0', f'--output={runs}/curve'
+  )
+  assert code == 0, err
+  assert said in ' '.join(out.split())
+  # Of the same number they have one, and nothing is to be said.
+  equal = groups.read({'msg': [runs / 'msg-1']}, 'fid', 'ema')
+  assert equal.references == {'': 0.5} and 'no line' not in equal.note
 
 
 def test_groups_need_a_name_and_moments_in_common(program, runs):

@@ -31,4 +31,7 @@ def test_rows_have_a_column_for_each_value_and_each_resolution():
     'seed: 0.',
     'swd: images 50.',
     'fid: reals 90, images 50; or reals 90, images 40.',
+    '40 reals were held out, and there are rows of 50 samples: a FID falls '
+    'with the number of images, so they cannot be compared; run evaluate with '
+    '--samples=40.',
   ]
