@@ -17,7 +17,7 @@ import pathlib
 from absl import flags
 from tqdm import tqdm
 
-from ganjax import launch
+from ganjax import launch, paths
 from ganjax.reports import groups, tables
 from ganjax.reports.figures import curves, layout
 from ganjax.training import provenance
@@ -51,6 +51,7 @@ flags.mark_flags_as_required(['group', 'output'])
 
 def main():
   """Writes the figure and the table."""
+  folder = paths.check_folder(_OUTPUT.value, '--output') / _METRIC.value
   named = dict(_parsed(group) for group in _GROUP.value)
   found = groups.read(named, _METRIC.value, _WEIGHTS.value)
   for name, group in found.groups.items():
@@ -59,7 +60,6 @@ def main():
         f'{name}: {group.left_out} evaluations are left out, for not all runs '
         'have them.'
       )
-  folder = pathlib.Path(_OUTPUT.value) / _METRIC.value
   folder.mkdir(parents=True, exist_ok=True)
   titles = list(
     dict.fromkeys(

@@ -19,7 +19,7 @@ import numpy as np
 from absl import flags
 from tqdm import tqdm
 
-from ganjax import launch
+from ganjax import launch, paths
 from ganjax.config import datasets, restore, workdir
 from ganjax.evaluation import extractors, measures, results, samples, trained
 from ganjax.reports import evaluations, render
@@ -87,7 +87,7 @@ def main():
   extractor = extractors.extractor(data, _FEATURES.value)
   reals = samples.of(data.images, extractor, data.labels)
   settings = results.settings(config, data, extractor, seed)
-  path = folder / 'evaluation.json'
+  path = paths.check_destination(folder / 'evaluation.json', 'The result')
   rows, asked = results.read(path), []
 
   def take(about, fakes, checkpoints=None):

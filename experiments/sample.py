@@ -8,7 +8,6 @@ The grid is written to grid.png in the workdir, or to --output; what else is
 asked for goes beside it: grid-pyramid.png and grid-interpolation.png.
 """
 
-import pathlib
 import re
 
 import jax
@@ -16,7 +15,7 @@ import numpy as np
 from absl import flags
 from tqdm import tqdm
 
-from ganjax import launch, pictures
+from ganjax import launch, picture_files, pictures
 from ganjax.config import restore
 
 _WORKDIR = flags.DEFINE_string(
@@ -81,6 +80,9 @@ def main():
     )
   rows, columns = map(int, size.groups())
   run = restore.CHECKPOINTS[_CHECKPOINT.value](_WORKDIR.value)
+  path = picture_files.check_destination(
+    _OUTPUT.value or f'{_WORKDIR.value}/grid.png', channels=run.shape[-1]
+  )
   asked = restore.labels(run, _LABELS.value)
   rows = len(asked) or rows
   labels = _of_rows(run, asked, rows)
@@ -88,7 +90,6 @@ def main():
   draw = jax.jit(
     restore.generator(run, _WEIGHTS.value, truncation=_TRUNCATION.value)
   )
-  path = pathlib.Path(_OUTPUT.value or f'{_WORKDIR.value}/grid.png')
   title = restore.title(run, _WEIGHTS.value, _CHECKPOINT.value)
   starts = run.game.prior(keys[0], rows * columns)
   repeated = None if labels is None else labels.repeat(columns, 0)

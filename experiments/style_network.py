@@ -21,7 +21,7 @@ from absl import flags
 from ml_collections import config_flags
 from tqdm import tqdm
 
-from ganjax import launch, parallel, pictures
+from ganjax import launch, parallel, picture_files, pictures
 from ganjax.config import workdir
 from ganjax.data import images, loaders
 from ganjax.style import feedforward, from_config, sizes
@@ -58,6 +58,7 @@ def main():
 
 def _paint():
   """Paints the content; returns the exit code."""
+  path = picture_files.check_destination(_OUTPUT.value, [_CONTENT.value])
   folder = pathlib.Path(_WORKDIR.value)
   config, _ = workdir.read(folder)
   painter, _, start = from_config.painter(config)
@@ -76,7 +77,6 @@ def _paint():
   ready = time.monotonic()
   painted = jax.block_until_ready(paint(state.params, content))
   done = time.monotonic()
-  path = pathlib.Path(_OUTPUT.value)
   path.parent.mkdir(parents=True, exist_ok=True)
   pictures.check_finite(pictures.finite(painted), 'the style network')
   pictures.save(path, pictures.pixels(painted[0]))

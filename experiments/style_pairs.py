@@ -17,7 +17,6 @@ distance between content and style that is gone. A preset's `colors` is not
 used.
 """
 
-import pathlib
 import time
 
 import numpy as np
@@ -25,7 +24,7 @@ from absl import flags
 from tqdm import tqdm
 
 from configs import style_transfer
-from ganjax import launch, pictures
+from ganjax import launch, paths, pictures
 from ganjax.reports import style_pairs
 from ganjax.style import color, comparison, from_config, held_out, pretrained
 from ganjax.style import random_filters as random
@@ -63,7 +62,8 @@ def main():
   bar = tqdm(total=total, unit='step', disable=None, dynamic_ncols=True)
   with bar, signals.catch() as stop:
     for entry, style, contents in tasks:
-      words = f'{entry.label} in the style of {style.stem}'
+      name = paths.printable(style.stem)
+      words = f'{entry.label} in the style of {name}'
       bar.set_postfix_str(words)
       if bar.disable:
         tqdm.write(f'{words}: {len(contents)} pictures')
@@ -85,7 +85,7 @@ def main():
 
 def _comparison():
   """Returns the `Comparison` of the flags: two baselines, and the presets."""
-  size = _SIZE.value
+  size, folder = _SIZE.value, paths.check_folder(_OUTPUT.value, '--output')
   content = comparison.baseline('content', size, lambda own, style: own)
   colors = comparison.baseline('colors', size, color.matched)
   entries, used = [content, colors], set()
@@ -100,7 +100,7 @@ def _comparison():
   file, unused = _HELD_OUT_WEIGHTS.value, held_out.unused_layers(own, used)
   other = pretrained.load(file) if file else random.encoder(_HELD_OUT_SEED)
   return comparison.Comparison(
-    folder=pathlib.Path(_OUTPUT.value),
+    folder=folder,
     entries=entries,
     contents=comparison.find(_CONTENT.value, 'content'),
     styles=comparison.find(_STYLE.value, 'style'),

@@ -16,7 +16,6 @@ nothing, but tells whether a file holds the published weights of VGG.
 """
 
 import json
-import pathlib
 import time
 
 import jax
@@ -24,7 +23,7 @@ from absl import flags
 from ml_collections import config_flags
 from tqdm import tqdm
 
-from ganjax import files, launch, pictures
+from ganjax import files, launch, picture_files, pictures
 from ganjax.style import from_config, objective, pretrained, transfer
 from ganjax.training import provenance, signals
 
@@ -75,6 +74,11 @@ def main():
   if not _CONTENT.value:
     raise ValueError('There is no picture to paint; give --content=FILE.')
   config = _configured()
+  path = picture_files.check_destination(
+    _OUTPUT.value,
+    [_CONTENT.value, *_STYLE.value, *_MASK.value, config.init],
+    ['.json', *['.gif'] * _GIF.value],
+  )
   content = pictures.load(_CONTENT.value)[None]
   colors = from_config.preservation(config)
   styles = objective.exemplars(
@@ -100,7 +104,6 @@ def main():
     'seconds': time.monotonic() - began,
     **provenance.record(),
   }
-  path = pathlib.Path(_OUTPUT.value)
   path.parent.mkdir(parents=True, exist_ok=True)
   pictures.save(path, frames[-1])
   files.write_json(path.with_suffix('.json'), record)

@@ -6,6 +6,8 @@ import json
 import os
 import pathlib
 
+from ganjax import paths
+
 
 def folder():
   """Returns the path of the cache: `$XDG_CACHE_HOME`, or `~/.cache`, ganjax."""
@@ -171,5 +173,6 @@ def claim(path, values, kind='run', ignore=(), write=True):
   if path.exists():
     check_same(path.parent, read_json(path), values, kind, ignore)
   elif write:
+    paths.check_folder(path.parent, f'The {kind}')
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, versioned(values))

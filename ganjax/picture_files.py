@@ -5,6 +5,10 @@ which it starts other programs (Ghostscript for an EPS that is called x.png). So
 every file is opened with the list of formats that are meant to be read.
 """
 
+import functools
+import io
+import pathlib
+
 import numpy as np
 from PIL import Image, ImageOps, features
 
@@ -111,6 +115,45 @@ def decode(file, enough: int | None = None) -> Image.Image:
     raise ValueError(
       f'it is damaged, or in none of the formats {", ".join(FORMATS)}'
     ) from error
+
+
+def check_destination(
+  path, inputs=(), beside=(), channels: int = 3
+) -> pathlib.Path:
+  """Returns the path of a picture that can be written; nothing is made yet.
+
+  Args:
+    path: of the file, as `--output` gave it.
+    inputs: paths of files that the program reads, none of which it may replace.
+    beside: the endings of other files that get the same name: '.gif'.
+    channels: of the picture: 1 (grey), 2 (grey and opacity), 3 (RGB), 4 (RGBA).
+
+  Raises:
+    ValueError: if the name has an ending without a format that can hold the
+      picture, or one of the files cannot be written there.
+  """
+  mode = ('L', 'LA', 'RGB', 'RGBA')[channels - 1]
+  endings = tuple(e for e, name in FORMAT_OF.items() if _holds(name, mode))
+  path = paths.check_destination(path, '--output', inputs, endings)
+  for ending in beside:
+    other = path.with_suffix(ending)
+    if other == path:
+      raise ValueError(
+        f'--output is {path}, where the {ending} beside it would be written; '
+        'give it another ending, such as .png.'
+      )
+    paths.check_destination(other, f'The {ending} beside --output', inputs)
+  return path
+
+
+@functools.cache
+def _holds(name, mode):
+  """Returns whether a format can hold a picture of that mode."""
+  try:
+    Image.new(mode, (1, 1)).save(io.BytesIO(), name)
+  except OSError:
+    return False
+  return True
 
 
 def described(error) -> str:

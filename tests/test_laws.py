@@ -27,7 +27,17 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 # folders beside it. A set in a layer is a column, and columns of the same layer
 # do not import one another.
 LAYERS = (
-  ({'arrays', 'players', 'files', 'lookup', 'growth'},),
+  (
+    {
+      'arrays',
+      'players',
+      'files',
+      'lookup',
+      'growth',
+      'paths',
+      'picture_files',
+    },
+  ),
   (
     {
       'losses',
@@ -41,7 +51,7 @@ LAYERS = (
     {'data'},
     {'metrics'},
     {'weights'},
-    # Beside the ladder: it imports nothing but files and lookup, and no jax.
+    # Beside the ladder: it imports nothing but that layer, and no jax.
     {'reports'},
   ),
   ({'turns', 'labels'},),

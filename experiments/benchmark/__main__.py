@@ -17,13 +17,12 @@ updates the discriminator and the generator by Adam.
 import functools
 import importlib.metadata
 import importlib.util
-import pathlib
 
 from absl import flags
 from tqdm import tqdm
 
 from experiments.benchmark import dcgan, ring, rounds, style
-from ganjax import files, launch
+from ganjax import files, launch, paths
 from ganjax.training import provenance
 
 _ROUNDS = flags.DEFINE_integer(
@@ -53,6 +52,7 @@ _OUTPUT = flags.DEFINE_string(
 
 def main():
   """Times all cases; prints a line for each and writes them as JSON."""
+  path = paths.check_destination(_OUTPUT.value, '--output')
   torch_too = importlib.util.find_spec('torch') is not None
   if not torch_too:
     tqdm.write('torch is not installed, so there is nothing to compare with.')
@@ -63,7 +63,6 @@ def main():
   about = provenance.record()
   if torch_too:
     about['versions']['torch'] = importlib.metadata.version('torch')
-  path = pathlib.Path(_OUTPUT.value)
   path.parent.mkdir(parents=True, exist_ok=True)
   files.write_json(path, {'rows': rows, **about})
   tqdm.write(f'Written to {path}.')

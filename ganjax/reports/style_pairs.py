@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ganjax import files
+from ganjax import files, picture_files
 from ganjax.reports import render
 from ganjax.reports.statistics import summary
 
@@ -109,8 +109,7 @@ def sheet(rows):
   for row, (label, paths) in enumerate(rows.items()):
     pen.text((4, row * _TILE), label.replace('+', '\n+'), 'black', font)
     for column, path in enumerate(paths):
-      with Image.open(path) as image:
-        tile = image.convert('RGB')
+      tile = picture_files.opaque(picture_files.read(path)).convert('RGB')
       tile.thumbnail((_TILE - _GAP, _TILE - _GAP))
       whole.paste(tile, (_MARGIN + column * _TILE, row * _TILE))
   return whole

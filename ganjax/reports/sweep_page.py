@@ -228,7 +228,7 @@ def _samples(sweep, folder, order, lines):
 
 def _image(path):
   """Returns a figure for the page and its width: 120 pixels an inch."""
-  with Image.open(path) as image:
+  with Image.open(path, formats=('PNG',)) as image:
     return {'source': _embedded(path), 'width': round(0.6 * image.width)}
 
 

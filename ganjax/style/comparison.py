@@ -15,9 +15,8 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from PIL import Image
 
-from ganjax import files, pictures
+from ganjax import files, picture_files, pictures
 from ganjax.style import from_config, held_out, objective, sizes, transfer
 from ganjax.weights import formats
 
@@ -121,11 +120,10 @@ def find(names, flag):
   Raises:
     ValueError: if there is no picture, or two have the same name.
   """
-  endings = Image.registered_extensions()
   found = []
   for path in [pathlib.Path(n).expanduser() for n in names] or _bundled(flag):
     inside = sorted(path.iterdir()) if path.is_dir() else []
-    found += [p for p in inside if p.suffix.lower() in endings]
+    found += [p for p in inside if _listed(p)]
     found += [] if path.is_dir() else [path]
   if not found:
     raise ValueError(
@@ -138,6 +136,12 @@ def find(names, flag):
       'after them. Rename the pictures.'
     )
   return found
+
+
+def _listed(path):
+  hidden = path.name.startswith('.')
+  ending = path.suffix.lower()
+  return not hidden and ending in picture_files.ENDINGS and path.is_file()
 
 
 def _bundled(flag):

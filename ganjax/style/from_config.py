@@ -135,7 +135,7 @@ def rescaled(config, encoder, content):
     return encoder
   return encoders.rescaled(
     encoder,
-    sizes.limited(content, config.size),
+    sizes.limited(content, config.size, encoder.smallest),
     tuple(dict.fromkeys([*encoder.content, *encoder.style])),
     _VGG_RMS,
   )
@@ -232,7 +232,7 @@ def style_targets(config, encoder, terms, style):
     style: `[1, h, w, 3]` in [0, 1].
   """
   side = round(config.style.scale * config.data.resolution)
-  style = sizes.limited(style, side)
+  style = sizes.limited(style, side, encoder.smallest)
   aim = jax.jit(
     lambda params: feedforward.style_targets(
       encoder, terms, params, style, config.data.window

@@ -43,7 +43,8 @@ def feature_distance(encoder, layers):
 
   @functools.cache
   def of_style(path, side):
-    return features(sizes.limited(pictures.load(path)[None], side))
+    style = pictures.load(path)[None]
+    return features(sizes.limited(style, side, encoder.smallest))
 
   def distance(picture, style):
     target = of_style(style, max(picture.shape))

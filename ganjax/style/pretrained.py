@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ganjax.paths import printable
 from ganjax.style import encoders, random_filters, squeezenet, vgg
 from ganjax.weights import download, formats
 
@@ -44,7 +45,9 @@ def load(
       SqueezeNet, or only a part of one.
   """
   arrays = formats.read(path)
-  source = f'{pathlib.Path(path).name}, sha256 {formats.digest(path)[:8]}'
+  source = (
+    f'{printable(pathlib.Path(path).name)}, sha256 {formats.digest(path)[:8]}'
+  )
   if squeezenet.recognises(arrays):
     return as_squeezenet(arrays, source)
   if vgg.recognises(arrays):

@@ -1,5 +1,7 @@
 """Sizes of pictures: the scales of a transfer, and resizing between them."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 
@@ -56,13 +58,27 @@ def resized(pictures, size):
   return jnp.clip(jax.image.resize(pictures, new, 'bicubic'), 0, 1)
 
 
-def limited(pictures, side):
+def limited(pictures, side, smallest=1):
   """Returns the pictures with a longer side of at most `side` pixels.
 
   Args:
-    pictures: `[N, H, W, 3]` in [0, 1]; they are never enlarged.
+    pictures: `[N, H, W, 3]` in [0, 1].
     side: in pixels.
+    smallest: the least side that the result has, in pixels; only for it are
+      pictures enlarged, or their longer side left above `side`.
+
+  Raises:
+    ValueError: if a picture is too narrow to be enlarged to that.
   """
   height, width = pictures.shape[1:3]
   size = shape(height, width, min(side, max(height, width)))
+  if min(size) < smallest:
+    longer = math.ceil(smallest * max(height, width) / min(height, width))
+    if longer > max(side, 64 * smallest):
+      raise ValueError(
+        f'A picture has {width}x{height} pixels, which is too narrow: the '
+        f'encoder needs {smallest} pixels on its shorter side, and it would '
+        f'have {longer} on the longer one. Give a part of it.'
+      )
+    size = tuple(max(smallest, own) for own in shape(height, width, longer))
   return resized(pictures, size)

@@ -6,6 +6,8 @@ targets and the weights are arguments of every compiled program.
 """
 
 import functools
+import math
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -29,7 +31,7 @@ class Method(NamedTuple):
     ema_decay: of the exponential moving average of pictures, which is the
       result, in [0, 1); with 0 the result is the last picture. May be traced.
     style_scale: the longer side of the styles, relative to that of the result;
-      a style is never enlarged beyond its own size.
+      a style is enlarged beyond its own size only where the encoder needs it.
   """
 
   terms: tuple
@@ -170,7 +172,7 @@ def transfer(key, encoder, method, content, styles, sides, steps):
     steps: evaluations at each scale.
 
   Raises:
-    ValueError: if a picture would be smaller than the encoder takes, or as
+    ValueError: if the content would be smaller than the encoder takes, or as
       `objective.targets`.
   """
   state = None
@@ -257,22 +259,32 @@ def _progress(state, losses, step, steps):
 def _at_scale(encoder, method, content, styles, side):
   """Returns the content and the styles at the size of a scale."""
 
-  def small(picture, side):
-    size = sizes.shape(*picture.shape[1:3], side)
-    if min(size) < encoder.smallest:
-      raise ValueError(
-        f'A picture would have {size[0]}x{size[1]} pixels, but {encoder.name} '
-        f'needs at least {encoder.smallest} on each side. Choose a larger '
-        'size.'
+  least = encoder.smallest
+  own = content.shape[1:3]
+  size = sizes.shape(*own, side)
+  if min(size) < least:
+    raise ValueError(
+      f'The content would have {size[1]}x{size[0]} pixels, but {encoder.name} '
+      f'needs at least {least} on each side. Choose sizes (size and min_size) '
+      f'of at least {math.ceil(least * max(own) / min(own))}.'
+    )
+
+  def of(number, exemplar):
+    height, width = exemplar.picture.shape[1:3]
+    if min(height, width) < least:
+      warnings.warn(
+        f'Style {number} has {width}x{height} pixels and is enlarged, for '
+        f'{encoder.name} needs at least {least} on each side; a larger picture '
+        'has more of a style.',
+        stacklevel=4,
       )
-    return sizes.resized(picture, size)
+    wanted = round(side * method.style_scale)
+    picture = sizes.limited(exemplar.picture, wanted, least)
+    return exemplar._replace(picture=picture)
 
-  def of(exemplar):
-    own = max(exemplar.picture.shape[1:3])
-    wanted = min(own, round(side * method.style_scale))
-    return exemplar._replace(picture=small(exemplar.picture, wanted))
-
-  return small(content, side), tuple(of(exemplar) for exemplar in styles)
+  return sizes.resized(content, size), tuple(
+    of(number, exemplar) for number, exemplar in enumerate(styles, 1)
+  )
 
 
 def _begun(method, key, state, content, styles):
