@@ -160,30 +160,26 @@ def published_error(published):
   return spread / math.sqrt(published['number'])
 
 
-def interval(values, share=0.95, resamples=10_000, seed=0):
-  """Returns the two ends of the bootstrap interval of the mean of values `[S]`.
+def interval(values, share=0.95):
+  """Returns the two ends of Student's interval of the mean of values `[S]`.
 
-  Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13:
-  the percentiles of the means of as many values, drawn with replacement. With a
-  small number of values the interval is too narrow: by the factor
-  sqrt((S - 1) / S), and because the normal's quantiles stand for Student's.
+  "Student" (W. S. Gosset), "The Probable Error of a Mean", 1908, Biometrika 6.
+  It holds its share for values of a normal law, also where there are few: of
+  two values it is wide, 12.7 standard errors on both sides, where percentiles
+  of the bootstrap would be the values themselves and hold a half.
 
   Args:
     values: those that are not finite are left out.
-    share: of the means that lie within, in (0, 1).
-    resamples: how many means are drawn.
-    seed: of the draws; equal values have equal intervals.
+    share: of the intervals that hold the true mean, in (0, 1).
 
   Returns:
     `low, high`; NaN where fewer than two values are finite.
   """
   values = np.asarray(values, float)
   values = values[np.isfinite(values)]
-  if len(values) < 2:
+  number = len(values)
+  if number < 2:
     return math.nan, math.nan
-  drawn = np.random.default_rng(seed).integers(
-    len(values), size=(resamples, len(values))
-  )
-  tails = (1 - share) / 2, (1 + share) / 2
-  low, high = np.quantile(values[drawn].mean(1), tails)
-  return float(low), float(high)
+  error = values.std(ddof=1) / math.sqrt(number)
+  half = float(stdtrit(number - 1, (1 + share) / 2) * error)
+  return float(values.mean()) - half, float(values.mean()) + half

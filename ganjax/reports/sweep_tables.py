@@ -167,8 +167,8 @@ def _notes(sweep):
   """Returns how the table is to be read, sentences."""
   settings = how_measured(sweep)
   return [
-    'Mean ± standard deviation over the seeds; 95 %: percentile bootstrap '
-    'interval of the mean. (k of n): the measure is defined for k runs of the '
+    "Mean ± standard deviation over the seeds; 95 %: Student's interval of the "
+    'mean. (k of n): the measure is defined for k runs of the '
     'n that ended.',
     *(
       ['Not all runs were measured with the same settings:']

@@ -147,29 +147,24 @@ def test_spreads_of_unknown_kind_or_number_are_refused():
     agreement(ours, published(1, 0.1, 'deviation', None))
 
 
-def test_the_interval_is_the_percentile_bootstrap():
+def test_the_interval_is_students():
   values = np.array([3.0, 5, 4, 8, 1, 7, np.nan])
-  low, high = interval(values)
-  theirs = stats.bootstrap(
-    (values[:-1],),
-    np.mean,
-    method='percentile',
-    n_resamples=50_000,
-    rng=np.random.default_rng(1),
-  ).confidence_interval
-  # Two draws of quantiles of a mean that lies on a grid of 1/6.
-  np.testing.assert_allclose((low, high), theirs, atol=0.17)
-  assert interval(values) == (low, high)
-
-
-def test_the_interval_of_two_values_is_between_them():
-  # Of four equally likely means, the quarters at both ends are the values.
-  assert interval([2.0, 6.0]) == (2, 6)
+  theirs = stats.ttest_1samp(values[:-1], 0).confidence_interval()
+  assert interval(values) == pytest.approx(tuple(theirs))
+  narrow = stats.ttest_1samp(values[:-1], 0).confidence_interval(0.5)
+  assert interval(values, 0.5) == pytest.approx(tuple(narrow))
   assert all(map(math.isnan, interval([2.0, np.nan])))
+
+
+@pytest.mark.parametrize('number', [2, 5])
+def test_the_interval_holds_the_mean_19_times_of_20(number):
+  drawn = np.random.default_rng(0).normal(3, 2, (2000, number))
+  ends = np.array([interval(own) for own in drawn])
+  assert 0.93 < np.mean((ends[:, 0] < 3) & (ends[:, 1] > 3)) < 0.97
 
 
 def test_a_summary_counts_what_is_left_out():
   found = summary([1.0, 3.0, np.nan])
   assert (found['mean'], found['number'], found['missing']) == (2, 2, 1)
   np.testing.assert_allclose(found['std'], np.sqrt(2))
-  assert (found['low'], found['high']) == (1, 3)
+  assert (found['low'], found['high']) == interval([1.0, 3.0])

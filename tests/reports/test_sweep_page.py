@@ -466,7 +466,7 @@ def test_numbers_have_three_places_of_the_usual_one():
   assert sweep_tables.number_format([])(math.nan) == '–'
 
 
-def test_the_bootstrap_of_a_cell_is_that_of_its_seeds(sweep):
+def test_the_interval_of_a_cell_is_that_of_its_seeds(sweep):
   folder, _, rows, *_ = sweep
   own = [
     row['fid'] for row in rows if (row['cell'], row['evaluation']) == (0, LOOKS)
