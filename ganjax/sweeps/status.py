@@ -9,7 +9,10 @@ _CELLS = 10  # at most
 
 
 def print_best(folder):
-  """Prints the best cells so far, those first that are trained the longest."""
+  """Prints the best cells so far, those first that are trained the longest.
+
+  Of those, cells of which all runs have the objective come before others.
+  """
   found = sweep_results.read(folder)
   cells = [cell for cell in found.cells if sweep_results.reached(cell)]
   sign = {'minimize': 1, 'maximize': -1}[found.direction]
@@ -18,7 +21,7 @@ def print_best(folder):
     values = sweep_results.final(cell, found.objective)
     finite = values[np.isfinite(values)]
     mean = sign * np.mean(finite) if len(finite) else np.inf
-    return -sweep_results.reached(cell), mean
+    return -sweep_results.reached(cell), len(values) - len(finite), mean
 
   best = sorted(cells, key=place)[:_CELLS]
   rows = [

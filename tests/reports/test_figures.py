@@ -103,6 +103,8 @@ def test_modes_are_drawn_as_mean_and_range(number, panels):
   captured = np.array([[1, 2, np.nan], [3, 8, 5], [5, 5, np.nan]])
   results = {f'remedy {i}': (STEPS[:3], captured) for i in range(number)}
   figure = curves.modes_over_time(results, 8)
+  words = ' '.join(text.get_text() for text in figure.texts)
+  assert 'not finite: remedy 0 2 of 3' in ' '.join(words.split())
   assert len(shown(figure)) == panels
   for axes in shown(figure):
     lines = {line.get_label(): line for line in axes.lines}

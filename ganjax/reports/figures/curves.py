@@ -163,7 +163,8 @@ def modes_over_time(results, total, label='modes captured'):
 
   Args:
     results: from a remedy's name to `(steps [T], captured [S, T])`. Values
-      that are not finite are left out of the mean and of the range.
+      that are not finite are left out of the mean and of the range, and the
+      caption says of how many seeds.
     total: the number of modes, or the best value of another measure: a dashed
       line; None for a measure that has none.
     label: what is measured.
@@ -183,7 +184,24 @@ def modes_over_time(results, total, label='modes captured'):
     bottom=0,
     top=total and 1.08 * total,
     references={} if total is None else dict.fromkeys(by_title, total),
+    caption=_left_out(results),
   )
+
+
+def _left_out(results):
+  """Returns of which remedies seeds are left out, a sentence; '' if of none."""
+  finite = {
+    name: np.isfinite(np.asarray(values, float)).all(1)
+    for name, (_, values) in results.items()
+  }
+  words = [
+    f'{name} {int((~whole).sum())} of {len(whole)}'
+    for name, whole in finite.items()
+    if not whole.all()
+  ]
+  if not words:
+    return ''
+  return f'Seeds left out where they are not finite: {", ".join(words)}.'
 
 
 def _panels(results, shared, titled):
