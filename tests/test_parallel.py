@@ -264,6 +264,10 @@ def started(folder, loader, devices, *flags):
     '--config.log.every=16',
     '--config.samples.every=32',
     '--config.checkpoint.every=32',
+    '--config.evaluate.measures=fid',
+    '--config.evaluate.every=16',
+    '--config.evaluate.samples=40',
+    '--config.evaluate.features=random',
     f'--workdir={folder}',
     *flags,
   ]
@@ -328,10 +332,16 @@ def test_two_processes_train_as_one_does(loader, one, tmp_path):
   assert len(measured[0]) == 3
   for left, right in zip(*measured, strict=True):
     assert left.keys() == right.keys()
-    for name in left.keys() - {'images_per_second', 'compile_seconds'}:
+    timed = {'images_per_second', 'compile_seconds', 'evaluation_seconds'}
+    for name in left.keys() - timed:
       expected = pytest.approx(left[name], rel=1e-5, abs=1e-5)
       assert right[name] == expected, name
-  for pattern in ('samples/*.png', 'samples.png', 'checkpoints/[0-9]*'):
+  for pattern in (
+    'samples/*.png',
+    'samples.png',
+    'checkpoints/[0-9]*',
+    'checkpoints/best/[0-9]*',
+  ):
     names = [
       sorted(path.name for path in folder.glob(pattern))
       for folder in (one, tmp_path)
