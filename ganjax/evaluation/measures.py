@@ -1,8 +1,9 @@
 """The measures of samples, by name: whatever can be evaluated is here.
 
 A measure is a function with the decorator `measure`, in this file, and nothing
-else: `evaluate --metrics`, `curve`, the objectives of sweeps, tables and
-figures read its name, its columns and what it needs from here.
+else: `evaluate --metrics`, `evaluate.measures` of configs, `curve`, objectives
+of sweeps, tables and figures read its name, its columns and what it needs from
+here.
 """
 
 from collections.abc import Callable

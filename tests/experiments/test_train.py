@@ -327,6 +327,19 @@ def test_each_stage_says_what_is_left_of_it(monkeypatch):
   )
 
 
+def test_evaluations_are_no_part_of_the_pace(monkeypatch):
+  clock = iter([0.0, 580.0])
+  ticking = types.SimpleNamespace(monotonic=lambda: next(clock))
+  monkeypatch.setattr(cost, 'time', ticking)
+  phase, said = dispatch.Phase('step', None, rows=16, steps=300), []
+  tell = cost.announcer((phase,), said.append)
+  tell(phase, {'loss': np.zeros(1)}, 1, 0.0)
+  tell(phase, {'loss': np.zeros(1)}, 101, 500.0)
+  # 1,600 images in 80 seconds, and 199 steps are left.
+  [words] = said
+  assert words.startswith('20.0 images a second: 2.7 minutes to the end at ')
+
+
 def test_alarms_are_raised_once(program, tmp_path, monkeypatch):
   monkeypatch.setattr(warnings, 'on_balance', lambda metrics: 'It tips.')
   flags = (*DCGAN, '--config.samples.every=8', f'--workdir={tmp_path}/run')
