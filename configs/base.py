@@ -75,8 +75,11 @@ def get_config():
     ),
   )
   # Other optimisers are optimistic_adam, rmsprop and sgd. b1 is the decay of
-  # the mean of the gradient, or the momentum, and b2 that of its square.
-  adam = dict(name='adam', learning_rate=2e-4, b1=0.5, b2=0.999)
+  # the mean of the gradient, or the momentum, and b2 that of its square, by
+  # whose root it is divided: eps is added to the root, and eps_root under it.
+  adam = dict(
+    name='adam', learning_rate=2e-4, b1=0.5, b2=0.999, eps=1e-8, eps_root=1e-16
+  )
   config.optimizers = dict(generator=dict(adam), discriminator=dict(adam))
   config.clip = 0.0  # bound of the discriminator's parameters (WGAN); 0: none
   # Updates of the generator between two synchronisations, 0 for no lookahead,

@@ -28,7 +28,12 @@ def get_config(name='digits'):
   # One epsilon for all scales of an example, and the mean of their penalties.
   config.regularizers.discriminator.wgan_gp.weight = 10.0
   config.regularizers.discriminator.drift.weight = 1e-3
-  _optimizers(config, name='rmsprop', b1=0.0, b2=0.99, learning_rate=3e-3)
+  # The epsilons are PyTorch's, as in the authors' code.
+  _optimizers(
+    config,
+    **dict(name='rmsprop', learning_rate=3e-3, b1=0.0, b2=0.99),
+    **dict(eps=1e-8, eps_root=0.0),
+  )
   config.prior = dict(name='sphere', size=512)
   config.generator = dict(
     base=8192,  # channels times half the resolution

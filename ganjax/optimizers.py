@@ -1,10 +1,11 @@
 """Optimisers of one player: constructors, and transforms of optimisers.
 
 A config can choose every public function here whose first argument is
-`learning_rate`; all of these take the same three, so that a config can change
-the optimiser and nothing else. The others take an optimiser, any
+`learning_rate`; all of these take the same five arguments, so that a config can
+change the optimiser and nothing else. The others take an optimiser, any
 `optax.GradientTransformation`, and return another one, which needs the
-parameters at its `update`.
+parameters at its `update`. What each paper's code has for the two epsilons is
+in docs/epsilons.md.
 """
 
 import jax
@@ -15,48 +16,93 @@ from ganjax.arrays import Scalar
 
 
 def adam(
-  learning_rate: Scalar | optax.Schedule, b1: Scalar, b2: Scalar
+  learning_rate: Scalar | optax.Schedule,
+  b1: Scalar,
+  b2: Scalar,
+  eps: Scalar = 1e-8,
+  eps_root: Scalar = 1e-16,
 ) -> optax.GradientTransformation:
   """Returns Adam, which can be differentiated twice.
 
   Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015,
-  arXiv:1412.6980. Unrolling differentiates the root of a second moment that may
-  be 0, hence the tiny `eps_root`.
+  arXiv:1412.6980, algorithm 1, as in PyTorch. TensorFlow 1 adds its epsilon
+  before the bias of the second moment is corrected: at the first step its 1e-8
+  are 1e-8 / sqrt(1 - b2) here, and 1e-8 in the end.
 
   Args:
     learning_rate: a number or an optax schedule; may be traced.
     b1: decay of the mean of the gradient, in [0, 1).
     b2: decay of the mean of its square, in [0, 1).
+    eps: added to the root of the second moment, in units of the gradient.
+    eps_root: added under the root, in their square. Unrolling differentiates
+      the root of a second moment that may be 0, hence it is not 0.
   """
-  return optax.adam(learning_rate, b1, b2, eps_root=1e-16)
+  return optax.adam(learning_rate, b1, b2, eps, eps_root)
 
 
 def optimistic_adam(
-  learning_rate: Scalar | optax.Schedule, b1: Scalar, b2: Scalar
+  learning_rate: Scalar | optax.Schedule,
+  b1: Scalar,
+  b2: Scalar,
+  eps: Scalar = 1e-8,
+  eps_root: Scalar = 1e-16,
 ) -> optax.GradientTransformation:
   """Returns Adam with an optimistic correction by the gradient before.
 
   Daskalakis et al., "Training GANs with Optimism", 2018, arXiv:1711.00141,
   algorithm 1. For the arguments, see `adam`.
   """
-  return optax.optimistic_adam_v2(learning_rate, b1=b1, b2=b2, nesterov=False)
+  return optax.optimistic_adam_v2(
+    learning_rate, b1=b1, b2=b2, eps=eps, eps_root=eps_root, nesterov=False
+  )
 
 
 def rmsprop(
-  learning_rate: Scalar | optax.Schedule, b1: Scalar, b2: Scalar
+  learning_rate: Scalar | optax.Schedule,
+  b1: Scalar,
+  b2: Scalar,
+  eps: Scalar = 1e-8,
+  eps_root: Scalar = 1e-16,
 ) -> optax.GradientTransformation:
   """Returns RMSprop, with `b2` as its decay and `b1` as its momentum.
 
-  Tieleman and Hinton, "Lecture 6.5 - rmsprop", 2012. For the ranges, see
-  `adam`.
+  Tieleman and Hinton, "Lecture 6.5 - rmsprop", 2012. The gradient is divided by
+  sqrt(mean of its square + eps_root) + eps. PyTorch has an eps of 1e-8 and no
+  eps_root; TensorFlow 1 has an eps_root of 1e-10 and no eps, and its mean
+  begins with 1 in place of 0. optax takes 1e-8 for eps_root, which leaves a
+  gradient of 1e-6 a hundredth of its move. For the ranges, see `adam`.
   """
-  return optax.rmsprop(learning_rate, decay=b2, momentum=b1)
+
+  def init(params):
+    return optax.ScaleByRmsState(nu=optax.tree.zeros_like(params))
+
+  def update(gradients, state, params=None):
+    mean = optax.tree.update_moment_per_elem_norm(gradients, state.nu, b2, 2)
+    scaled = jax.tree.map(
+      lambda gradient, square: gradient / (jnp.sqrt(square + eps_root) + eps),
+      gradients,
+      mean,
+    )
+    return scaled, optax.ScaleByRmsState(nu=mean)
+
+  return optax.chain(
+    optax.GradientTransformation(init, update),
+    optax.scale_by_learning_rate(learning_rate),
+    optax.trace(b1),
+  )
 
 
 def sgd(
-  learning_rate: Scalar | optax.Schedule, b1: Scalar, b2: Scalar
+  learning_rate: Scalar | optax.Schedule,
+  b1: Scalar,
+  b2: Scalar,
+  eps: Scalar = 1e-8,
+  eps_root: Scalar = 1e-16,
 ) -> optax.GradientTransformation:
-  """Returns gradient descent with the momentum `b1`; `b2` has no meaning."""
+  """Returns gradient descent with the momentum `b1`.
+
+  The other numbers, those of `adam`, have no meaning here.
+  """
   return optax.sgd(learning_rate, momentum=b1)
 
 

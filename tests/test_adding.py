@@ -81,7 +81,7 @@ def test_a_prior_is_one_function_of_its_module(config, monkeypatch):
 
 
 def test_an_optimizer_is_one_function_of_its_module(config, monkeypatch):
-  def mine(learning_rate, b1, b2):
+  def mine(learning_rate, b1, b2, eps, eps_root):
     return optimizers.sgd(0 * learning_rate, b1, b2)
 
   monkeypatch.setattr(optimizers, 'mine', mine, raising=False)

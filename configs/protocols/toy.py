@@ -162,6 +162,9 @@ def wgan_gp_toys():
       ('learning_rate', 5e-5),
       ('b1', 0.0),
       ('b2', 0.9),
+      # Those of TensorFlow 1.
+      ('eps', 0.0),
+      ('eps_root', 1e-10),
     )
   }
   base.remedies(

@@ -13,6 +13,10 @@ from flax import linen as nn
 
 from ganjax.networks import equalized, layers
 
+# Added to variances, as in PyTorch and in WGAN-GP's code. flax adds 1e-6, and
+# its variance is E[x^2] - E[x]^2, which rounding spoils where means are large.
+_EPSILON = 1e-5
+
 
 def pixel(activation: Callable) -> Callable:
   """Returns the activation, followed by `equalized.pixel_norm`."""
@@ -43,7 +47,12 @@ def layer(activation: Callable) -> Callable:
 
   def normalize(images, train):
     axes = tuple(range(1, images.ndim))
-    norm = nn.LayerNorm(dtype=images.dtype, reduction_axes=axes)
+    norm = nn.LayerNorm(
+      _EPSILON,
+      dtype=images.dtype,
+      reduction_axes=axes,
+      use_fast_variance=False,
+    )
     return activation(norm(images))
 
   return normalize
@@ -58,7 +67,9 @@ def instance(activation: Callable) -> Callable:
   """
 
   def normalize(images, train):
-    norm = nn.InstanceNorm(dtype=images.dtype, use_fast_variance=False)
+    norm = nn.InstanceNorm(
+      epsilon=_EPSILON, dtype=images.dtype, use_fast_variance=False
+    )
     return activation(norm(images))
 
   return normalize
@@ -77,7 +88,12 @@ def group(activation: Callable, groups: int = 32) -> Callable:
 
   def normalize(images, train):
     number = math.gcd(groups, images.shape[-1])
-    norm = nn.GroupNorm(number, dtype=images.dtype, use_fast_variance=False)
+    norm = nn.GroupNorm(
+      number,
+      epsilon=_EPSILON,
+      dtype=images.dtype,
+      use_fast_variance=False,
+    )
     return activation(norm(images))
 
   return normalize

@@ -103,8 +103,40 @@ def test_batch_norm_in_bfloat16_has_float32_statistics():
   )
 
 
+def test_batch_norm_of_a_large_mean_is_that_of_its_deviations():
+  # Of E[x^2] - E[x]^2, which is 1e-4 of 10^4, float32 leaves nothing.
+  random = np.random.default_rng(0)
+  images = np.float32(100 + 0.01 * random.normal(size=(64, 4, 4, 3)))
+  away = images.astype('f8') - images.mean((0, 1, 2), dtype='f8')
+  expected = SCALE * away / np.sqrt((away**2).mean((0, 1, 2)) + 1e-5) + BIAS
+  outputs, changed = train(BatchNorm(momentum=0.0), images)
+  np.testing.assert_allclose(outputs, expected, atol=2e-2)
+  np.testing.assert_allclose(
+    changed['batch_stats']['variance'], (away**2).mean((0, 1, 2)), rtol=1e-3
+  )
+
+
+def test_derivatives_of_batch_norm_are_those_of_the_definition():
+  # First and second, through the mean and the variance.
+  def ours(images):
+    return (train(BatchNorm(), images)[0] ** 3).sum()
+
+  def defined(images):
+    mean = images.mean((0, 1, 2))
+    variance = ((images - mean) ** 2).mean((0, 1, 2))
+    outputs = (images - mean) / jnp.sqrt(variance + 1e-5)
+    return ((SCALE * outputs + BIAS) ** 3).sum()
+
+  def derivatives(function):
+    first = jax.grad(function)
+    along = jnp.linspace(-1, 1, IMAGES.size).reshape(IMAGES.shape)
+    return first(IMAGES), jax.jvp(first, (jnp.asarray(IMAGES),), (along,))[1]
+
+  for found, expected in zip(*map(derivatives, (ours, defined)), strict=True):
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-2)
+
+
 def test_batch_norm_of_a_constant_channel_is_finite():
-  # E x^2 - (E x)^2 may round to less than nothing, and far below -epsilon.
   images = np.full((7, 3, 3, 3), 1000.1, np.float32)
   outputs, changed = train(BatchNorm(), images)
   assert np.isfinite(outputs).all()

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from flax import linen as nn
 
 from ganjax.networks import norms
@@ -23,6 +24,18 @@ def normalized(norm, images):
       return norm(jnp.abs)(images, True)
 
   return Normalized().init_with_output(KEY, images)[0]
+
+
+@pytest.mark.parametrize('name', ['batch', 'layer', 'instance', 'group'])
+def test_a_large_mean_leaves_the_deviations_as_they_are(name):
+  deviations = 0.01 * REAL
+  images = np.asarray(deviations + 100, 'f8')
+  # 3 channels are one group, as the greatest divisor of 32 and 3 is 1.
+  axes = {'batch': (0, 1, 2), 'instance': (1, 2)}.get(name, (1, 2, 3))
+  away = images - images.mean(axes, keepdims=True)
+  expected = away / np.sqrt(images.var(axes, keepdims=True) + 1e-5)
+  outputs = normalized(norms.NORMS[name], jnp.float32(images))
+  np.testing.assert_allclose(outputs, np.abs(expected), atol=2e-2)
 
 
 def test_layer_normalisation_is_over_all_of_an_example():
