@@ -305,3 +305,26 @@ def test_damaged_pictures_are_read_or_end_in_a_sentence(tmp_path):
       else:
         assert loaded.shape[-1] == 3 and np.isfinite(loaded).all()
     assert time.monotonic() - began < 20
+
+
+def test_a_destination_has_a_format_that_holds_its_channels(tmp_path):
+  check = picture_files.check_destination
+  assert check(tmp_path / 'a.JPG') == tmp_path / 'a.JPG'
+  with pytest.raises(ValueError, match=r'ends in \.jpg; .* end in \.png, \.w'):
+    check(tmp_path / 'a.jpg', channels=4)
+  for ending in picture_files.ENDINGS:
+    pixels = np.full((2, 3, 3), 90, np.uint8)
+    pictures.save(check(tmp_path / f'a{ending}'), pixels)
+    shown = pictures.load(tmp_path / f'a{ending}')
+    assert abs(255 * shown - 90).max() < 3
+  assert len(list(tmp_path.iterdir())) == len(picture_files.ENDINGS)
+
+
+def test_a_picture_that_cannot_be_written_leaves_what_was_there(tmp_path):
+  path = tmp_path / 'a.webp'
+  path.write_bytes(b'before')
+  with pytest.raises(
+    ValueError, match='20000x1 pixels .RGB. cannot be written'
+  ):
+    pictures.save(path, np.zeros((1, 20_000, 3), np.uint8))
+  assert [own.read_bytes() for own in tmp_path.iterdir()] == [b'before']

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from ganjax import files
+from ganjax import files, paths
 from ganjax.evaluation import measures
 from ganjax.sweeps import (
   cells,
@@ -124,7 +124,7 @@ def claim(protocol, about, write=True):
     ValueError: if the workdir holds another protocol, or a remedy of another
       length.
   """
-  folder = protocol.sweep.folder
+  folder = paths.check_folder(protocol.sweep.folder, 'The sweep')
   path = folder / 'sweep.json'
   folder.mkdir(parents=True, exist_ok=True)
   with locks.wait(folder / 'sweep.lock'):

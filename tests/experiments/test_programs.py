@@ -105,6 +105,8 @@ def test_seeds_and_weights_choose_other_pictures(program, run, tmp_path):
   [
     (('--grid=8y8',), "--grid is '8y8'"),
     (('--interpolate=1',), 'at least 2 images'),
+    (('--output=painted',), 'has no ending; the name has to end in .png'),
+    (('--output=tests',), 'tests, which has no ending'),
   ],
 )
 def test_sample_says_what_is_wrong(program, run, flags, words):

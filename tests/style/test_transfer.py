@@ -190,3 +190,20 @@ def test_a_loss_or_a_picture_that_is_not_finite_is_an_error(loss, pixel):
   state = types.SimpleNamespace(average=jnp.full((1, 2, 2, 3), pixel))
   with pytest.raises(FloatingPointError, match='within 3 of 9 steps'):
     transfer._progress(state, {'loss': jnp.full(1, loss)}, 3, 9)
+
+
+def test_a_style_that_is_too_small_is_enlarged_and_named():
+  styles = [STYLES[0]._replace(mask=None)] * 2
+  small = styles[1]._replace(picture=styles[1].picture[:, :2, :3])
+  arguments = KEY, ENCODER, METHOD, CONTENT
+  with pytest.warns(UserWarning, match='^Style 2 has 3x2 pixels and is enlar'):
+    [progress] = transfer.run(*arguments, [styles[0], small], [12], [1])
+  assert np.isfinite(progress.losses['loss']).all()
+
+
+def test_a_content_that_would_be_too_small_is_told_which_size_works():
+  wide = np.zeros((1, 10, 40, 3), np.float32)
+  arguments = KEY, ENCODER, METHOD, wide, STYLES[:1]
+  with pytest.raises(ValueError, match='The content would have 12x3 .* 16'):
+    next(transfer.run(*arguments, [12], [1]))
+  assert next(transfer.run(*arguments, [16], [1])).size == (4, 16)
