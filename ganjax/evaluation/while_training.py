@@ -50,7 +50,7 @@ def evaluation(config, data):
     config, shape, asked.weights, _SEED, labels, asked.samples
   )
 
-  def values(fakes, reals=reals):
+  def values(reals, fakes):
     found = {}
     for measure in chosen:
       found |= measure.take(reals, fakes, _SEED)[0]
@@ -61,7 +61,7 @@ def evaluation(config, data):
     state = jax.tree.map(lambda leaf: leaf.addressable_data(0), state)
     game = runs.game(config, shape, int(state.step))
     run = restore.TrainedRun(config, shape, data.classes, game, state)
-    return values(samples.of(sample(run), extractor, labels))
+    return values(reals, samples.of(sample(run), extractor, labels))
 
   # What cannot be measured raises now, and not after hours of training.
   few = None if data.labels is None else data.labels[:_FEW]

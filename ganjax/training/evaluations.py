@@ -138,9 +138,9 @@ def _better(value, best, direction):
 
 def _keep(manager, state, best, config):
   """Writes the best state; the one before it goes once this one is there."""
-  # A run that goes on from an earlier checkpoint repeats what it did, to the
-  # bit. Only on another machine does it find a better state before the best of
-  # what it will no longer be.
+  # Whoever goes on from an earlier checkpoint repeats the same evaluations, to
+  # the bit. So a later step is there only where another machine, which rounds
+  # in other ways, has taken over: what it was the best of will not come again.
   for later in manager.all_steps():
     if later >= best['step']:
       manager.delete(later)
