@@ -102,6 +102,13 @@ def unrolled(number, h, theta, psi):
   return np.eye(2) + h * np.array([field[0], psi[1]])
 
 
+def alternating_unrolled(slope, h, number, b):
+  """The multipliers of an update of psi, and then of theta."""
+  (damping, coupling), _ = -dirac.unrolled(slope, h, number, b)
+  trace = 2 - h * (damping + b) - h**2 * slope * coupling
+  return np.roots([1, -trace, (1 - h * damping) * (1 - h * b)])
+
+
 # Each rule: the least rows, its matrix, and its multipliers in closed form.
 RULES = {
   'simultaneous': (
@@ -130,7 +137,15 @@ RULES = {
     functools.partial(alternating, 3),
     lambda h, slope, b: dirac.alternating(slope, h, 3, discriminator=b),
   ),
-  'unrolled 3': (
+  'unrolled 3, alternating': (
+    functools.partial(steps.alternating, unroll=3),
+    1,
+    lambda h, theta, psi: (
+      (unrolled(3, h, theta, psi) - h * psi) @ (np.eye(2) + h * psi)
+    ),
+    lambda h, slope, b: alternating_unrolled(slope, h, 3, b),
+  ),
+  'unrolled 3, simultaneous': (
     functools.partial(steps.simultaneous, unroll=3),
     1,
     functools.partial(unrolled, 3),
