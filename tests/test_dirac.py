@@ -12,7 +12,15 @@ import numpy as np
 import optax
 import pytest
 
-from ganjax import dirac, dirac_cases, dynamics, losses, remedies, steps
+from ganjax import (
+  dirac,
+  dirac_cases,
+  dynamics,
+  losses,
+  optimizers,
+  remedies,
+  steps,
+)
 from ganjax.arrays import Batch
 from ganjax.players import Pair
 
@@ -174,6 +182,49 @@ def test_each_loss_penalty_and_order_is_its_matrix(loss, order):
     expected = matrix(h, *players(slope, damping))
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)
     assert_spectrum(expected, multipliers(h, slope, damping))
+
+
+# Each optimiser at a rate of .2, its multipliers from the flow, and of how many
+# simultaneous steps they are.
+OPTIMIZERS = {
+  'optimistic': (
+    optax.optimistic_gradient_descent(0.2),
+    lambda flow: dynamics.optimistic(flow, 0.2),
+    1,
+  ),
+  'momentum': (
+    optax.sgd(0.2, momentum=0.5),
+    lambda flow: dynamics.momentum(flow, 0.2, 0.5),
+    1,
+  ),
+  'lookahead': (
+    optimizers.lookahead(optax.sgd(0.2), every=3, rate=0.4),
+    lambda flow: dynamics.lookahead(flow, 0.2, 3, 0.4),
+    3,
+  ),
+}
+
+
+@pytest.mark.parametrize('name', OPTIMIZERS)
+def test_each_optimizer_has_its_multipliers_wherever_the_reals_are(name):
+  optimizer, multipliers, every = OPTIMIZERS[name]
+  places = np.array([0.0, 1.0, -2.0])
+
+  def linearized(data):
+    case = case_of(
+      dirac.game(losses.minimax),
+      steps.simultaneous,
+      Pair(optimizer, optimizer),
+      rows=5,
+      data=data,
+      every=every,
+    )
+    return dirac_cases.linearized(case, KEY)
+
+  measured = jax.jit(jax.vmap(linearized))(places)
+  for data, matrix in zip(places, measured, strict=True):
+    flow = dirac.flow(0.5, discriminator=data**2 / 2)
+    assert_spectrum(np.array(matrix), multipliers(flow))
 
 
 HALF = losses.minimax
