@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import io
 import os
 import re
 import sys
@@ -39,7 +40,8 @@ def run(main):
       _fail(f'There is no use for {argv[1]!r}; flags begin with two dashes.', 2)
     warnings.formatwarning = _as_sentence
     # A name that is no UTF-8 is not worth an error at the end of the work.
-    sys.stdout.reconfigure(errors='backslashreplace')
+    if isinstance(sys.stdout, io.TextIOWrapper):
+      sys.stdout.reconfigure(errors='backslashreplace')
     if not flags.FLAGS['verbosity'].present:
       logging.set_verbosity(logging.WARNING)
     _cache_programs()

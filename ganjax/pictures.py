@@ -116,7 +116,9 @@ def load(path: str | os.PathLike) -> np.ndarray:
     ValueError: if the file cannot be read as a picture.
   """
   image = picture_files.opaque(picture_files.read(path))
-  return np.asarray(image.convert('RGB'), np.float32) / 255
+  values = np.array(image.convert('RGB'), np.float32)
+  values /= 255  # in place: a large picture has gigabytes of them
+  return values
 
 
 def load_mask(path: str | os.PathLike) -> np.ndarray:

@@ -174,3 +174,13 @@ def test_names_in_errors_and_warnings_do_not_steer_the_terminal(capsys):
   err = capsys.readouterr().err
   assert err.endswith(': There is no file \\x1b[2Ja\\udce9.\nGive another.\n')
   assert launch._as_sentence('\x1b[31m') == 'Warning: \\x1b[31m\n'
+
+
+def test_a_name_that_is_no_utf8_is_printed(monkeypatch, capfd):
+  monkeypatch.setattr(
+    launch.app, 'run', lambda main, flags_parser: main(['program'])
+  )
+  with pytest.raises(SystemExit) as end:
+    launch.run(lambda: print('Written: caf\udce9.png') or 0)
+  assert end.value.code == 0
+  assert capfd.readouterr().out == 'Written: caf\\udce9.png\n'

@@ -304,7 +304,8 @@ def test_damaged_pictures_are_read_or_end_in_a_sentence(tmp_path):
         assert '\n' not in f'{error}'
       else:
         assert loaded.shape[-1] == 3 and np.isfinite(loaded).all()
-    assert time.monotonic() - began < 20
+    # Up to 178 million pixels are read, whatever the size of the file.
+    assert time.monotonic() - began < 60
 
 
 def test_a_destination_has_a_format_that_holds_its_channels(tmp_path):
