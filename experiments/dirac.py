@@ -25,8 +25,9 @@ _NOTES = (
   'small deviations die out.',
   'Difference: the largest between the coefficients of the characteristic '
   'polynomials, measured and by theory.',
-  'Verdict: of the trajectory from (1, 1), by theory for a learning rate of '
-  '.2; the spectral radius decides it only near the equilibrium.',
+  'Verdict: of the trajectory that begins at (1, 1) from the equilibrium, by '
+  'theory for a learning rate of .2; the spectral radius decides it only near '
+  'the equilibrium.',
 )
 
 
