@@ -7,6 +7,7 @@ and what is damaged counts as missing.
 
 import concurrent.futures
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -56,6 +57,8 @@ def load(folder: pathlib.Path) -> Stored | None:
       stacklevel=3,
     )
     shutil.rmtree(folder, ignore_errors=True)
+    if folder.is_file():
+      folder.unlink()
     return None
 
 
@@ -102,7 +105,8 @@ def draft(folder: pathlib.Path, shape):
   """Yields an array to fill, uint8, which is gone afterwards if not published.
 
   It lies in a new file beside the folder, or in memory where no such file can
-  be made; a warning says so.
+  be made; a warning says so. What killed processes left of the same data set is
+  removed.
 
   Args:
     folder: of the data set, which does not exist.
@@ -111,17 +115,29 @@ def draft(folder: pathlib.Path, shape):
   Raises:
     ValueError: if neither the disk nor the memory has room for it.
   """
+  _remove_abandoned(folder)
   place = folder.with_name(f'.{folder.name}-{uuid.uuid4().hex}')
-  try:
-    yield _allocated(place, shape)
-  finally:
-    shutil.rmtree(place, ignore_errors=True)
+  with contextlib.ExitStack() as stack:
+    stack.callback(shutil.rmtree, place, ignore_errors=True)
+    yield _allocated(place, shape, stack)
 
 
-def _allocated(place, shape):
+def _remove_abandoned(folder):
+  """Removes drafts whose locks nobody holds: their processes were killed."""
+  for place in folder.parent.glob(f'.{folder.name}-*'):
+    with contextlib.suppress(OSError), open(place / 'lock') as lock:
+      fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+      shutil.rmtree(place)
+
+
+def _allocated(place, shape, stack):
   size = int(np.prod(shape, dtype=object))
   try:
     place.mkdir(parents=True)
+    lock = os.open(place / 'lock', os.O_CREAT | os.O_RDWR)
+    stack.callback(os.close, lock)
+    with contextlib.suppress(OSError):  # of a disk without locks
+      fcntl.flock(lock, fcntl.LOCK_EX)
     # Asked first: to allocate would take all that is free before it fails.
     free = shutil.disk_usage(place).free
     if size + _SPARE > free:
@@ -179,6 +195,7 @@ def publish(folder: pathlib.Path, images, labels, about) -> Stored:
   record = {'content': content, 'checksum': _of_json(content)}
   (place / 'about.json').write_text(json.dumps(record, indent=2))
   images = _mapped(place / 'images.bin', np.uint8, images.shape)
+  (place / 'lock').unlink()
   try:
     os.rename(place, folder)
   except OSError:

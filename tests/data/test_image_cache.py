@@ -68,6 +68,34 @@ def test_a_part_of_many_chunks_is_verified_to_its_last_bit(
     image_cache._verified(folder)
 
 
+def test_drafts_of_killed_processes_are_removed_and_no_others(tmp_path):
+  folder, shape = tmp_path / 'data', (2, 4, 4, 1)
+  with image_cache.draft(folder, shape) as alive:
+    abandoned = tmp_path / '.data-0'
+    abandoned.mkdir()
+    (abandoned / 'lock').touch()
+    (abandoned / 'images.bin').write_bytes(bytes(32))
+    with image_cache.draft(folder, shape) as images:
+      assert not abandoned.exists()
+      assert len(list(tmp_path.iterdir())) == 2
+      images[:] = 1
+      image_cache.publish(folder, images, None, {})
+    alive[:] = 1
+    image_cache.publish(folder, alive, None, {})
+  [left] = tmp_path.iterdir()
+  assert {p.name for p in left.iterdir()} == {'images.bin', 'about.json'}
+
+
+def test_a_file_in_the_place_of_the_folder_is_replaced(tmp_path):
+  load(tmp_path, resolution=8)
+  [folder] = tmp_path.iterdir()
+  image_cache.shutil.rmtree(folder)
+  folder.touch()
+  with pytest.warns(UserWarning, match='damaged'):
+    load(tmp_path, resolution=8)
+  assert folder.is_dir()
+
+
 def test_a_full_disk_is_asked_and_not_filled(tmp_path, monkeypatch):
   monkeypatch.setattr(
     image_cache.os, 'posix_fallocate', lambda *_: pytest.fail('was filled')
