@@ -59,6 +59,32 @@ def damaged(error):
   return not isinstance(error, MemoryError)
 
 
+def out_of_threads(error):
+  """Returns whether an error says that no thread could be started."""
+  return isinstance(error, RuntimeError) and "can't start new" in f'{error}'
+
+
+def remedy(error):
+  """Returns what mends an error of writing, in words: 'free space there'.
+
+  Args:
+    error: an exception; of libraries that do not say what failed, too.
+  """
+  if out_of_threads(error):
+    return 'let other programs end, or allow more threads (ulimit -u)'
+  if isinstance(error, MemoryError):
+    return 'let other programs end, or use a machine with more memory'
+  number = getattr(error, 'errno', None)
+  if number in _FULL:
+    return 'free space there (df -h), or remove files (df -i)'
+  if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+    return 'make it writable'
+  return 'free space there, or make it writable'
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 FORMAT = 1
 """The version of what is written into the folders of runs and sweeps.
 

@@ -13,7 +13,7 @@ from absl import app, flags, logging
 from packaging.requirements import Requirement
 from tqdm import tqdm
 
-from ganjax import files, paths
+from ganjax import exits, files, paths
 from ganjax.training import provenance
 
 _TRACEBACK = flags.DEFINE_bool(
@@ -29,10 +29,10 @@ _MENDABLE = (ValueError, FloatingPointError, ImportError, OSError)
 
 
 def run(main):
-  """Runs `main()` with absl's flags parsed; returns its number to the shell.
+  """Runs `main()` with absl's flags parsed; its number is the exit code.
 
   Errors that a user can mend are one sentence on stderr, with exit code 1;
-  wrong flags end with 2.
+  wrong flags end with 2, and signals with `STOPPED`.
   """
 
   def guarded(argv):
@@ -48,12 +48,43 @@ def run(main):
     _keep_memory()
     try:
       sys.exit(main())
-    except _MENDABLE as error:
-      if _TRACEBACK.value:
+    except (*_MENDABLE, RuntimeError) as error:
+      if _TRACEBACK.value or not _mendable(error):
         raise
-      _fail(missing_extra(error) or f'{error}', 1)
+      _fail(missing_extra(error) or _sentence(error), 1)
 
-  app.run(guarded, flags_parser=_parse)
+  try:
+    with exits.interrupted_by_signals(_leave_at_once):
+      app.run(guarded, flags_parser=_parse)
+  except KeyboardInterrupt:
+    _say('Stopped by a signal; the same command begins anew, or goes on.')
+    exits.leave(STOPPED)
+  except SystemExit as end:
+    # Several processes leave together, each at the end of its interpreter.
+    if end.code not in (1, 2):
+      raise
+    exits.leave(end.code)
+  except BaseException:
+    sys.excepthook(*sys.exc_info())
+    exits.leave(1)
+
+
+def _mendable(error):
+  """Returns whether a user can cause and mend an error."""
+  return isinstance(error, _MENDABLE) or files.out_of_threads(error)
+
+
+def _sentence(error):
+  if files.out_of_threads(error):
+    return f'No thread could be started ({error}): {files.remedy(error)}.'
+  return f'{error}'
+
+
+def _leave_at_once():
+  # Not by print, in the middle of which the signal may have come.
+  text = 'Stopped by a signal, at once.'
+  os.write(2, f'\n{provenance.program()}: {text}\n'.encode())
+  exits.leave(STOPPED)
 
 
 def missing_extra(error):

@@ -39,7 +39,10 @@ def program(monkeypatch, capfd):
   """`(name, *flags) -> code, out, err` of a program, run in this process."""
   import jax
 
-  from ganjax import launch  # noqa: F401 its flag stays, others go
+  # The flag of `launch` stays, others go.
+  from ganjax import exits, launch  # noqa: F401
+
+  monkeypatch.setattr(exits, 'leave', sys.exit)
 
   app.define_help_flags()
   common = set(flags.FLAGS)

@@ -28,9 +28,9 @@ def run(number, folder, observe=lambda: None):
   Raises:
     OSError: if one of them failed.
   """
-  children = [_child(own, number, folder) for own in range(number)]
   before = None
   with signals.catch() as stop:
+    children = [_child(own, number, folder) for own in range(number)]
     while any(child.poll() is None for child in children):
       if stop.is_set():
         for child in children:

@@ -284,8 +284,8 @@ def _writing(manager):
   except Exception as error:
     raise OSError(
       f'a checkpoint could not be written to {manager.directory} '
-      f'({_sentence(error)}); the older ones are intact: free space there, or '
-      'make it writable, then run the same command again'
+      f'({_sentence(error)}); the older ones are intact: '
+      f'{files.remedy(error)}, then run the same command again'
     ) from error
 
 

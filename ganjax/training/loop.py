@@ -71,9 +71,9 @@ def fit(run, start, workdir, config, announce=tqdm.write):
   """Trains from the newest checkpoint, or from the start, to the end.
 
   Writes `metrics.jsonl`, `tensorboard/`, `samples/` and `checkpoints/` under
-  the workdir, and the best state to `checkpoints/best/`. SIGTERM and Ctrl-C
-  save and leave; a second signal ends the process at once. The same call
-  resumes, to the bit.
+  the workdir, and the best state to `checkpoints/best/`. SIGTERM, SIGHUP and
+  Ctrl-C save and leave; a second signal leaves at once. The same call resumes,
+  to the bit.
 
   Args:
     run: a `Run`.

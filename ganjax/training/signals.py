@@ -1,39 +1,34 @@
-"""Signals that ask a program to stop: SIGTERM and Ctrl-C."""
+"""Signals that ask a program to stop: SIGTERM, Ctrl-C and SIGHUP."""
 
 import contextlib
-import signal
 import threading
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from ganjax import exits
+
 
 @contextlib.contextmanager
 def catch():
-  """Yields a `threading.Event` that SIGTERM or Ctrl-C sets.
+  """Yields a `threading.Event` that each of `exits.SIGNALS` sets.
 
   The first signal only sets it, so that the caller can save and leave; a second
   one acts as it would without this. Outside of the main thread, where Python
   cannot handle signals, the event is never set.
   """
-  stop, previous = threading.Event(), {}
-
-  def restore():
-    for number, handler in previous.items():
-      signal.signal(number, handler)
+  stop = threading.Event()
 
   def arrive(number, frame):
     stop.set()
-    restore()
+    undo()
 
-  if threading.current_thread() is threading.main_thread():
-    for number in (signal.SIGTERM, signal.SIGINT):
-      previous[number] = signal.signal(number, arrive)
+  undo = exits.handle(arrive)
   try:
     yield stop
   finally:
-    restore()
+    undo()
 
 
 def agreed(stop, ask):

@@ -352,10 +352,16 @@ def test_alarms_are_raised_once(program, tmp_path, monkeypatch):
   assert out.count('Warning') == 2
 
 
-def test_a_second_signal_ends_the_run_at_once(program, tmp_path, raise_after):
-  raise_after(4, signal.SIGINT, signal.SIGINT)
-  with pytest.raises(KeyboardInterrupt):
-    program('train', *DENSE, f'--workdir={tmp_path}/run')
+@pytest.mark.parametrize(
+  'signals', [2 * [signal.SIGINT], [signal.SIGHUP, signal.SIGTERM]]
+)
+def test_a_second_signal_ends_the_run_at_once(
+  signals, program, tmp_path, raise_after
+):
+  raise_after(4, *signals)
+  code, _, err = program('train', *DENSE, f'--workdir={tmp_path}/run')
+  assert code == 75
+  assert err.startswith('train: Stopped by a signal') and err.count('\n') == 1
   assert not list((tmp_path / 'run' / 'checkpoints').glob('[0-9]*'))
 
 

@@ -5,10 +5,11 @@ import threading
 
 import pytest
 
+from ganjax import exits
 from ganjax.training import signals
 
 
-@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize('number', exits.SIGNALS)
 def test_the_first_signal_asks_to_stop_and_the_second_acts(number):
   came = []
   before = signal.signal(number, lambda *anything: came.append(number))
@@ -26,6 +27,17 @@ def test_the_first_signal_asks_to_stop_and_the_second_acts(number):
     assert came == 2 * [number] and not stop.is_set()
   finally:
     signal.signal(number, before)
+
+
+def test_what_a_process_was_started_to_ignore_stays_ignored():
+  before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+  try:
+    with signals.catch() as stop:
+      signal.raise_signal(signal.SIGHUP)
+      assert not stop.is_set()
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+  finally:
+    signal.signal(signal.SIGHUP, before)
 
 
 def test_signals_are_left_alone_outside_of_the_main_thread():
