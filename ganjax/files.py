@@ -64,6 +64,14 @@ def out_of_threads(error):
   return isinstance(error, RuntimeError) and "can't start new" in f'{error}'
 
 
+def out_of_memory(error):
+  """Returns whether an error says that the memory is full, also a device's."""
+  exhausted = f'{error}'.startswith('RESOURCE_EXHAUSTED')
+  return isinstance(error, MemoryError) or (
+    isinstance(error, RuntimeError) and exhausted
+  )
+
+
 def remedy(error):
   """Returns what mends an error of writing, in words: 'free space there'.
 
@@ -72,7 +80,7 @@ def remedy(error):
   """
   if out_of_threads(error):
     return 'let other programs end, or allow more threads (ulimit -u)'
-  if isinstance(error, MemoryError):
+  if out_of_memory(error):
     return 'let other programs end, or use a machine with more memory'
   number = getattr(error, 'errno', None)
   if number in _FULL:

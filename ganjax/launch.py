@@ -48,7 +48,7 @@ def run(main):
     _keep_memory()
     try:
       sys.exit(main())
-    except (*_MENDABLE, RuntimeError) as error:
+    except (*_MENDABLE, MemoryError, RuntimeError) as error:
       if _TRACEBACK.value or not _mendable(error):
         raise
       _fail(missing_extra(error) or _sentence(error), 1)
@@ -71,12 +71,21 @@ def run(main):
 
 def _mendable(error):
   """Returns whether a user can cause and mend an error."""
-  return isinstance(error, _MENDABLE) or files.out_of_threads(error)
+  return (
+    isinstance(error, _MENDABLE)
+    or files.out_of_threads(error)
+    or files.out_of_memory(error)
+  )
 
 
 def _sentence(error):
   if files.out_of_threads(error):
     return f'No thread could be started ({error}): {files.remedy(error)}.'
+  if files.out_of_memory(error):
+    # XLA adds the whole table of what it has allocated.
+    found = ' '.join(f'{error}'.splitlines()[:1])
+    why = f' ({found})' if found else ''
+    return f'There is not enough memory{why}: {files.remedy(error)}.'
   return f'{error}'
 
 

@@ -89,6 +89,25 @@ def test_a_machine_without_threads_is_no_full_disk():
   assert 'Traceback' not in done.stderr
 
 
+@pytest.mark.parametrize(
+  ('failure', 'words'),
+  [
+    ('raise MemoryError', 'There is not enough memory: let'),
+    ('import numpy; numpy.ones(2**62, "u1")', 'enough memory (Unable to'),
+    (
+      "raise RuntimeError('RESOURCE_EXHAUSTED: Out of memory.\\na table')",
+      'memory (RESOURCE_EXHAUSTED: Out of memory.): let other',
+    ),
+  ],
+)
+def test_a_full_memory_is_a_sentence(failure, words):
+  done = ended(f'def main():\n  {failure}\nlaunch.run(main)')
+  assert done.returncode == 1
+  [sentence] = done.stderr.splitlines()
+  assert sentence.startswith('program: There is not enough memory')
+  assert words in sentence and 'a machine with more memory' in sentence
+
+
 @pytest.mark.parametrize('number', exits.SIGNALS)
 def test_a_signal_ends_a_program_with_a_sentence(number):
   body = f"""

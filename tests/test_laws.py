@@ -31,9 +31,12 @@ LAYERS = (
     {
       'arrays',
       'players',
+      'exits',
       'files',
       'lookup',
       'growth',
+      'limits',
+      'npz',
       'paths',
       'picture_files',
     },

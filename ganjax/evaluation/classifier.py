@@ -9,6 +9,7 @@ its name has their hash, the data and the accuracy.
 import hashlib
 import pathlib
 import re
+import warnings
 from typing import NamedTuple
 
 import jax
@@ -17,7 +18,7 @@ import numpy as np
 import optax
 from flax import traverse_util
 
-from ganjax import files
+from ganjax import files, npz
 from ganjax.evaluation import features
 
 
@@ -177,7 +178,7 @@ def trained_for(
   the hash is of the weights. With `test`, all images are trained on, and the
   name has the accuracy on those, such as '99.46 % on mnist/test'. The name of
   the file has a hash of the images, labels and settings, so that other data
-  have another file.
+  have another file; a damaged one is made anew, with a warning.
 
   Args:
     images: [M, H, W, C] uint8, M >= 10.
@@ -207,7 +208,8 @@ def trained_for(
   path = pathlib.Path(cache_directory)
   path = path / f'classifier-{slug}-{data.hexdigest()[:12]}.npz'
 
-  if not path.exists():
+  arrays = _stored(path)
+  if arrays is None:
     key_held, key_train = jax.random.split(jax.random.key(seed))
     if test is not None:
       learned, measured = (images, labels), test[1:]
@@ -220,12 +222,11 @@ def trained_for(
       *learned, int(labels.max()) + 1, key_train, epochs, report=report
     )
     fraction = accuracy(params, *measured)
+    arrays = _flat(params) | {'accuracy': np.float64(fraction)}
     path.parent.mkdir(parents=True, exist_ok=True)
     with files.whole(path) as unfinished, unfinished.open('wb') as file:
-      np.savez(file, **_flat(params), accuracy=fraction)
+      np.savez(file, **arrays, checksum=_checksum(arrays))
 
-  with np.load(path) as file:
-    arrays = dict(file)
   percent = 100 * float(arrays.pop('accuracy'))
   right = (
     f'{percent:.2f} % on {test[0]}' if test else f'{percent:.1f} % held out'
@@ -237,6 +238,30 @@ def trained_for(
     f'classifier-128 ({name}, {right}, sha {weights.hexdigest()[:8]})',
     traverse_util.unflatten_dict(arrays, sep='/'),
   )
+
+
+def _stored(path):
+  """Returns the arrays of a file as they were stored, or None."""
+  if not path.exists():
+    return None
+  try:
+    arrays = npz.read(path)
+    if np.array_equal(arrays.pop('checksum', None), _checksum(arrays)):
+      return arrays
+    damage = f'{path} has another checksum'
+  except ValueError as error:
+    damage = error
+  words = f'the cached classifier is damaged ({damage}); it is trained again.'
+  return warnings.warn(words, stacklevel=3)
+
+
+def _checksum(arrays):
+  """Returns the SHA-256 of arrays by name, uint8 `[32]`."""
+  found = hashlib.sha256()
+  for name, values in sorted(arrays.items()):
+    found.update(f'{name} {values.dtype} {values.shape} '.encode())
+    found.update(values.tobytes())
+  return np.frombuffer(found.digest(), np.uint8)
 
 
 def features_for(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ganjax import files
+from ganjax import files, npz
 from ganjax.reports import tables
 from ganjax.reports.figures import curves, layout, trajectories
 from ganjax.reports.figures import samples as sample_figures
@@ -119,15 +119,29 @@ def _stored(folder, rows, names):
     place = folder / 'programs' / row['program']
     path = place / f'arrays-{row["evaluation"]}.npz'
     if path not in opened:
-      with np.load(path) as file:
-        opened[path] = {name: file[name] for name in ('cell', 'seed', *names)}
-    arrays = opened[path]
-    [member] = np.flatnonzero(
-      (arrays['cell'] == row['cell']) & (arrays['seed'] == row['seed'])
-    )
+      opened[path] = _of_runs(path, names)
+    arrays = opened[path].get((row['cell'], row['seed']))
+    if arrays is None:
+      raise ValueError(
+        f'{path} lacks the run of cell {row["cell"]} with seed {row["seed"]}, '
+        'which evaluation.json beside it has; they do not belong together.'
+      )
     for name in names:
-      found[name].append(arrays[name][member])
+      found[name].append(arrays[name])
   return {name: np.stack(own) for name, own in found.items()}
+
+
+def _of_runs(path, names):
+  """Returns the arrays of a file: by cell and seed, a dict by name."""
+  arrays = npz.read(path, ('cell', 'seed', *names))
+  lengths = {own.shape[:1] for own in arrays.values()}
+  if len(lengths) > 1 or () in lengths:
+    raise ValueError(f'{path} holds arrays of different numbers of runs.')
+  runs = zip(arrays['cell'].tolist(), arrays['seed'].tolist(), strict=True)
+  return {
+    run: {name: arrays[name][number] for name in names}
+    for number, run in enumerate(runs)
+  }
 
 
 def counted(folder, runs, config, floor, shares, notes):

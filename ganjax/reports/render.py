@@ -1,7 +1,8 @@
 """A table of words in every format: terminal, Markdown, LaTeX, HTML and CSV.
 
 Whatever a name may be, it shows as it is: each format has its own characters
-escaped.
+escaped, and what steers a terminal in all of them, for the names in a folder of
+results may be a stranger's.
 """
 
 import csv as csv_
@@ -11,6 +12,8 @@ import re
 from typing import NamedTuple
 
 from tabulate import tabulate
+
+from ganjax import paths
 
 _LATEX = {
   '±': r'$\pm$',
@@ -48,14 +51,15 @@ def text(table, width=None):
     None if column in {0, *table.numbers} else width
     for column in range(len(table.titles))
   ]
-  drawn = _tabulate(table, 'simple', str, maxcolwidths=limits)
-  return '\n'.join([drawn, '', *table.notes]) + '\n'
+  drawn = _tabulate(table, 'simple', _printable, maxcolwidths=limits)
+  return '\n'.join([drawn, '', *map(_printable, table.notes)]) + '\n'
 
 
 def markdown(table):
   """Returns a table for GitHub, and its notes as a list."""
   drawn = _tabulate(table, 'pipe', _escape_markdown)
-  return '\n'.join([drawn, '', *(f'- {note}' for note in table.notes)]) + '\n'
+  notes = [f'- {_printable(note)}' for note in table.notes]
+  return '\n'.join([drawn, '', *notes]) + '\n'
 
 
 def latex(table):
@@ -114,8 +118,13 @@ def _tabulate(table, style, escape, **options):
   )
 
 
+def _printable(words):
+  """Returns words with their lines, in which nothing steers a terminal."""
+  return '\n'.join(map(paths.printable, words.splitlines()))
+
+
 def _one_line(words):
-  return ' '.join(words.splitlines())
+  return ' '.join(_printable(words).splitlines())
 
 
 def _escape_markdown(words):

@@ -132,7 +132,8 @@ def fetch(file: File, folder=None, report=None) -> pathlib.Path:
 
   Raises:
     OSError: if the server or the disk fails.
-    ValueError: if the file's hash is not the published one.
+    ValueError: if the file's hash is not the published one, or the server
+      sends more than twice its size.
   """
   folder = pathlib.Path(folder or cache()).expanduser()
   path = folder / file.name
@@ -144,8 +145,12 @@ def fetch(file: File, folder=None, report=None) -> pathlib.Path:
   while True:
     before = part.stat().st_size if part.exists() else 0
     try:
-      _continue(file.site + file.name, part, report)
+      _continue(file.site + file.name, part, 2 * file.size, report)
+      _check(part, file)
       break
+    except ValueError:
+      part.unlink(missing_ok=True)
+      raise
     except (OSError, http.client.HTTPException) as error:
       if part.exists() and part.stat().st_size > before:
         continue
@@ -155,11 +160,6 @@ def fetch(file: File, folder=None, report=None) -> pathlib.Path:
         'network, and the download goes on from where it stopped; or fetch the '
         f'file elsewhere, and save it as {path} or give its path (--weights).'
       ) from error
-  try:
-    _check(part, file)
-  except ValueError:
-    part.unlink()
-    raise
   os.replace(part, path)
   return path
 
@@ -176,8 +176,12 @@ def progress(file: File):
     yield report
 
 
-def _continue(url, part, report):
-  """Downloads what is missing of a file, or raises OSError."""
+def _continue(url, part, most, report):
+  """Downloads what is missing of a file, or raises OSError.
+
+  A body of more than `most` bytes raises ValueError: a server may send without
+  an end, and would fill the disk.
+  """
   start = part.stat().st_size if part.exists() else 0
   request = urllib.request.Request(url, headers={'User-Agent': 'ganjax'})
   if start:
@@ -195,8 +199,14 @@ def _continue(url, part, report):
     total = start + int(length) if length else None
     with open(part, 'ab' if start else 'wb') as out:
       while piece := answer.read(1 << 18):
-        out.write(piece)
         start += len(piece)
+        if start > most:
+          raise ValueError(
+            f'{url} sends more than {most:,} bytes, twice the size of the '
+            'published file, so it is another one: fetch it elsewhere, and '
+            'give its path (--weights).'
+          )
+        out.write(piece)
         if report is not None:
           report(start, total)
   if total is not None and start < total:

@@ -6,17 +6,15 @@ lead to other files, and a damaged file raises an error that says so.
 """
 
 import hashlib
-import io
-import math
 import os
 import warnings
 import zipfile
 
 import numpy as np
 
-from ganjax import files, paths
+from ganjax import files, npz, paths
+from ganjax.limits import RefusedError, budget
 from ganjax.weights import deep_compression, hdf5, torch_pickle
-from ganjax.weights.limits import RefusedError, budget, member
 
 # What torch puts before the names in a model that is wrapped: by DataParallel
 # and its like, and by torch.compile.
@@ -144,35 +142,10 @@ def _reader(path, file):
 
 def _zip(file):
   with zipfile.ZipFile(file) as members:
-    names = members.namelist()
-    if not any(name.endswith('/data.pkl') for name in names):
-      take = budget()
-      return {
-        name.removesuffix('.npy'): _npy(member(members, name, take))
-        for name in names
-        if name.endswith('.npy')
-      }, ()
+    if not any(name.endswith('/data.pkl') for name in members.namelist()):
+      return npz.arrays(members), ()
   file.seek(0)
   return torch_pickle.archive(file)
-
-
-def _npy(data):
-  """Returns the array of the bytes of an `.npy`, whose sizes have to agree."""
-  stream = io.BytesIO(data)
-  version, _ = np.lib.format.read_magic(stream)
-  read_header = (
-    np.lib.format.read_array_header_1_0
-    if version == 1
-    else np.lib.format.read_array_header_2_0
-  )
-  shape, columns_first, dtype = read_header(stream)
-  if dtype.hasobject:
-    raise RefusedError('it holds Python objects, which could run a program')
-  found = len(data) - stream.tell()
-  if math.prod(shape) * dtype.itemsize != found:
-    raise EOFError(f'an array of {shape} {dtype} has {found} bytes')
-  values = np.frombuffer(data, dtype, offset=stream.tell())
-  return values.reshape(shape, order='F' if columns_first else 'C')
 
 
 def _safetensors(file):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ganjax.weights.limits import RefusedError, budget
+from ganjax.limits import RefusedError, budget
 
 
 def arrays(file) -> dict[str, np.ndarray]:

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ganjax.limits import RefusedError, budget, member
 from ganjax.weights import unpickle
-from ganjax.weights.limits import RefusedError, budget, member
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _TYPES = {

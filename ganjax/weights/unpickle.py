@@ -10,7 +10,7 @@ library's `pickletools` reads them. What is called comes from a table.
 import pickletools
 from collections.abc import Callable, Sized
 
-from ganjax.weights.limits import RefusedError
+from ganjax.limits import RefusedError
 
 _OPERATIONS = 500_000  # a state_dict takes about 30 for each tensor
 _COPIED = 200_000  # items, in all calls

@@ -1,5 +1,8 @@
 """The classifier learns, is kept bit for bit, and says what does not fit."""
 
+import io
+import warnings
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -70,6 +73,47 @@ def test_a_second_use_loads_the_same_bits(digits, kept):
   np.testing.assert_allclose(measure.logits(found), logits, atol=1e-3)
   # One file and nothing half written.
   assert [path.suffix for path in directory.iterdir()] == ['.npz']
+
+
+def test_a_damaged_file_is_not_believed(tmp_path, monkeypatch):
+  images, labels = np.zeros((10, 8, 8, 1), np.uint8), np.arange(10) % 2
+
+  def train(images, labels, classes, key, epochs, report):
+    network = features.Classifier(classes)
+    made = jax.jit(network.init)(key, jnp.zeros((1, 8, 8, 1)))['params']
+    return jax.tree.map(np.asarray, made)
+
+  monkeypatch.setattr(classifier, 'train', train)
+  monkeypatch.setattr(classifier, 'accuracy', lambda *_: 0.25)
+  whole = classifier.trained_for(images, labels, tmp_path, 'a')
+  [path] = tmp_path.iterdir()
+  data = path.read_bytes()
+  with np.load(path) as file:
+    arrays = dict(file)
+  entry = next(name for name in arrays if name.endswith('kernel'))
+  arrays[entry] = -arrays[entry]  # another network, in a whole file
+
+  def damages():
+    yield data[: len(data) // 2]
+    for at in 40, len(data) // 2, len(data) - 300, len(data) - 10:
+      yield data[:at] + bytes([data[at] ^ 16]) + data[at + 1 :]
+    other = io.BytesIO()
+    np.savez(other, **arrays)
+    yield other.getvalue()
+
+  said = 0
+  for damaged in damages():
+    path.write_bytes(damaged)
+    with warnings.catch_warnings(record=True) as caught:
+      warnings.simplefilter('always')
+      again = classifier.trained_for(images, labels, tmp_path, 'a')
+    said += len(caught)
+    for one in caught:
+      assert 'damaged' in f'{one.message}' and f'{path}' in f'{one.message}'
+      assert path.read_bytes() == data
+    assert again.name == whole.name
+    jax.tree.map(np.testing.assert_array_equal, again.params, whole.params)
+  assert said >= 4  # a few bits of a zip file mean nothing
 
 
 def test_other_data_or_settings_are_trained_for_anew(tmp_path, monkeypatch):

@@ -4,6 +4,8 @@ Its protocols themselves are run in tests/sweeps/test_mode_task.py.
 """
 
 import csv
+import functools
+import io
 import json
 import pathlib
 import signal
@@ -11,6 +13,7 @@ import subprocess
 import sys
 import time
 import types
+import zipfile
 
 import numpy as np
 import pytest
@@ -309,6 +312,41 @@ def test_labels_have_a_column_of_the_fewest_modes(tmp_path):
   [row] = table(tmp_path)['rows']
   assert row['values']['fewest'] == [0, 1]
   assert row['values']['captured'] == [5, 4]
+
+
+def test_the_arrays_of_a_stranger_are_bounded_and_fit(tmp_path):
+  place = tmp_path / 'programs' / 'one'
+  place.mkdir(parents=True)
+  row = {'cell': 0, 'seed': 0, 'program': 'one', 'evaluation': 1, 'of': 1}
+  row |= {'step': 4, 'number': 8, 'seconds': 1.0}
+  (place / 'evaluation.json').write_text(json.dumps({'measures': [row]}))
+  (tmp_path / 'sweep.json').write_text(
+    json.dumps({'cells': [{'remedy': 'r1'}]})
+  )
+  ones = np.ones((1, 2))
+  modes = dict.fromkeys(
+    ('captured', 'quality', 'divergence', 'occupancy', 'samples'), ones
+  )
+  path = place / 'arrays-1.npz'
+  read = functools.partial(mode_collapse.read, tmp_path, ['r1'], [0])
+
+  header = io.BytesIO()
+  np.lib.format.write_array_header_1_0(
+    header, {'descr': '<f4', 'fortran_order': False, 'shape': (2**50,)}
+  )
+  np.savez(path, seed=[0], **modes)
+  with zipfile.ZipFile(path, 'a') as file:
+    file.writestr('cell.npy', header.getvalue() + bytes(16))
+  with pytest.raises(ValueError, match=f'{path} is truncated or damaged'):
+    read()
+  np.savez(path, cell=[0], seed=[1], **modes)
+  with pytest.raises(ValueError, match='lacks the run of cell 0 with seed 0'):
+    read()
+  np.savez(path, cell=[0, 0], seed=[0, 1], **modes)
+  with pytest.raises(ValueError, match='different numbers of runs'):
+    read()
+  np.savez(path, cell=[0], seed=[0], **modes)
+  np.testing.assert_array_equal(read()['r1'].samples, ones)
 
 
 def test_a_collapsed_run_does_not_better_the_mean_of_its_remedy(tmp_path):

@@ -54,6 +54,15 @@ def test_html_shows_names_and_no_tags(name):
     assert 'a &amp; b' in page
 
 
+@pytest.mark.parametrize('form', ['text', 'markdown', 'latex', 'html'])
+def test_no_name_of_a_stranger_steers_a_terminal(form):
+  name = '\x1b]0;owned\x07\x9b2J\rüber'
+  strange = render.Table([name], [[name]], notes=[f'data: {name}'])
+  found = getattr(render, form)(strange)
+  assert not [own for own in found if own != '\n' and not own.isprintable()]
+  assert 'x1b' in found and 'über' in found
+
+
 def test_a_terminal_has_lines_where_a_title_breaks_and_words_are_long():
   long = render.Table(
     ['name', 'published\nFID', 'note'],

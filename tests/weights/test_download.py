@@ -1,5 +1,6 @@
 """Fetching from a server in this process: whole, broken off, wrong, absent."""
 
+import contextlib
 import hashlib
 import http.server
 import threading
@@ -18,6 +19,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
   def do_GET(self):  # noqa: N802
     asked = self.headers.get('Range')
     self.server.asked.append(asked)
+    if self.path == '/endless':
+      self.send_response(200)
+      self.end_headers()
+      with contextlib.suppress(OSError):  # the other end hangs up
+        while True:
+          self.wfile.write(CONTENT)
+      return
     if self.path == '/nothing':
       self.send_error(404)
       return
@@ -107,6 +115,12 @@ def test_a_wrong_hash_is_refused(server, tmp_path):
   with pytest.raises(ValueError, match='is not the published net.pth'):
     download.fetch(file(server.site), tmp_path)
   assert (tmp_path / 'net.pth').exists()
+
+
+def test_a_body_without_an_end_is_cut_off(server, tmp_path):
+  with pytest.raises(ValueError, match='sends more than 1,200,000 bytes'):
+    download.fetch(file(server.site, name='endless'), tmp_path)
+  assert not list(tmp_path.iterdir())
 
 
 def test_without_a_network_it_is_said_what_to_do(server, tmp_path):

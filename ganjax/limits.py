@@ -1,4 +1,4 @@
-"""What a file of weights may take, however little of it is there.
+"""What a file of a stranger may take, however little of it is there.
 
 A few kilobytes can claim terabytes: what a file says of sizes is compared with
 these limits, and with what it has, before anything is allocated.
@@ -26,7 +26,7 @@ def budget():
     if left < 0:
       raise RefusedError(
         f'with the {size:,} bytes of {what:.80} it would take more than '
-        f'{LIMIT / 2**30:g} GiB, which no network needs that is used here'
+        f'{LIMIT / 2**30:g} GiB, which nothing needs that is read here'
       )
 
   return take
