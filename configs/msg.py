@@ -3,8 +3,9 @@
   python -m experiments.train --config configs/msg.py --workdir runs/msg
 
 trains on scikit-learn's handwritten digits at 16 pixels, which need no
-download: under ten minutes on two cores. `:flowers32` is the comparison with
-progressive growing in the README. `:cifar10`, `:flowers128` and `:paper1024`
+download: under ten minutes on two cores. `:flowers32` is compared with that of
+configs/progressive.py in the README, each with its own paper's settings;
+configs/flowers_matched.py has the same settings for both. `:cifar10`, `:flowers128` and `:paper1024`
 are MSG-ProGAN as the paper has it, `:bmsg128` as its authors' code has it
 (BMSG-GAN); `:style_digits`, `:style128` and `:style1024` are MSG-StyleGAN:
 
@@ -79,7 +80,7 @@ def digits(config):
 
 
 def flowers32(config):
-  """Sets flowers at 32 pixels, for the comparison with progressive growing."""
+  """Sets flowers at 32 pixels, with the paper's optimiser, rate and prior."""
   high_resolution.flowers(config)
 
 

@@ -3,9 +3,11 @@
   python -m experiments.train --config configs/progressive.py --workdir runs/pg
 
 grows from 4 to 16 pixels on scikit-learn's handwritten digits, which need no
-download: under ten minutes on two cores. `:flowers32` is the comparison with
-MSG-GAN in the README; `:cifar10`, `:table1`, `:flowers128` and `:paper1024` are
-the papers' own settings, spelled out, for accelerators:
+download: under ten minutes on two cores. `:flowers32` is compared with that of
+configs/msg.py in the README, each with its own paper's settings;
+configs/flowers_matched.py has the same settings for both. `:cifar10`, `:table1`,
+`:flowers128` and `:paper1024` are the paper's and its authors' settings, spelled
+out, for accelerators:
 
   --config configs/progressive.py:cifar10 --config.data.dir=PATH
 
@@ -73,7 +75,7 @@ def digits(config):
 
 
 def flowers32(config):
-  """Sets flowers at 32 pixels, for the comparison with MSG-GAN."""
+  """Sets flowers at 32 pixels, with the paper's optimiser, rate and prior."""
   high_resolution.flowers(config)
   config.growth.update(fade=10_000, hold=10_000)
 

@@ -137,7 +137,7 @@ FILES = sorted(
   for room in ('ganjax', 'experiments', 'configs')
   for path in (ROOT / room).rglob('*.py')
 )
-LARGE = ('msg', 'progressive')
+LARGE = ('flowers_matched', 'msg', 'progressive')
 CONFIGS = sorted(
   path.stem
   for path in (ROOT / 'configs').glob('[!_]*.py')

@@ -3,8 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs import base, dcgan, dense, progressive
-from ganjax import averages, priors
+from configs import base, dcgan, dense, flowers_matched, msg, progressive
+from ganjax import averages, files, priors
 from ganjax.arrays import Batch
 from ganjax.config import datasets, games, runs
 from ganjax.lookup import choose, functions
@@ -307,3 +307,74 @@ def test_losses_without_labels_take_no_smoothing(config, loss):
   config.loss, config.label_smoothing = loss, 0.1
   with pytest.raises(ValueError, match='label_smoothing is 0.1; set it to 0'):
     games.schedule(config, SHAPE)
+
+
+# What makes growth and multi-scale gradients, and the networks of their papers.
+OWN = {
+  'network',
+  'connections',
+  'generator.gain',
+  'discriminator.gain',
+  'discriminator.combine',
+  'discriminator.everywhere',
+  'generator.activation',
+  'generator.norm',
+  'generator.output',
+  'discriminator.activation',
+  'discriminator.norm',
+  *(f'growth.{name}' for name in ('first', 'fade', 'hold', 'batch_size')),
+  'growth.rate',
+}
+
+
+def differing(one, other):
+  """The fields in which two configs differ, with those of one of them alone."""
+  one, other = (files.flat(config.to_dict()) for config in (one, other))
+  return {
+    name
+    for name in {*one, *other}
+    if name not in one or name not in other or one[name] != other[name]
+  }
+
+
+def test_matched_flowers_differ_in_what_makes_the_methods_alone():
+  multi_scale, growing = map(flowers_matched.get_config, ('msg', 'progressive'))
+  assert differing(multi_scale, growing) == OWN
+  # What only MSG-GAN has a field for is what growing has without one.
+  assert multi_scale.generator.gain == multi_scale.discriminator.gain == 1
+  assert not multi_scale.discriminator.everywhere
+  assert multi_scale.connections == 'all'
+  # And what only growing has: one batch size and rate for all stages.
+  assert growing.growth.batch_size == ()
+  assert growing.growth.rate == (1.0,)
+  # Neither the data nor the length are other than in the papers' presets.
+  for own, module in ((multi_scale, msg), (growing, progressive)):
+    changed = differing(own, module.get_config('flowers32'))
+    assert not {name for name in changed if name.startswith('data.')}
+    assert 'images' not in changed
+
+
+def test_flowers_as_published_also_differ_in_optimiser_and_prior():
+  # As the README and docs/high_resolution.md say of their figure.
+  found = differing(
+    *(module.get_config('flowers32') for module in (msg, progressive))
+  )
+  assert found - OWN == {
+    'prior.name',
+    *(
+      f'optimizers.{player}.{name}'
+      for player in ('generator', 'discriminator')
+      for name in ('name', 'learning_rate', 'eps_root')
+    ),
+  }
+
+
+def test_the_rates_of_matched_flowers_include_those_of_both_papers():
+  cells = []
+  flowers_matched.sweep(cells.append)
+  assert all(len({*cell.values()}) == 1 for cell in cells)
+  rates = {next(iter(cell.values())) for cell in cells}
+  assert len(rates) == 3
+  for module in (msg, progressive):
+    config = module.get_config('flowers32')
+    assert config.optimizers.generator.learning_rate in rates
