@@ -31,7 +31,7 @@ def small(config, resolution):
 
 
 def flowers(config):
-  """Sets flowers at 32 pixels with narrow networks, within reach of two cores."""
+  """Sets flowers at 32 pixels with narrow networks, for two cores."""
   small(config, 32)
   config.images = 100_000
   # The rest is held out, to compare the samples with unseen flowers.

@@ -5,9 +5,10 @@
 trains on scikit-learn's handwritten digits at 16 pixels, which need no
 download: under ten minutes on two cores. `:flowers32` is compared with that of
 configs/progressive.py in the README, each with its own paper's settings;
-configs/flowers_matched.py has the same settings for both. `:cifar10`, `:flowers128` and `:paper1024`
-are MSG-ProGAN as the paper has it, `:bmsg128` as its authors' code has it
-(BMSG-GAN); `:style_digits`, `:style128` and `:style1024` are MSG-StyleGAN:
+configs/flowers_matched.py has the same settings for both. `:cifar10`,
+`:flowers128` and `:paper1024` are MSG-ProGAN as the paper has it, `:bmsg128` as
+its authors' code has it (BMSG-GAN); `:style_digits`, `:style128` and
+`:style1024` are MSG-StyleGAN:
 
   --config configs/msg.py:flowers128 --config.data.dir=PATH
 

@@ -5,8 +5,8 @@
 grows from 4 to 16 pixels on scikit-learn's handwritten digits, which need no
 download: under ten minutes on two cores. `:flowers32` is compared with that of
 configs/msg.py in the README, each with its own paper's settings;
-configs/flowers_matched.py has the same settings for both. `:cifar10`, `:table1`,
-`:flowers128` and `:paper1024` are the paper's and its authors' settings, spelled
+configs/flowers_matched.py has the same settings for both. `:cifar10`,
+`:table1`, `:flowers128` and `:paper1024` are the papers' own settings, spelled
 out, for accelerators:
 
   --config configs/progressive.py:cifar10 --config.data.dir=PATH
