@@ -18,11 +18,13 @@ from ganjax import (
   dynamics,
   losses,
   optimizers,
+  regularizers,
   remedies,
   steps,
 )
 from ganjax.arrays import Batch
 from ganjax.players import Pair
+from ganjax.turns import lazily, stateless
 
 KEY = jax.random.key(0)
 CASES = {case.name: case for case in dirac_cases.cases()}
@@ -117,6 +119,12 @@ def alternating_unrolled(slope, h, number, b):
   return np.roots([1, -trace, (1 - h * damping) * (1 - h * b)])
 
 
+def two_generator_steps(h, slope, b):
+  """The multipliers of an update of psi, and then of two of theta."""
+  coupling, decay = 2 * (h * slope) ** 2, 1 - h * b
+  return np.roots([1, coupling - 1 - decay, decay])
+
+
 # Each rule: the least rows, its matrix, and its multipliers in closed form.
 RULES = {
   'simultaneous': (
@@ -144,6 +152,14 @@ RULES = {
     3,
     functools.partial(alternating, 3),
     lambda h, slope, b: dirac.alternating(slope, h, 3, discriminator=b),
+  ),
+  '2 generator steps': (
+    functools.partial(steps.alternating, generator_steps=2),
+    1,
+    lambda h, theta, psi: (
+      np.linalg.matrix_power(np.eye(2) + h * theta, 2) @ (np.eye(2) + h * psi)
+    ),
+    two_generator_steps,
   ),
   'unrolled 3, alternating': (
     functools.partial(steps.alternating, unroll=3),
@@ -230,9 +246,83 @@ def test_each_optimizer_has_its_multipliers_wherever_the_reals_are(name):
 HALF = losses.minimax
 
 
+def test_lazy_penalties_are_twice_as_strong_in_every_second_step():
+  h, gamma, places = 0.3, 0.4, np.array([0.0, 1.0])
+  terms = {'r1': lazily(dirac.r1(gamma), every=2)}
+
+  def linearized(data):
+    game = dirac.game(HALF, terms)
+    case = case_of(game, steps.alternating, sgd(h), rows=4, data=data, every=2)
+    return dirac_cases.linearized(case, KEY)
+
+  measured = jax.jit(jax.vmap(linearized))(places)
+  for data, matrix in zip(places, measured, strict=True):
+    by_reals = data**2 / 2
+    two = [
+      alternating(1, h, *players(0.5, by_reals + penalty))
+      for penalty in (2 * gamma, 0)
+    ]
+    assert_spectrum(np.array(matrix), np.linalg.eigvals(two[0] @ two[1]))
+
+
+def test_instance_noise_damps_by_its_variance_and_the_place_of_the_reals():
+  h, std, data = 0.2, 0.7, 1.0
+  game = dirac.game(HALF, critic=remedies.instance_noise(dirac.linear, std))
+  case = case_of(game, steps.simultaneous, sgd(h), rows=4096, data=data)
+  matrix = jax.jit(lambda key: dirac_cases.linearized(case, key))(KEY)
+  flow = dirac.flow(0.5, discriminator=(std**2 + data**2) / 2)
+  # Five standard errors of that many squares of reals and of fakes.
+  expected = dynamics.simultaneous(flow, h)
+  assert_spectrum(np.array(matrix), expected, atol=1e-2)
+
+
+@pytest.mark.parametrize('rule', [steps.simultaneous, steps.alternating])
+@pytest.mark.parametrize('data', [0.0, 1.0])
+def test_historical_averaging_pulls_both_players_to_their_means(rule, data):
+  h, weight, number = 0.2, 0.3, 40
+  game = remedies.historical_averaging(dirac.game(HALF), weight)
+  case = case_of(game, rule, sgd(h), rows=3, data=data)
+  positions = jax.jit(lambda key: dirac_cases.trajectory(case, key, number))(
+    KEY
+  )
+
+  def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+  def by_theta(theta, psi):  # of -softplus(-psi theta)
+    return psi * sigmoid(-psi * theta)
+
+  def by_psi(theta, psi):  # of softplus(psi c) + softplus(-psi theta)
+    return data * sigmoid(psi * data) - theta * sigmoid(-psi * theta)
+
+  theta, psi = data + 1.0, 1.0
+  means, expected = [0.0, 0.0], []
+  for count in range(1, number + 2):
+    expected.append((theta - data, psi))
+    means[1] += (psi - means[1]) / count
+    after = psi - h * (by_psi(theta, psi) + 2 * weight * (psi - means[1]))
+    facing = after if rule is steps.alternating else psi
+    means[0] += (theta - means[0]) / count
+    pull = 2 * weight * (theta - means[0])
+    theta -= h * (by_theta(theta, facing) + pull)
+    psi = after
+  np.testing.assert_allclose(positions, expected, rtol=1e-9, atol=1e-12)
+
+
 def consensus(gamma, matrix):
   """The Jacobian of consensus optimisation, from that of the given game."""
   return matrix - gamma * matrix.T @ matrix
+
+
+def term(regularizer, names, **settings):
+  """A discriminator's term of weight 1, which takes these from the turn."""
+  return {
+    'term': stateless(
+      lambda turn: regularizer(
+        *(getattr(turn, name) for name in names.split()), **settings
+      )
+    )
+  }
 
 
 # Each game, and the Jacobian of its flow: as the papers write its eigenvalues,
@@ -265,6 +355,31 @@ FLOWS = {
     remedies.consensus(dirac.game(HALF), 0.6),
     [-0.15 + 0.5j, -0.15 - 0.5j],
     np.linalg.eigvals(consensus(0.6, np.array([[0, -0.5], [0.5, -0.5]]))),
+  ),
+  # With gradients of 0 wanted; of equal reals DRAGAN's noise is 0.
+  'WGAN-GP': (
+    dirac.game(HALF, {'wgan_gp': dirac.wgan_gp(0.6, 0.0)}),
+    dirac.flow(0.5, 0, 0.6),
+    dirac.flow(0.5, 0, 1.1),
+  ),
+  'DRAGAN': (
+    dirac.game(HALF, term(regularizers.dragan, 'critic real key', target=0.0)),
+    dirac.flow(0.5, 0, 2.0),
+    dirac.flow(0.5, 0, 2.5),
+  ),
+  # Reals and fakes each have a quarter of the squared gradient.
+  'Jensen-Shannon': (
+    dirac.game(
+      HALF,
+      term(regularizers.jensen_shannon, 'critic real fake_critic fake'),
+    ),
+    dirac.flow(0.5, 0, 1.0),
+    dirac.flow(0.5, 0, 1.5),
+  ),
+  'drift': (
+    dirac.game(HALF, term(regularizers.drift, 'real_logits')),
+    dirac.flow(0.5),
+    dirac.flow(0.5, 0, 2.5),
   ),
   # The fakes are alike, so that each of the best has the gradient of all.
   'top k': (

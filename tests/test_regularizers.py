@@ -7,6 +7,7 @@ import pytest
 
 from ganjax.regularizers import (
   dragan,
+  drift,
   feature_matching,
   jensen_shannon,
   lecam,
@@ -227,6 +228,13 @@ def test_one_epsilon_for_a_whole_pack():
   )
   np.testing.assert_array_equal(first, second)
   assert len(np.unique(first)) == 8
+
+
+def test_drift_is_the_squared_logit_of_each_real():
+  logits = jnp.array([-1.5, 0.0, 2.0])
+  np.testing.assert_allclose(drift(logits), [2.25, 0, 4])
+  slopes = jax.grad(lambda logits: drift(logits).sum())(logits)
+  np.testing.assert_allclose(slopes, [-3, 0, 4])
 
 
 def test_jensen_shannon_weighs_each_gradient_by_the_doubt():

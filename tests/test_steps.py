@@ -123,6 +123,19 @@ def test_critic_steps_are_moves_on_strided_shares(x64, critic_steps):
   np.testing.assert_allclose(state.params, (theta, phi), rtol=1e-12)
 
 
+@pytest.mark.parametrize('rule', [steps.alternating, steps.simultaneous])
+def test_metrics_have_the_norms_of_the_gradients(x64, rule):
+  h, theta, phi, images = 0.1, 1.0, 1.0, np.array([0.5, 2.0])
+  state = steps.init(QUADRATIC, sgd(h), KEY)
+  _, metrics = jax.jit(rule(QUADRATIC, sgd(h)))(state, Batch(images))
+  by_phi = phi - theta - images.mean()
+  facing = phi - h * by_phi if rule is steps.alternating else phi
+  np.testing.assert_allclose(metrics['gradient/discriminator'], abs(by_phi))
+  np.testing.assert_allclose(
+    metrics['gradient/generator'], facing + images.mean()
+  )
+
+
 def test_skip_below_stops_exactly_under_the_threshold():
   game = of_values(
     lambda theta, phi, images, key: theta, lambda theta, phi, images, key: phi
