@@ -4,14 +4,15 @@ Mescheder, Geiger and Nowozin, "Which Training Methods for GANs do actually
 Converge?", 2018, arXiv:1801.04406; `ganjax.dirac_cases` has the cases.
 """
 
+import json
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from ganjax import dirac_cases, dynamics
+from ganjax import dirac_cases, dynamics, files, locks, paths
 from ganjax.arrays import Batch
-from ganjax.config import workdir
 from ganjax.reports import tables
 from ganjax.reports.figures import dirac as dirac_figures
 from ganjax.reports.figures import layout, trajectories
@@ -35,17 +36,22 @@ def report(folder, config):
   """Runs the cases, writes the table and the figures, and returns 0.
 
   Args:
-    folder: the workdir, which is made if it does not exist.
-    config: with `learning_rate`, of both players; `steps`, of a trajectory;
-      `match`, a part of the names of the wanted cases, '' for all; and `seed`,
-      of the instance noise.
+    folder: the workdir, made if need be.
+    config: `learning_rate` of both players; `steps` of a trajectory; `match`, a
+      part of the wanted names, '' for all; `seed` of the instance noise.
 
   Raises:
-    ValueError: if no case has such a name, or the steps are too few to tell
-      where a trajectory goes.
+    ValueError: if no case has such a name, or a trajectory is too short.
   """
   cases = _chosen(config)
-  folder, _ = workdir.claim(folder, config)
+  folder = paths.check_folder(folder, 'The protocol')
+  folder.mkdir(parents=True, exist_ok=True)
+  with locks.alone(folder):
+    files.claim(folder / 'config.json', json.loads(config.to_json()))
+    return _report(folder, cases, config)
+
+
+def _report(folder, cases, config):
   key = jax.random.key(config.seed)
   with jax.enable_x64(True):
     runs = []
@@ -71,7 +77,7 @@ def report(folder, config):
   for name, figure in figures.items():
     for ending in ('png', 'pdf'):
       layout.save(figure, folder / f'{name}.{ending}')
-  agree = sum(comparison.agrees for *_, comparison in runs)
+  agree = sum(own.agrees for *_, own in runs)
   print(
     f'{agree} of {len(rows)} cases agree with the theory. In {folder}: '
     f'table.json, .csv, .tex and .md; {", ".join(figures)}, as .png and .pdf.'

@@ -26,6 +26,7 @@ from ganjax.config import workdir
 from ganjax.data import images, loaders
 from ganjax.style import feedforward, from_config, sizes
 from ganjax.training import checkpoint, dispatch, loop
+from ganjax.weights import formats
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config', 'configs/style_network.py', 'The config of the training.'
@@ -112,9 +113,10 @@ def _train():
   targets = from_config.style_targets(
     config, encoder, terms, pictures.load(_STYLE.value)[None]
   )
-  folder, values = workdir.claim(_WORKDIR.value, config)
-  workdir.describe(folder, data)
   painter, optimizer, start = from_config.painter(config)
+  jax.eval_shape(
+    start
+  )  # What makes no network is said before anything is made.
   examples = data.images[:4]
   phase = dispatch.Phase(
     feedforward.stepper(painter, encoder, terms, optimizer, config.data.window),
@@ -136,7 +138,9 @@ def _train():
     columns=len(examples),
     keep=config.checkpoint.keep,
   )
-  state, finished = loop.fit(run, start, folder, values)
+  place, style = _WORKDIR.value, formats.digest(_STYLE.value)
+  with workdir.claimed(place, config, data, style=style) as (folder, records):
+    state, finished = loop.fit(run, start, folder, records)
   if not finished:
     return launch.STOPPED
   done = int(state.step) * config.batch_size

@@ -51,20 +51,23 @@ def main():
     jax.distributed.initialize(
       _COORDINATOR.value, _PROCESSES.value, _PROCESS.value
     )
-  main = jax.process_index() == 0
-  announce = tqdm.write if main else lambda sentence: None
   config = _CONFIG.value
   data = datasets.dataset(config)
   config = datasets.with_classes(config, data)
   run = runs.run(config, data, parallel.mesh(config.mesh.data))
   run = run._replace(evaluation=while_training.evaluation(config, data))
-  folder, values = workdir.claim(_WORKDIR.value, config)
-  if main:
-    workdir.describe(folder, data)
+  with workdir.claimed(_WORKDIR.value, config, data) as (folder, records):
+    return _train(config, data, run, folder, records)
+
+
+def _train(config, data, run, folder, records):
+  """Trains in a folder; returns the exit code."""
+  main = jax.process_index() == 0
+  announce = tqdm.write if main else lambda sentence: None
   start = runs.start(config, data.images.shape[1:])
   for sentence in _introduction(config, data, run, start):
     announce(sentence)
-  state, finished = loop.fit(run, start, folder, values, announce)
+  state, finished = loop.fit(run, start, folder, records, announce)
   if not finished:
     return launch.STOPPED
   sample = jax.jit(run.phases[-1].sample, static_argnums=1)

@@ -171,17 +171,27 @@ def check_same(place, there, now, kind='run', ignore=()):
   Raises:
     ValueError: if they differ; each field is named, with both values.
   """
-  there, now = flat(there), flat(json.loads(json.dumps(now)))
-  differing = [
-    f'{name}: {_quoted(there, name)} there, {_quoted(now, name)} now'
-    for name in sorted({*there, *now} - {*ignore})
-    if _quoted(there, name) != _quoted(now, name)
-  ]
-  if differing:
+  if differing := differences(there, now, ignore):
     raise ValueError(
       f'{place} holds another {kind}. Give the same settings to go on with it, '
       f'or another place to start anew. What differs: {"; ".join(differing)}.'
     )
+
+
+def differences(there, now, ignore=()):
+  """Returns in words which fields of two dicts differ, a list.
+
+  Args:
+    there: as in `check_same`.
+    now: as in `check_same`.
+    ignore: as in `check_same`.
+  """
+  there, now = flat(there), flat(json.loads(json.dumps(now)))
+  return [
+    f'{name}: {_quoted(there, name)} there, {_quoted(now, name)} now'
+    for name in sorted({*there, *now} - {*ignore})
+    if _quoted(there, name) != _quoted(now, name)
+  ]
 
 
 def _quoted(values, name):

@@ -2,11 +2,12 @@
 
 import contextlib
 import functools
+import zlib
 
 import jax
 
 from ganjax.arrays import Batch
-from ganjax.data import images, loaders, order, sources
+from ganjax.data import image_cache, images, loaders, order, sources
 from ganjax.lookup import choose
 from ganjax.training import dispatch
 
@@ -18,8 +19,14 @@ def dataset(config):
   name = f'{config.data.name}/{config.data.split}, streamed'
   with contextlib.closing(_stream(config)(jax.random.key(0), 0, 256)) as parts:
     part = next(parts)
-  names = sources.find(**_places(config)).classes
-  return images.ImageSet(part.images, part.labels, name, names)
+  source = sources.find(**_places(config))
+  # Of all pictures the names, and of these the pixels.
+  titles = '\n'.join(map(source.title, range(source.size)))
+  own = image_cache.identity(part.images, part.labels)
+  identity = f'{own}-{zlib.crc32(titles.encode()):08x}'
+  return images.ImageSet(
+    part.images, part.labels, name, source.classes, identity
+  )
 
 
 def with_classes(config, data):

@@ -1,54 +1,108 @@
 """The folder of a run: `config.json`, and `run.json` on its data.
 
-The two say what the run is: the same command goes on with it, and its readers
-build its networks again.
+The two say what the run is, for its readers. What a training goes on with is
+its newest checkpoint, which was saved with the same records: without one there
+is nothing to lose, and the folder may be claimed anew.
 """
 
+import contextlib
 import json
 import pathlib
+import warnings
 from typing import NamedTuple
 
 import jax
 from ml_collections import ConfigDict
 
-from ganjax import files
-from ganjax.training import provenance
+from ganjax import files, locks, paths
+from ganjax.training import checkpoint, provenance
 
 
-def claim(workdir, config):
-  """Writes `config.json`, or checks that the one there says the same.
+@contextlib.contextmanager
+def claimed(workdir, config, data, **inputs):
+  """Yields the folder of a run and the records that its checkpoints carry.
+
+  No other process may train there until the block ends. `config.json` and
+  `run.json` are written.
 
   Args:
     workdir: the path of the folder, which is made if need be.
     config: a `ConfigDict`.
-
-  Returns:
-    The folder, a `pathlib.Path`, and the config as JSON values.
+    data: the `ImageSet` that is trained on.
+    **inputs: JSON values that change when anything else does that the run is
+      computed from.
 
   Raises:
-    ValueError: if a run with another config lies there; each field is named.
+    ValueError: if another process trains there, or a checkpoint lies there with
+      another config or of other data; what differs is named.
   """
-  workdir = pathlib.Path(workdir)
-  values = json.loads(config.to_json())
-  main = jax.process_index() == 0
-  files.claim(workdir / 'config.json', values, write=main)
-  return workdir, values
-
-
-def describe(workdir, data):
-  """Writes `run.json`: the data, and what the run is computed with and on.
-
-  Args:
-    workdir: the path of an existing folder.
-    data: an `ImageSet`.
-  """
-  about = {
-    'data': data.name,
-    'shape': list(data.images.shape[1:]),
-    'classes': list(data.classes),
-    **provenance.record(),
+  folder = paths.check_folder(workdir, 'The run')
+  records = {
+    'config': json.loads(config.to_json()),
+    'data': {
+      'name': data.name,
+      'shape': list(data.images.shape[1:]),
+      'classes': list(data.classes),
+      'images': len(data.images),
+      'identity': data.identity,
+      **inputs,
+    },
   }
-  files.write_json(pathlib.Path(workdir) / 'run.json', files.versioned(about))
+  with contextlib.ExitStack() as stack:
+    if jax.process_index() == 0:
+      folder.mkdir(parents=True, exist_ok=True)
+      stack.enter_context(locks.alone(folder))
+    saved = _saved(folder)
+    if saved:
+      _check(folder, saved, records)
+    if jax.process_index() == 0:
+      _write(folder, records, saved)
+    yield folder, records
+
+
+def _saved(folder):
+  """Returns the records of the newest sound checkpoint, or None."""
+  place = folder / 'checkpoints'
+  for directory, name in (place, None), (place / 'best', 'config'):
+    if directory.is_dir():
+      with contextlib.closing(checkpoint.reader(directory)) as manager:
+        if found := checkpoint.config(manager):
+          return found[name] if name else found
+  return None
+
+
+def _check(folder, saved, records):
+  files.check_same(folder, saved['config'], records['config'])
+  changed = files.differences(saved['data'], records['data'])
+  if changed:
+    raise ValueError(
+      f'The data of the run in {folder} changed since its last checkpoint: '
+      f'{"; ".join(changed)}. Give back what it was trained on to go on, or '
+      'another workdir to start anew.'
+    )
+
+
+def _write(folder, records, saved):
+  path = folder / 'config.json'
+  if saved:
+    try:
+      fault = files.read_json(path) != saved['config'] and 'says otherwise'
+    except files.FormatError:
+      raise
+    except (OSError, ValueError) as error:
+      fault = f'cannot be read ({error})'
+    if fault:
+      _warn_of_record(path, fault)
+  files.write_json(path, files.versioned(records['config']))
+  about = records['data'] | provenance.record()
+  files.write_json(folder / 'run.json', files.versioned(about))
+
+
+def _warn_of_record(path, fault):
+  warnings.warn(
+    f'{path} {fault}; what the last checkpoint was saved with is taken.',
+    stacklevel=4,
+  )
 
 
 class Examples(NamedTuple):
@@ -71,13 +125,33 @@ def read(workdir):
 
   Raises:
     FileNotFoundError: if no run was started there.
+    ValueError: if its records are damaged, and it has no checkpoint.
   """
-  workdir = pathlib.Path(workdir)
-  if not (workdir / 'run.json').exists():
+  folder = pathlib.Path(workdir)
+  if not (folder / 'run.json').exists():
     raise FileNotFoundError(
-      f'{workdir} holds no run.json, so no run was started there; give the '
+      f'{folder} holds no run.json, so no run was started there; give the '
       'workdir of a training.'
     )
-  config = ConfigDict(files.read_json(workdir / 'config.json'))
-  about = files.read_json(workdir / 'run.json')
-  return config, Examples(tuple(about['shape']), tuple(about['classes']))
+  config = _record(folder, 'config.json', 'config')
+  about = _record(folder, 'run.json', 'data')
+  examples = Examples(tuple(about['shape']), tuple(about['classes']))
+  return ConfigDict(config), examples
+
+
+def _record(folder, name, part):
+  """Returns the JSON values of a file, or else those of the checkpoint."""
+  path = folder / name
+  try:
+    return files.read_json(path)
+  except files.FormatError:
+    raise
+  except (FileNotFoundError, ValueError) as error:
+    saved = _saved(folder)
+    if saved is None:
+      raise ValueError(
+        f'{path} cannot be read ({error}), and no checkpoint is there that '
+        'says the same; start the training again.'
+      ) from error
+    _warn_of_record(path, f'cannot be read ({error})')
+    return saved[part]

@@ -30,11 +30,31 @@ class Stored(NamedTuple):
     images: uint8 [M, H, W, C], mapped from a file or in memory.
     labels: int32 [M], or None.
     about: a dict of JSON values.
+    identity: of `identity`.
   """
 
   images: np.ndarray
   labels: np.ndarray | None
   about: dict
+  identity: str
+
+
+def identity(images, labels) -> str:
+  """Returns a short text that changes when a pixel or a label does.
+
+  Args:
+    images: uint8 [M, H, W, C].
+    labels: int32 [M], or None.
+  """
+  parts = {'images.bin': images}
+  if labels is not None:
+    parts['labels.bin'] = np.asarray(labels, np.int32)
+  found = {name: _checksums(array) for name, array in parts.items()}
+  return _identity(images.shape, found)
+
+
+def _identity(shape, checksums):
+  return f'{_of_json([list(shape), checksums]):08x}'
 
 
 def load(folder: pathlib.Path) -> Stored | None:
@@ -78,7 +98,8 @@ def _verified(folder):
     if _checksums(array) != content['checksums'][name]:
       raise ValueError(f'{name} has another checksum')
   labels = None if labels is None else np.array(labels)
-  return Stored(images, labels, content['about'])
+  own = _identity(shape, content['checksums'])
+  return Stored(images, labels, content['about'], own)
 
 
 def _mapped(path, dtype, shape):
@@ -180,7 +201,7 @@ def publish(folder: pathlib.Path, images, labels, about) -> Stored:
     about: a dict of JSON values.
   """
   if not isinstance(images, np.memmap):
-    return Stored(images, labels, about)
+    return Stored(images, labels, about, identity(images, labels))
   place = pathlib.Path(f'{images.filename}').parent
   images.flush()
   os.truncate(place / 'images.bin', images.nbytes)
@@ -203,7 +224,8 @@ def publish(folder: pathlib.Path, images, labels, about) -> Stored:
     if stored is None:
       raise
     return stored
-  return Stored(images, labels, content['about'])
+  own = _identity(images.shape, checksums)
+  return Stored(images, labels, content['about'], own)
 
 
 def _free_memory():

@@ -31,12 +31,15 @@ class ImageSet(NamedTuple):
     name: what was read, for records: 'mnist/train 32x32x1'.
     classes: the names of the classes, in the order of their labels; empty where
       the data has none.
+    identity: a text that changes when a pixel or a label does; empty where it
+      is not known.
   """
 
   images: np.ndarray
   labels: np.ndarray | None
   name: str
   classes: tuple[str, ...] = ()
+  identity: str = ''
 
 
 def scale(images: ArrayT) -> ArrayT:
@@ -120,7 +123,9 @@ def load(
       numbers = None if labels[0] is None else np.asarray(labels, np.int32)
       stored = image_cache.publish(final, images, numbers, about)
   _report(stored.about, source)
-  return ImageSet(stored.images, stored.labels, title, source.classes)
+  return ImageSet(
+    stored.images, stored.labels, title, source.classes, stored.identity
+  )
 
 
 def _decode(source, images, title, crop):

@@ -100,7 +100,7 @@ def settings(config, data, extractor, seed):
   """
   found = {
     'features': extractor.name,
-    'data': f'{data.name}, {len(data.images)} images',
+    'data': f'{data.name}, {len(data.images)} images ({data.identity})',
     'split': config.data.split,
     'resizing': f'{config.data.crop} to {data.images.shape[1]} pixels; what a '
     'stage of growth makes smaller is enlarged by nearest pixels',

@@ -115,4 +115,5 @@ def held_out(config, split, number, seed):
     rows if rows is None else of_generators.subset(rows, number, seed)
     for rows in (found.images, found.labels)
   )
-  return found._replace(images=images, labels=labels)
+  name = f'{found.name} ({found.identity})'
+  return found._replace(images=images, labels=labels, name=name)

@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 
 import jax
 
-from ganjax import files, paths
+from ganjax import files, locks, paths
 from ganjax.evaluation import measures
 from ganjax.sweeps import (
   cells,
   fields,
-  locks,
   mode_problems,
   mode_task,
   plan,

@@ -24,9 +24,9 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from ganjax import files, pictures
+from ganjax import files, locks, pictures
 from ganjax.evaluation import results
-from ganjax.sweeps import locks, plan, status
+from ganjax.sweeps import plan, status
 from ganjax.sweeps.programs import Sweep, mapping, member_inputs, place
 from ganjax.sweeps.task import Measured, Task
 from ganjax.training import mappings, population, signals

@@ -17,9 +17,8 @@ import sqlalchemy
 from optuna.exceptions import StorageInternalError
 from optuna.storages import journal
 
-from ganjax import files
+from ganjax import files, locks
 from ganjax.lookup import choose
-from ganjax.sweeps import locks
 
 PRUNERS = {
   'median': optuna.pruners.MedianPruner,

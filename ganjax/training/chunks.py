@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import pathlib
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ganjax import locks
 from ganjax.training import checkpoint, mappings
 
 _SAVE_EVERY = 60.0  # seconds
@@ -56,19 +58,22 @@ def storage(folder, config):
   if folder is None:
     yield Storage(lambda *anything: None, lambda like: (None, None))
     return
-  manager = checkpoint.manager(folder, keep=1)
+  folder = pathlib.Path(folder)
+  folder.mkdir(parents=True, exist_ok=True)
+  with locks.alone(folder):
+    manager = checkpoint.manager(folder, keep=1)
 
-  def save(evaluations, saved, about):
-    checkpoint.save(manager, evaluations, saved, {'config': config, **about})
+    def save(evaluations, saved, about):
+      checkpoint.save(manager, evaluations, saved, {'config': config, **about})
 
-  def restore(like):
-    saved = checkpoint.restore(manager, like)
-    return checkpoint.config(manager), saved
+    def restore(like):
+      saved = checkpoint.restore(manager, like)
+      return checkpoint.config(manager), saved
 
-  try:
-    yield Storage(save, restore)
-  finally:
-    checkpoint.close(manager)
+    try:
+      yield Storage(save, restore)
+    finally:
+      checkpoint.close(manager)
 
 
 def train(

@@ -167,7 +167,8 @@ def _fit(run, state, workdir, manager, config, announce):
     evaluator as evaluate,
     signals.catch() as stop,
   ):
-    (workdir / 'samples').mkdir(exist_ok=True)
+    if main:
+      _forget_later(workdir / 'samples', done)
     if step == 0:
       draw(run.phases[0])
     logged, clock = done, time.monotonic()
@@ -210,6 +211,14 @@ def _fit(run, state, workdir, manager, config, announce):
       pending, logged, clock = [], done, time.monotonic()
   checkpoint.wait(manager)
   return state
+
+
+def _forget_later(folder, images):
+  """Removes sample grids that a run drew after more images than it has seen."""
+  folder.mkdir(exist_ok=True)
+  for path in folder.glob(10 * '[0-9]' + '.png'):
+    if int(path.stem) > images:
+      path.unlink()
 
 
 def _warner(announce):

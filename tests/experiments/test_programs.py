@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import sys
 import types
@@ -138,9 +139,11 @@ def test_evaluate_measures_samples_and_held_out_reals(program, run):
   assert reals['distance'] > samples['distance']
   assert reals['ms_ssim'] < samples['ms_ssim']
   for row in samples, reals:
+    about = row['settings']['data']
+    assert re.fullmatch(r'digits/train 16x16x1, 1500 images \(\w{8}\)', about)
     assert row['settings'] == {
       'features': 'random-conv-384 (seed 0, untrained)',
-      'data': 'digits/train 16x16x1, 1500 images',
+      'data': about,
       'split': 'train',
       'resizing': 'center to 16 pixels; what a stage of growth makes smaller '
       'is enlarged by nearest pixels',
@@ -255,6 +258,40 @@ def test_evaluate_takes_the_measures_that_are_asked(program, run):
   code, _, err = program('evaluate', f'--workdir={run}', '--metrics=fit')
   assert code == 1
   assert "no metric 'fit'" in err
+
+
+def test_other_pictures_under_the_same_names_are_measured_anew(
+  program, tmp_path
+):
+  pictures = tmp_path / 'pictures'
+  pictures.mkdir()
+
+  def draw(seed):
+    rng = np.random.default_rng(seed)
+    for number in range(16):
+      pixels = rng.integers(0, 256, (16, 16, 3), np.uint8)
+      Image.fromarray(pixels).save(pictures / f'{number}.bmp')
+
+  draw(0)
+  own = '--config.data.name=folder', f'--config.data.dir={pictures}'
+  workdir = f'--workdir={tmp_path}/run'
+  code, _, err = program('train', *SMALL, *own, workdir)
+  assert code == 0, err
+  command = 'evaluate', workdir, '--samples=16', '--metrics=fid'
+  for _ in range(2):
+    code, _, err = program(*command, '--held_out=train')
+    assert code == 0, err
+    assert len(measured(tmp_path / 'run')) == 2
+  draw(1)
+  code, _, err = program(*command, '--held_out=train')
+  assert code == 0, err
+  assert len(measured(tmp_path / 'run')) == 4
+  before, now = measured(tmp_path / 'run', subject='samples (ema)')
+  assert before['fid'] != now['fid']
+  # A training of them is not gone on with either.
+  code, _, err = program('train', *SMALL, *own, workdir)
+  assert code == 1
+  assert re.search(r'changed since its last checkpoint: identity: "\w+"', err)
 
 
 def test_evaluate_scores_no_untrained_features(program, run):

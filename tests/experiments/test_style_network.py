@@ -139,6 +139,25 @@ def test_another_style_in_the_same_workdir_is_refused(train, trained, files):
   assert 'inputs.style' in err
 
 
+def test_other_pixels_in_the_file_of_the_style_are_refused(
+  train, tmp_path, files
+):
+  style = tmp_path / 'style.png'
+  Image.open(files / 'style.png').save(style)
+  code, _, err = train(tmp_path / 'run', f'--style={style}')
+  assert (code, err) == (0, '')
+  Image.open(files / 'style.png').rotate(180).save(style)
+  code, _, err = train(tmp_path / 'run', f'--style={style}')
+  assert code == 1
+  assert 'The data of the run in' in err and 'style: ' in err
+
+
+def test_a_mistake_claims_no_folder(train, tmp_path):
+  code, _, err = train(tmp_path / 'run', '--config.network.width=-2')
+  assert code == 1, err
+  assert not (tmp_path / 'run').exists()
+
+
 @pytest.mark.parametrize(
   ('flags', 'words'),
   [

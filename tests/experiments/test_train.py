@@ -187,7 +187,7 @@ def test_a_run_leaves_what_it_says(program, tmp_path):
   } <= left
   assert not [name for name in left if name.endswith('.tmp')]
   # What is missing is no result, but the record of where they come from.
-  assert all(name in out for name in left - {'run.json'})
+  assert all(name in out for name in left - {'run.json', 'lock'})
 
   config = json.loads((folder / 'config.json').read_text())
   about = json.loads((folder / 'run.json').read_text())

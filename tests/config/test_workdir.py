@@ -1,0 +1,150 @@
+"""The folder of a run: whose it is, what it was started with, of which data."""
+
+import contextlib
+import json
+import multiprocessing
+import os
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+
+from ganjax import files
+from ganjax.config import workdir
+from ganjax.data import image_cache, images
+from ganjax.training import checkpoint
+
+CONFIG = ConfigDict({'loss': 'hinge', 'widths': (8, 16)})
+
+
+def data(pixel=0, labels=(0, 1, 1), name='mine'):
+  pixels = np.zeros((3, 2, 2, 1), np.uint8)
+  pixels[1, 1, 1] = pixel
+  labels = np.int32(labels)
+  identity = image_cache.identity(pixels, labels)
+  return images.ImageSet(pixels, labels, name, ('a', 'b'), identity)
+
+
+def trained(folder, config=CONFIG, own=None, place='checkpoints'):
+  """Claims a folder and saves a checkpoint; returns the folder."""
+  with workdir.claimed(folder, config, own or data()) as (folder, records):
+    manager = checkpoint.manager(folder / place)
+    content = {'config': records, 'best': {}} if 'best' in place else records
+    checkpoint.save(manager, 1, {'a': jnp.zeros(3)}, content)
+    checkpoint.close(manager)
+  return folder
+
+
+def claim(folder, config=CONFIG, own=None, **inputs):
+  with workdir.claimed(folder, config, own or data(), **inputs):
+    pass
+
+
+def changed(**values):
+  return ConfigDict({**CONFIG.to_dict(), **values})
+
+
+def test_a_folder_without_a_checkpoint_is_claimed_anew(tmp_path):
+  claim(tmp_path, changed(loss='hing'), data(1))
+  claim(tmp_path)
+  config, examples = workdir.read(tmp_path)
+  assert config.loss == 'hinge'
+  assert examples == ((2, 2, 1), ('a', 'b'))
+
+
+@pytest.mark.parametrize('place', ['checkpoints', 'checkpoints/best'])
+def test_a_checkpoint_is_not_gone_on_from_with_another_config(place, tmp_path):
+  trained(tmp_path, place=place)
+  with pytest.raises(ValueError, match='another run.*loss: "hinge" there, "x"'):
+    claim(tmp_path, changed(loss='x'))
+  claim(tmp_path)
+
+
+@pytest.mark.parametrize(
+  ('own', 'words'),
+  [
+    (data(pixel=1), 'identity: "[0-9a-f]{8}" there, "[0-9a-f]{8}" now'),
+    (data(labels=(1, 1, 1)), 'identity: '),
+    (data()._replace(classes=('a', 'c')), r'classes: \["a", "b"\] there'),
+    (data(name='yours'), 'name: "mine" there, "yours" now'),
+  ],
+)
+def test_a_checkpoint_is_not_gone_on_from_with_other_data(own, words, tmp_path):
+  trained(tmp_path)
+  with pytest.raises(ValueError, match=f'data of the run in .*{words}'):
+    claim(tmp_path, own=own)
+  # Of what else it is computed from, too.
+  with pytest.raises(ValueError, match='style: nothing there, "a" now'):
+    claim(tmp_path, style='a')
+  # The checkpoint knows it, whatever became of the file.
+  (tmp_path / 'run.json').unlink()
+  with pytest.raises(ValueError, match=words):
+    claim(tmp_path, own=own)
+  claim(tmp_path)
+
+
+@pytest.mark.parametrize('name', ['config.json', 'run.json'])
+def test_a_damaged_record_is_that_of_the_checkpoint(name, tmp_path):
+  trained(tmp_path)
+  path = tmp_path / name
+  before = path.read_text()
+  path.write_text(before[:30])
+  with pytest.warns(UserWarning, match=f'{path} cannot be read .* checkpoint'):
+    config, examples = workdir.read(tmp_path)
+  assert config.widths == [8, 16]
+  assert examples == ((2, 2, 1), ('a', 'b'))
+  with (
+    pytest.warns(UserWarning, match='config.json')
+    if (name == 'config.json')
+    else contextlib.nullcontext()
+  ):
+    claim(tmp_path)
+  assert json.loads(path.read_text()) == json.loads(before)
+
+
+def test_a_damaged_record_without_a_checkpoint_is_named(tmp_path):
+  claim(tmp_path)
+  (tmp_path / 'config.json').write_text('')
+  with pytest.raises(ValueError, match=r'config\.json cannot be read .* again'):
+    workdir.read(tmp_path)
+  claim(tmp_path)
+
+
+def test_a_newer_format_is_left_alone(tmp_path):
+  trained(tmp_path)
+  path = tmp_path / 'config.json'
+  path.write_text(json.dumps({'format': files.FORMAT + 1}))
+  for attempt in (lambda: claim(tmp_path), lambda: workdir.read(tmp_path)):
+    with pytest.raises(files.FormatError, match='newer ganjax'):
+      attempt()
+
+
+def _hold(folder, ready, end):
+  with workdir.claimed(folder, CONFIG, data()):
+    ready.set()
+    end.wait(60)
+
+
+def test_two_processes_do_not_train_in_one_folder(tmp_path):
+  context = multiprocessing.get_context('spawn')
+  ready, end = context.Event(), context.Event()
+  other = context.Process(target=_hold, args=(tmp_path, ready, end))
+  other.start()
+  try:
+    assert ready.wait(60)
+    with pytest.raises(ValueError, match=f'process {other.pid} on .* another'):
+      claim(tmp_path)
+  finally:
+    # As a crash would, which releases it.
+    other.kill()
+    other.join()
+  claim(tmp_path)
+  assert f'process {os.getpid()} ' in (tmp_path / 'lock').read_text()
+
+
+def test_a_file_in_place_of_the_folder_is_named(tmp_path):
+  path = tmp_path / 'run'
+  path.write_text('')
+  with pytest.raises(ValueError, match=f'needs a folder {path}'):
+    claim(path)
