@@ -33,12 +33,8 @@ def average(images: jax.Array) -> jax.Array:
   Raises:
     ValueError: if a side is odd.
   """
+  _check_even(images)
   *rows, height, width, channels = images.shape
-  if height % 2 or width % 2:
-    raise ValueError(
-      f'Images of {height}x{width} pixels cannot be halved; both sides must be '
-      'even.'
-    )
   tiles = images.reshape(*rows, height // 2, 2, width // 2, 2, channels)
   return tiles.mean((-4, -2), dtype=jnp.float32).astype(images.dtype)
 
@@ -50,15 +46,47 @@ def blur(images: jax.Array) -> jax.Array:
   Adversarial Networks", 2019, arXiv:1812.04948, section 2 (after Zhang, 2019).
   """
   for axis in (-3, -2):
-    length = images.shape[axis]
-    around = [(0, 0)] * images.ndim
-    around[axis] = (1, 1)
-    padded = jnp.pad(images, around)
-    before, here, after = (
-      jax.lax.slice_in_dim(padded, start, start + length, axis=axis)
-      for start in range(3)
-    )
+    before, here, after = _neighbours(images, axis)
     images = (before + 2 * here + after) / 4
+  return images
+
+
+def fir_up(images: jax.Array) -> jax.Array:
+  """Returns images `[..., 2H, 2W, C]`, by the filter 1 3 3 1 along each axis.
+
+  Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", 2020,
+  arXiv:1912.04958: with zeros between the pixels and around the images, and a
+  gain of 2 along each axis, so that a constant stays one away from the border.
+  It is 4 times the transpose of `fir_down`.
+  """
+  for axis in (-3, -2):
+    before, here, after = _neighbours(images, axis)
+    pairs = jnp.stack(
+      [(before + 3 * here) / 4, (3 * here + after) / 4], axis=axis
+    )
+    shape = list(images.shape)
+    shape[axis] *= 2
+    images = pairs.reshape(shape)
+  return images
+
+
+def fir_down(images: jax.Array) -> jax.Array:
+  """Returns images `[..., H/2, W/2, C]`, by the filter 1 3 3 1 along each axis.
+
+  As `fir_up`, with a gain of 1.
+
+  Raises:
+    ValueError: if a side is odd.
+  """
+  _check_even(images)
+  for axis in (-3, -2):
+    number = images.ndim + axis
+    shape = list(images.shape)
+    shape[number : number + 1] = shape[number] // 2, 2
+    even, odd = jnp.moveaxis(images.reshape(shape), number + 1, 0)
+    before, _, _ = _neighbours(odd, axis)
+    _, _, after = _neighbours(even, axis)
+    images = (before + 3 * even + 3 * odd + after) / 8
   return images
 
 
@@ -73,3 +101,24 @@ def pyramid(images: jax.Array, smallest: int = 4) -> tuple[jax.Array, ...]:
   while levels[0].shape[-2] > smallest:
     levels.insert(0, average(levels[0]))
   return tuple(levels)
+
+
+def _neighbours(images, axis):
+  """Returns the pixels before, at and after each along an axis, padded by 0."""
+  length = images.shape[axis]
+  around = [(0, 0)] * images.ndim
+  around[axis] = (1, 1)
+  padded = jnp.pad(images, around)
+  return [
+    jax.lax.slice_in_dim(padded, start, start + length, axis=axis)
+    for start in range(3)
+  ]
+
+
+def _check_even(images):
+  height, width = images.shape[-3:-1]
+  if height % 2 or width % 2:
+    raise ValueError(
+      f'Images of {height}x{width} pixels cannot be halved; both sides must be '
+      'even.'
+    )

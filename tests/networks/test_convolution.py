@@ -12,7 +12,12 @@ import numpy as np
 import pytest
 from jax import lax
 
-from ganjax.networks.convolution import convolution, correlation, transposed
+from ganjax.networks.convolution import (
+  convolution,
+  correlation,
+  grouped,
+  transposed,
+)
 
 # kernel, stride, padding, height, width, channels in, channels out
 CASES = {
@@ -259,3 +264,35 @@ def test_choice_follows_the_platform():
     'stablehlo.convolution'
     in face.lower(lowering_platforms=('cuda',)).as_text()
   )
+
+
+@pytest.mark.parametrize('groups', [1, 4, 8])
+def test_grouped_is_the_grouped_convolution_with_its_derivatives(x64, groups):
+  images_key, kernel_key = jax.random.split(jax.random.key(0))
+  images = jax.random.normal(images_key, (2, 5, 4, 16))
+  kernel = jax.random.normal(kernel_key, (3, 3, 16 // groups, 24))
+
+  def of_lax(images, kernel):
+    return lax.conv_general_dilated(
+      images,
+      kernel,
+      (1, 1),
+      'SAME',
+      dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+      feature_group_count=groups,
+    )
+
+  def penalty(function, kernel):
+    def total(images):
+      return jnp.tanh(function(images, kernel)).sum()
+
+    return (jax.grad(total)(images) ** 2).sum()
+
+  np.testing.assert_allclose(
+    grouped(images, kernel), of_lax(images, kernel), rtol=1e-10
+  )
+  found, expected = (
+    jax.jit(jax.grad(functools.partial(penalty, function)))(kernel)
+    for function in (grouped, of_lax)
+  )
+  np.testing.assert_allclose(found, expected, rtol=1e-8)
