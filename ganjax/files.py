@@ -24,12 +24,22 @@ def whole(path):
 
   Args:
     path: of the file; its folder must exist.
+
+  Raises:
+    OSError: names the file, if the disk is full.
   """
   path = pathlib.Path(path)
   unfinished = path.with_name(f'{path.name}.{os.getpid()}.tmp')
   try:
     yield unfinished
     os.replace(unfinished, path)
+  except OSError as error:
+    # The system does not say which file it was.
+    if error.errno in _FULL:
+      raise OSError(
+        f'{path} could not be written ({error}): {remedy(error)}.'
+      ) from error
+    raise
   finally:
     unfinished.unlink(missing_ok=True)
 

@@ -42,9 +42,12 @@ def mkdir(path, *anything, **options):
     raise OSError(errno.ENOSPC, 'No space left on device', str(path))
   make(path, *anything, **options)
 
+def no_thread(self):
+  raise RuntimeError("can't start new thread")
+
 def main():
   manager = checkpoint.manager(FOLDER)
-  os.mkdir = mkdir
+  FAULT
   try:
     checkpoint.save(manager, 1, {'a': jnp.zeros(9)}, {})
   finally:
@@ -54,13 +57,24 @@ launch.run(main)
 """
 
 
-def test_after_a_save_that_failed_a_program_leaves_at_once(tmp_path):
+@pytest.mark.parametrize(
+  ('fault', 'words'),
+  [
+    ('os.mkdir = mkdir', ('No space left', 'free space there')),
+    ('threading.Thread.start = no_thread', ("can't", 'allow more threads')),
+  ],
+)
+def test_after_a_save_that_failed_a_program_leaves_at_once(
+  fault, words, tmp_path
+):
   # Threads of orbax would wait for its folder for five minutes.
-  done = ended(f'FOLDER = {f"{tmp_path}"!r}{FAILED_SAVE}')
+  body = FAILED_SAVE.replace('FOLDER', repr(f'{tmp_path}'))
+  done = ended(body.replace('FAULT', fault))
   assert done.returncode == 1
   [sentence] = done.stderr.splitlines()
   assert sentence.startswith('program: a checkpoint could not be written to ')
-  assert 'No space left' in sentence and 'free space there' in sentence
+  for own in words:
+    assert own in sentence
 
 
 WAITING = 'threading.Thread(target=time.sleep, args=[300]).start()'

@@ -1,5 +1,6 @@
 """Files that are whole, carry their format, and say what a folder holds."""
 
+import errno
 import json
 import os
 
@@ -69,3 +70,14 @@ def test_a_newer_format_is_answered_by_a_sentence(tmp_path):
     )
   files.write_json(path, {'format': 1, 'seed': 0})
   assert files.read_json(path) == {'seed': 0}
+
+
+def test_a_full_disk_is_told_with_the_file(tmp_path):
+  path = tmp_path / 'table.json'
+  words = f'{path} could not .*free space there'
+  with pytest.raises(OSError, match=words), files.whole(path) as unfinished:
+    unfinished.write_text('')
+    raise OSError(errno.ENOSPC, 'No space left on device')
+  with pytest.raises(PermissionError, match='another'), files.whole(path):
+    raise PermissionError(errno.EACCES, 'another')
+  assert not list(tmp_path.iterdir())

@@ -17,6 +17,9 @@ from ml_collections import ConfigDict
 from ganjax import files, locks, paths
 from ganjax.training import checkpoint, provenance
 
+_FOLDERS = 'checkpoints', 'samples', 'tensorboard'
+_FILES = 'config.json', 'run.json', 'metrics.jsonl', 'samples.png', 'lock'
+
 
 @contextlib.contextmanager
 def claimed(workdir, config, data, **inputs):
@@ -33,10 +36,15 @@ def claimed(workdir, config, data, **inputs):
       computed from.
 
   Raises:
-    ValueError: if another process trains there, or a checkpoint lies there with
+    ValueError: if another process trains there, a file is in the way of a
+      folder or a folder in that of a file, or a checkpoint lies there with
       another config or of other data; what differs is named.
   """
   folder = paths.check_folder(workdir, 'The run')
+  for name in _FOLDERS:
+    paths.check_folder(folder / name, 'The run')
+  for name in _FILES:
+    paths.check_destination(folder / name, 'A file of the run')
   records = {
     'config': json.loads(config.to_json()),
     'data': {

@@ -293,6 +293,10 @@ def _hush():
   """Silences orbax's own log, and what its interrupted operations print."""
   for name in 'absl', 'asyncio':
     logging.getLogger(name).addFilter(_not_from_orbax)
+  # Where no thread can be started, its coroutines are forgotten.
+  warnings.filterwarnings(
+    'ignore', "coroutine '.*' was never awaited", RuntimeWarning
+  )
   report = sys.unraisablehook
 
   # When one array fails, orbax closes the event loop under all the others,
@@ -306,4 +310,9 @@ def _hush():
 
 
 def _not_from_orbax(record):
-  return '/orbax/' not in record.pathname + record.getMessage()
+  message = record.getMessage()
+  # What orbax waits for is also tensorstore's, when several arrays fail.
+  return (
+    '/orbax/' not in record.pathname + message
+    and 'exception was never retrieved' not in message
+  )

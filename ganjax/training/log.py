@@ -4,6 +4,7 @@ import contextlib
 import json
 import pathlib
 import time
+import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -48,27 +49,20 @@ def start(workdir, images_seen):
     OSError: by each function of the `Log`, if it cannot write.
   """
   path = pathlib.Path(workdir) / 'metrics.jsonl'
-  valid = []
-  if path.exists():
-    lines = path.read_text().splitlines(keepends=True)
-    # A killed process may leave half a line at the end.
-    lines = [line for line in lines if line.endswith('\n')]
-    valid = [
-      line for line in lines if json.loads(line)['images'] <= images_seen
-    ]
-  files.write(path, ''.join(valid))
-  file = path.open('a', buffering=1)
   folder = pathlib.Path(workdir) / 'tensorboard'
-  folder.mkdir(exist_ok=True)
-  # Not SummaryWriter: its thread ends when the disk is full, and whoever feeds
-  # that thread then waits for ever.
-  board = EventsWriter(f'{folder}/events', f'.{images_seen}')
+  files.write(path, ''.join(_valid(path, images_seen)))
 
   def add(images, **content):
     board.write_event(Event(wall_time=time.time(), step=images, **content))
 
-  # TensorBoard hides what earlier starts wrote at this step or later.
-  add(images_seen + 1, session_log=SessionLog(status=SessionLog.START))
+  with _writing(workdir):
+    file = path.open('a', buffering=1)
+    folder.mkdir(exist_ok=True)
+    # Not SummaryWriter: its thread ends when the disk is full, and whoever
+    # feeds that thread then waits for ever.
+    board = EventsWriter(f'{folder}/events', f'.{images_seen}')
+    # TensorBoard hides what earlier starts wrote at this step or later.
+    add(images_seen + 1, session_log=SessionLog(status=SessionLog.START))
 
   def scalars(images, values):
     with _writing(workdir):
@@ -89,6 +83,27 @@ def start(workdir, images_seen):
       board.close()
 
   return Log(scalars, picture, close)
+
+
+def _valid(path, images_seen):
+  """Returns the lines of a file about at most so many images, a list."""
+  valid, damaged = [], []
+  lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+  for number, line in enumerate(lines, 1):
+    try:
+      if json.loads(line)['images'] <= images_seen:
+        valid.append(line.decode())
+    except (ValueError, TypeError, KeyError):
+      # A killed process may leave half a line at the end.
+      if line.endswith(b'\n'):
+        damaged.append(number)
+  if damaged:
+    warnings.warn(
+      f'{path} has damaged lines, which are left out: '
+      f'{", ".join(map(str, damaged[:5]))}{", ..." if damaged[5:] else ""}.',
+      stacklevel=3,
+    )
+  return [line if line.endswith('\n') else f'{line}\n' for line in valid]
 
 
 @contextlib.contextmanager

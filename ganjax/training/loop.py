@@ -16,7 +16,14 @@ import numpy as np
 from tqdm import tqdm
 
 from ganjax import parallel, pictures
-from ganjax.training import checkpoint, cost, evaluations, log, signals
+from ganjax.training import (
+  checkpoint,
+  cost,
+  divergence,
+  evaluations,
+  log,
+  signals,
+)
 from ganjax.training.dispatch import Loader, dispatches, images_seen
 
 
@@ -86,8 +93,8 @@ def fit(run, start, workdir, config, announce=tqdm.write):
     The last state, and whether the training has reached its end.
 
   Raises:
-    FloatingPointError: if a metric is not finite; the last checkpoint is from
-      before that.
+    FloatingPointError: if a metric or the state is not finite; the last
+      checkpoint is from before that.
     OSError: if the disk is full.
   """
   if jax.process_index():
@@ -193,6 +200,8 @@ def _fit(run, state, workdir, manager, config, announce):
       timed = {'images_per_second': pace}
       if compiling:
         timed['compile_seconds'] = waited
+      if save or measure or leave:
+        divergence.check_state(state)
       # Also where a signal ends the run: it goes on behind this moment.
       measured = evaluate(state, step, done) if measure else {}
       evaluating += measured.get('evaluation_seconds', 0.0)
@@ -244,20 +253,5 @@ def _means(pending, step, phases):
   series = {
     name: np.concatenate([part[name] for part in parts]) for name in parts[0]
   }
-  broken = {
-    name: int(np.argmin(np.isfinite(values)))
-    for name, values in series.items()
-    if not np.isfinite(values).all()
-  }
-  if broken:
-    first = min(broken.values())
-    at = step - len(next(iter(series.values()))) + first
-    names = sorted(name for name, index in broken.items() if index == first)
-    raise FloatingPointError(
-      f'At step {at}, after {images_seen(phases, at)} images, '
-      f'{", ".join(names)} '
-      'became infinite or undefined, and training stopped. The checkpoints '
-      'are from before that. Lower a learning rate or the weight of a penalty '
-      'and start in a new workdir.'
-    )
+  divergence.check_metrics(series, step, lambda at: images_seen(phases, at))
   return {name: float(values.mean()) for name, values in series.items()}

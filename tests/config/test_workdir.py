@@ -143,8 +143,17 @@ def test_two_processes_do_not_train_in_one_folder(tmp_path):
   assert f'process {os.getpid()} ' in (tmp_path / 'lock').read_text()
 
 
-def test_a_file_in_place_of_the_folder_is_named(tmp_path):
-  path = tmp_path / 'run'
+@pytest.mark.parametrize('name', ['', 'checkpoints', 'samples', 'tensorboard'])
+def test_a_file_in_place_of_a_folder_is_named(name, tmp_path):
+  path = tmp_path / 'run' / name
+  path.parent.mkdir(exist_ok=True)
   path.write_text('')
   with pytest.raises(ValueError, match=f'needs a folder {path}'):
-    claim(path)
+    claim(tmp_path / 'run')
+
+
+@pytest.mark.parametrize('name', ['metrics.jsonl', 'config.json', 'lock'])
+def test_a_folder_in_place_of_a_file_is_named(name, tmp_path):
+  (tmp_path / name).mkdir()
+  with pytest.raises(ValueError, match=f'{tmp_path / name}, which is a folder'):
+    claim(tmp_path)

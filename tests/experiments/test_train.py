@@ -390,6 +390,26 @@ def test_what_is_not_finite_stops_the_run_and_is_not_saved(program, tmp_path):
   assert all(np.isfinite(raw(leaf)).all() for leaf in jax.tree.leaves(state))
 
 
+def test_a_state_that_is_not_finite_is_not_saved(
+  program, tmp_path, monkeypatch
+):
+  """The metrics of a step are those before its update."""
+
+  def broken(*arguments):
+    for phase, state, metrics, step in dispatch.dispatches(*arguments):
+      if step == 8:
+        params = jax.tree.map(lambda leaf: leaf * jnp.nan, state.params)
+        state = state.replace(params=params)
+      yield phase, state, metrics, step
+
+  monkeypatch.setattr(loop, 'dispatches', broken)
+  flags = (*DENSE, SAVES, f'--workdir={tmp_path}')
+  code, _, err = program('train', *flags)
+  assert code == 1
+  assert 'train: After step 8, params' in err and 'Lower a learning' in err
+  assert restore.last(tmp_path).state.step == 4
+
+
 def test_samples_that_are_not_finite_stop_the_run(
   program, tmp_path, monkeypatch
 ):
