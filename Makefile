@@ -4,7 +4,7 @@ PYTHONS ?= python3.11 python3.12 python3.13
 VENV ?= .venv
 PYTHON = $(VENV)/bin/python
 
-.PHONY: train test slow test-matrix lint benchmark
+.PHONY: train test slow test-matrix mutations lint benchmark
 
 train: $(VENV)/installed
 	$(PYTHON) -m experiments.train --config configs/dcgan.py --workdir runs/dcgan
@@ -28,6 +28,11 @@ test-matrix:
 	echo "passed:$${passed:- none}; failed:$${failed:- none};" \
 	  "skipped, as it does not start here:$${skipped:- none}"; \
 	test -n "$$passed" && test -z "$$failed"
+
+# Wrong signs, factors, detachments and means, each of which must fail a test:
+# half an hour on two idle cores. `make mutations OF='losses steps'` takes some.
+mutations: $(VENV)/installed
+	$(PYTHON) tests/mutations.py $(OF)
 
 lint: $(VENV)/installed
 	$(VENV)/bin/ruff check .

@@ -147,6 +147,16 @@ def test_one_epsilon_for_an_example_and_its_whole_pyramid():
   assert abs(small.mean() - 0.5) < 0.15
 
 
+def test_wgan_gp_is_taken_between_the_fake_and_the_real():
+  # The gradient of `square` is the point itself.
+  real, fake = jnp.full((256, 1), 3.0), jnp.full((256, 1), 1.0)
+  points = np.sqrt(wgan_gp(square, real, fake, KEY, target=0))
+  assert 1 <= points.min() < 1.1
+  assert 2.9 < points.max() < 3
+  # Four standard errors of as many uniform draws.
+  np.testing.assert_allclose(points.mean(), 2, atol=0.15)
+
+
 def test_dragan_moves_up_to_half_a_deviation():
   real = jnp.linspace(-1, 3, 256)[:, None] + 10
   squares = jax.jit(lambda real: dragan(square, real, KEY, target=0))(real)
