@@ -42,6 +42,19 @@ def get_config():
   config.pack = 1  # images in a pack of the discriminator (PacGAN)
   # The noise falls linearly to 0 over this many steps; 0: it stays.
   config.instance_noise = dict(std=0.0, steps=0)
+  # Augmentations of all that the discriminator sees. DiffAugment's policy is
+  # 'color,translation,cutout' or fewer of them, and ADA's one of blit, geom,
+  # color, filter, noise, cutout, bg, bgc, bgcf, bgcfn, bgcfnc, r3gan.
+  config.augment = dict(
+    name='none',  # or diffaugment, ada
+    policy='',  # '': all of DiffAugment, bgc of ADA
+    # Probability of each transform; None: 1 for DiffAugment, and for ADA
+    # adapted to overfitting, from 0 on.
+    p=placeholder(float),
+    target=0.6,  # of the mean sign of reals' logits, when p is adapted
+    images=500_000,  # in which p could go from 0 to 1
+    paired=False,  # the same draws for the real and the fake of each index
+  )
   # Remedies of the game.
   config.consensus = 0.0  # weight of half the squared norm of both gradients
   config.historical_averaging = 0.0  # weight of the squared distance
@@ -106,6 +119,7 @@ def get_config():
   config.schedules = dict(
     optimizers=rates,
     regularizers=dict(discriminator=penalties),
+    augment=dict(p=schedule()),
     ema_decay=schedule(),
   )
   config.steps_together = 0  # steps in one dispatch; 0: chosen automatically

@@ -1,3 +1,4 @@
+from . import adaptive as adaptive
 from . import dirac as dirac
 from . import dirac_cases as dirac_cases
 from . import dynamics as dynamics
@@ -13,6 +14,8 @@ from . import remedies as remedies
 from . import schedules as schedules
 from . import steps as steps
 from .arrays import Batch as Batch
+from .augment.ada import ada as ada
+from .augment.diffaugment import diffaugment as diffaugment
 from .data import images as images
 from .data import loaders as loaders
 from .data import order as order

@@ -85,6 +85,7 @@ def gan(
   prior: Prior,
   regularizers: Pair[dict[str, Regularizer]] | None = None,
   fake_labels: Callable | None = None,
+  paired_draws: bool = False,
 ) -> Game:
   """Returns the `Game` of two networks, over images or trees of them.
 
@@ -101,6 +102,9 @@ def gan(
     fake_labels: a function of `ganjax.labels`, `(key, labels of the reals) ->
       labels of the fakes`, which makes the game conditional: its batches have
       labels, and its networks take them. None makes it unconditional.
+    paired_draws: whether what the discriminator draws (augmentations, noise,
+      dropout) is the same for the real and the fake of each index, as losses
+      that compare the two may want it, or independent.
 
   Raises:
     ValueError: when an unconditional game is given labels, or a conditional one
@@ -173,6 +177,8 @@ def gan(
           strict=True,
         )
       )
+      if paired_draws:
+        keys['real'] = keys['fake']
       networks = Pair(*(buffer['network'] for buffer in buffers))
       if fake is None:
         number = jax.tree.leaves(batch.images)[0].shape[0]
@@ -234,8 +240,10 @@ def gan(
         metrics |= {
           'logits/real': real_logits.mean(),
           'logits/fake': fake_logits.mean(),
-          'accuracy/real': (real_logits > 0).mean(),
-          'accuracy/fake': (fake_logits < 0).mean(),
+          # A logit of 0 is right by half, so that the mean sign of logits is
+          # twice the accuracy, minus 1.
+          'accuracy/real': jnp.heaviside(real_logits, 0.5).mean(),
+          'accuracy/fake': jnp.heaviside(-fake_logits, 0.5).mean(),
         }
       memory, before = {}, getattr(buffers, player)['memory']
       for name, term in terms.items():

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from ganjax.arrays import Scalar
+from ganjax.augment.per_image import Augmentation
 from ganjax.game import Game
 from ganjax.memory import carrying
 from ganjax.players import PLAYERS, Discriminator, Generator, Pair
@@ -170,6 +171,55 @@ def instance_noise(discriminator: Discriminator, std: Scalar) -> Discriminator:
   return discriminator._replace(
     apply=noisy(discriminator.apply),
     with_features=noisy(discriminator.with_features),
+  )
+
+
+def augmented(
+  discriminator: Discriminator, augmentation: Augmentation, p: Scalar
+) -> Discriminator:
+  """Returns the `Discriminator` that sees augmented images in training.
+
+  Karras et al., "Training Generative Adversarial Networks with Limited Data",
+  2020, arXiv:2006.06676; Zhao et al., "Differentiable Augmentation for
+  Data-Efficient GAN Training", 2020, arXiv:2006.10738: reals and fakes are
+  augmented in both players' updates, and the generator learns through the
+  augmentation. Penalties on gradients are those in the images before it. To
+  change `p` while training runs, let a schedule `step -> Game` compute it, or
+  `adaptive.augmentation`.
+
+  Args:
+    discriminator: a `Discriminator` of images `[N, H, W, C]`.
+    augmentation: `(images, key, p) -> images`, of `ganjax.augment`.
+    p: probability of each transform; may be traced.
+
+  Raises:
+    ValueError: when initialised with a tree of several images, which could not
+      all be moved alike.
+  """
+
+  def init(key, images, *labels):
+    if (number := len(jax.tree.leaves(images))) != 1:
+      raise ValueError(
+        f'Augmentations take one array of images, not a tree of {number}, such '
+        'as the pyramids of multi-scale gradients: a shift by one pixel has no '
+        'counterpart at the smaller resolutions. Leave the augmentation out, '
+        'or choose a network of single images.'
+      )
+    return discriminator.init(key, images, *labels)
+
+  def seeing_augmented(function):
+    def run(params, buffers, images, key, train, *labels):
+      if train:
+        key, own = jax.random.split(key)
+        images = jax.tree.map(lambda leaf: augmentation(leaf, own, p), images)
+      return function(params, buffers, images, key, train, *labels)
+
+    return run
+
+  return discriminator._replace(
+    init=init,
+    apply=seeing_augmented(discriminator.apply),
+    with_features=seeing_augmented(discriminator.with_features),
   )
 
 

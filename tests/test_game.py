@@ -88,6 +88,48 @@ def test_metrics_have_their_names(game):
   }
 
 
+@pytest.mark.parametrize('paired', [False, True])
+def test_the_discriminator_draws_for_each_index_alone_or_for_a_pair(paired):
+  shaken = Discriminator(
+    init=lambda key, images: ({}, {}),
+    apply=lambda params, buffers, images, key, train: (
+      images.sum(1) * 0 + jax.random.normal(key, images.shape[:1]),
+      buffers,
+    ),
+  )
+  game = gan(
+    mlp.generator((2,), widths=(4,)),
+    shaken,
+    losses.relativistic,
+    priors.normal(2),
+    paired_draws=paired,
+  )
+  params, buffers = game.init(KEY)
+  values = [
+    getattr(game, player)(params, buffers, Batch(jnp.ones((8, 2))), KEY)[0]
+    for player in PLAYERS
+  ]
+  # Logits that are equal in each pair cost log 2.
+  assert np.allclose(values, np.log(2), rtol=1e-6) is paired
+
+
+def test_a_logit_of_0_is_right_by_half():
+  logits = jnp.float32([1, 0, 0, -2])
+  game = gan(
+    mlp.generator((2,), widths=(4,)),
+    Discriminator(
+      init=lambda key, images: ({}, {}),
+      apply=lambda params, buffers, images, key, train: (logits, buffers),
+    ),
+    losses.wasserstein,
+    priors.normal(2),
+  )
+  params, buffers = game.init(KEY)
+  batch = Batch(jnp.ones((4, 2)))
+  _, (_, metrics) = game.discriminator(params, buffers, batch, KEY)
+  assert metrics['accuracy/real'] == metrics['accuracy/fake'] == 0.5
+
+
 def test_the_value_is_the_loss_and_its_terms(game):
   _, turns, *_ = game
   value, (_, metrics) = turns.discriminator

@@ -8,7 +8,15 @@ import numpy as np
 import optax
 import pytest
 
-from ganjax import labels, losses, priors, regularizers, remedies, steps
+from ganjax import (
+  adaptive,
+  labels,
+  losses,
+  priors,
+  regularizers,
+  remedies,
+  steps,
+)
 from ganjax.arrays import Batch
 from ganjax.game import gan
 from ganjax.networks import conditional, mlp
@@ -121,14 +129,20 @@ def built(classes, wrap_network, wrap_game):
   return wrap_game(game)
 
 
+def moved(images, key, p):
+  return images + p * jax.random.normal(key, images.shape)
+
+
 NETWORKS = {
   'spectral': remedies.spectral,
   'pack': lambda network: remedies.pack(network, 2),
   'instance noise': lambda network: remedies.instance_noise(network, 0.1),
+  'augmented': lambda network: remedies.augmented(network, moved, 0.5),
 }
 GAMES = {
   'consensus': lambda game: remedies.consensus(game, 0.1),
   'historical averaging': lambda game: remedies.historical_averaging(game, 0.1),
+  'adaptive': lambda game: adaptive.augmentation(lambda p: game, 4),
   'truncated': lambda game: truncated(
     game, 0.5, jnp.ones((CLASSES, 2)), mean_labels(game)
   ),

@@ -51,6 +51,7 @@ LAYERS = (
       'pictures',
     },
     {'networks'},
+    {'augment'},
     {'data'},
     {'metrics'},
     {'weights'},
@@ -63,6 +64,7 @@ LAYERS = (
   (
     {
       'remedies',
+      'adaptive',
       'updates',
       'steps',
       'dynamics',

@@ -12,12 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ganjax import losses, priors, remedies
+from ganjax import losses, priors, regularizers, remedies
 from ganjax.arrays import Batch
+from ganjax.augment.ada import ada
 from ganjax.game import Game, gan
 from ganjax.networks import dcgan, mlp
 from ganjax.networks.layers import BatchNorm
 from ganjax.players import PLAYERS, Discriminator, Generator, Pair
+from ganjax.turns import stateless
 
 KEY = jax.random.key(0)
 
@@ -267,6 +269,93 @@ def test_instance_noise_passes_what_is_left_of_the_key_on():
   )
   remedies.instance_noise(network, 0.0).apply({}, {}, jnp.ones(2), KEY, True)
   assert jnp.all(jax.random.key_data(seen[0]) != jax.random.key_data(KEY))
+
+
+def shifted(images, key, p):
+  """The augmentation that adds p U(0, 1) to each image."""
+  keys = jax.random.split(key, len(images))
+  return images + p * jax.vmap(jax.random.uniform)(keys)[:, None]
+
+
+def test_augmented_images_are_seen_only_in_training():
+  images = jnp.arange(8.0).reshape(4, 2)
+  network = remedies.augmented(ECHO, shifted, 0.5)
+  (logits, seen), _ = network.with_features({}, {}, images, KEY, True)
+  added = seen - images
+  np.testing.assert_allclose(added[:, 0], added[:, 1], atol=1e-6)
+  assert ((added > 0) & (added < 0.5)).all()
+  assert len(np.unique(added[:, 0])) == 4
+  np.testing.assert_allclose(logits, seen.sum(1), rtol=1e-6)
+  for key, train in ((KEY, False), (None, False)):
+    (_, seen), _ = network.with_features({}, {}, images, key, train)
+    assert seen is images
+    assert network.apply({}, {}, images, key, train)[0].shape == (4,)
+
+
+def test_augmentations_pass_what_is_left_of_the_key_on():
+  keys = []
+  network = ECHO._replace(
+    apply=lambda params, buffers, images, key, train: keys.append(key)
+  )
+  recorded = remedies.augmented(
+    network, lambda images, key, p: keys.append(key), 0.0
+  )
+  recorded.apply({}, {}, jnp.ones((2, 2)), KEY, True)
+  words = [tuple(jax.random.key_data(key).tolist()) for key in (*keys, KEY)]
+  assert len(set(words)) == 3
+
+
+def test_penalties_are_those_of_the_images_before_augmentation():
+  slope = jnp.float32([3, 4])
+  linear = Discriminator(
+    init=lambda key, images: (slope, {}),
+    apply=lambda params, buffers, images, key, train: (
+      images @ params,
+      buffers,
+    ),
+  )
+  game = gan(
+    mlp.generator((2,), (4,)),
+    remedies.augmented(linear, lambda images, key, p: p * images, 2.0),
+    losses.wasserstein,
+    priors.normal(2),
+    Pair({}, {'r1': stateless(lambda t: regularizers.r1(t.critic, t.real))}),
+  )
+  params, buffers = game.init(KEY)
+  _, (_, metrics) = game.discriminator(
+    params, buffers, Batch(jnp.ones((4, 2))), KEY
+  )
+  # The logits are 2 <slope, x>.
+  np.testing.assert_allclose(metrics['logits/real'], 14, rtol=1e-6)
+  np.testing.assert_allclose(metrics['regularizer/r1'], 100, rtol=1e-6)
+
+
+def test_a_pyramid_is_not_augmented():
+  network = remedies.augmented(ECHO, shifted, 0.5)
+  pyramid = jnp.ones((4, 4, 4, 1)), jnp.ones((4, 8, 8, 1))
+  with pytest.raises(ValueError, match='take one array of images, not a tree'):
+    network.init(KEY, pyramid)
+
+
+def test_packs_and_noise_compose_with_augmentations():
+  images = jnp.zeros((6, 16, 16, 1))
+  wraps = [
+    lambda network: remedies.pack(network, 3),
+    lambda network: remedies.augmented(network, ada('bgc'), 0.7),
+    lambda network: remedies.instance_noise(network, 0.1),
+    remedies.spectral,
+  ]
+  # Packs of three grey images are images of three channels.
+  for order in (wraps, wraps[::-1]):
+    network = dcgan.discriminator(16, channels=3, width=4)
+    for wrap in order:
+      network = wrap(network)
+
+    def run(key, network=network):
+      params, buffers = network.init(key, images)
+      return network.apply(params, buffers, images, key, True)[0]
+
+    assert jax.eval_shape(run, KEY).shape == (2,)
 
 
 @pytest.fixture

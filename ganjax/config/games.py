@@ -7,6 +7,7 @@ their modules define, found by name. Numbers may be traced, so that configs
 which differ in numbers can be one program.
 """
 
+import functools
 import inspect
 import warnings
 
@@ -22,7 +23,7 @@ from ganjax import (
   remedies,
   steps,
 )
-from ganjax.config import networks, schedules
+from ganjax.config import augmentations, networks, schedules
 from ganjax.game import gan
 from ganjax.lookup import choose, functions
 from ganjax.players import Pair
@@ -56,26 +57,27 @@ def schedule(config, shape, stage=lambda step: {}, images_seen=None):
 
   def at(step, **stage):
     own = schedules.scheduled(config, images_seen(step))
-    return _game(own, networks.networks(own, shape, **stage), step)
+    pair = networks.networks(own, shape, **stage)
+    return augmentations.game(own, functools.partial(_game, own, pair, step))
 
-  # These raise here, and not at the first step.
-  networks.networks(config, shape)
-  _terms(schedules.scheduled(config, 0.0))
+  at(0)  # Raises here, and not at the first step.
   return lambda step: at(step, **stage(step))
 
 
-def _game(config, pair, step):
-  """Returns the `Game` of networks at a step."""
+def _game(config, pair, step, augmented):
+  """Returns the `Game` of networks at a step; `augmented` wraps one of them."""
   loss, *others = _terms(config)
   noise, top_k = config.instance_noise, config.top_k
   generator, discriminator = pair
   if not _is(noise.std, 0):
     share = _remaining(step, noise.steps) if noise.steps else 1.0
     discriminator = remedies.instance_noise(discriminator, noise.std * share)
+  discriminator = augmented(discriminator)
   if not _is(top_k.share, 1):
     share = _remaining(step, top_k.steps) if top_k.steps else 0.0
     loss = losses.top_k(loss, top_k.share + (1 - top_k.share) * share)
-  game = gan(generator, discriminator, loss, *others)
+  paired = config.augment.paired
+  game = gan(generator, discriminator, loss, *others, paired_draws=paired)
   if not _is(config.consensus, 0):
     game = remedies.consensus(game, config.consensus)
   if not _is(config.historical_averaging, 0):

@@ -28,12 +28,17 @@ def scheduled(config, images_seen):
     images_seen: a number, which may be traced.
 
   Raises:
-    ValueError: if there is no such schedule, or no such number in the config.
+    ValueError: if there is no such schedule, or the number is None.
   """
   values = {}
   for field, section in sections(config).items():
     make = choose('schedule', functions(schedules), section.pop('name'))
     value = functools.reduce(getattr, field.split('.'), config)
+    if value is None:
+      raise ValueError(
+        f'schedules.{field} changes the value of {field}, which is None; set '
+        f'{field} to the number that it begins with.'
+      )
     values[field] = make(**section)(value, images_seen)
   return with_values(config, values) if values else config
 
