@@ -104,7 +104,7 @@ def test_the_generator_leaves_p_alone():
 
 
 def images_game(scale=1.0):
-  """The adaptive game of small images, p rising by .1 at each update."""
+  """The adaptive game of small images, p rising all the time."""
 
   def make(p):
     critic = mlp.discriminator((4,))
@@ -115,7 +115,7 @@ def images_game(scale=1.0):
       priors.normal(4),
     )
 
-  return adaptive.augmentation(make, 8, target=-0.9, images=40 * scale, every=2)
+  return adaptive.augmentation(make, 8, target=-2, images=40 * scale, every=2)
 
 
 OPTIMIZERS = Pair(optax.adam(1e-3), optax.adam(1e-3))
@@ -142,7 +142,8 @@ def test_p_and_the_signs_are_in_the_state_and_resume_to_the_bit():
   resumed = jax.tree.map(jnp.asarray, saved).replace(key=start.key)
   for _ in range(3):
     resumed, again = run(resumed)
-  jax.tree.map(np.testing.assert_array_equal, resumed, state)
+  pair = map(_without_key, (resumed, state))
+  jax.tree.map(np.testing.assert_array_equal, *pair)
   jax.tree.map(np.testing.assert_array_equal, again, metrics)
 
 
