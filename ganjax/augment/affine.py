@@ -74,9 +74,7 @@ def gathered(image: jax.Array, matrix: jax.Array) -> jax.Array:
   and shifts by whole pixels, of which it is exact.
   """
   height, width, _ = image.shape
-  rows, columns = _sources(
-    matrix, *(np.arange(length) for length in (height, width)), image.shape
-  )
+  rows, columns = _sources(matrix, np.arange, height, width)
   return image[
     reflected(jnp.round(rows).astype(int), height),
     reflected(jnp.round(columns).astype(int), width),
@@ -104,20 +102,27 @@ def resampled(image: jax.Array, matrix: jax.Array) -> jax.Array:
   large = _einsum(
     'ah,bw,hwc->cab', _enlarging(height), _enlarging(width), image
   )
-  # Where the filter that halves has its taps, in pixels.
-  grids = (
-    (np.arange(2 * length + len(_SYM6) - 2) - _CENTRE) / 2
-    for length in (height, width)
-  )
-  rows, columns = _sources(matrix, *grids, image.shape)
+  rows, columns = _sources(matrix, _fine, height, width)
   fine = _bilinear(large, 2 * rows, 2 * columns)
   return _einsum('ia,jb,cab->ijc', _halving(height), _halving(width), fine)
 
 
-def _sources(matrix, rows, columns, shape):
-  """Returns the rows and columns `[R, C]` that a grid of pixels comes from."""
-  down, right = ((length - 1) / 2 for length in shape[:2])
-  x, y = columns[None, :] - right, rows[:, None] - down
+def _fine(length):
+  """Returns where the filter that halves has its taps, in pixels."""
+  return (np.arange(2 * length + len(_SYM6) - 2) - _CENTRE) / 2
+
+
+def _sources(matrix, places, height, width):
+  """Returns the rows and the columns `[R, S]` that a grid comes from.
+
+  Args:
+    matrix: from the grid's coordinates to the image's.
+    places: from a length to where the grid is along it, in pixels.
+    height: of the image, in pixels.
+    width: likewise.
+  """
+  down, right = (height - 1) / 2, (width - 1) / 2
+  x, y = places(width)[None, :] - right, places(height)[:, None] - down
   from_x, from_y = (row[0] * x + row[1] * y + row[2] for row in matrix[:2])
   return from_y + down, from_x + right
 

@@ -15,14 +15,17 @@ import numpy as np
 from ganjax.arrays import Scalar
 from ganjax.augment.per_image import used
 
-_V = np.array([1, 1, 1, 0], np.float32) / np.sqrt(3, dtype=np.float32)
+_V = np.ones(3, np.float32) / np.sqrt(3, dtype=np.float32)
 _LUMA = np.outer(_V, _V)
-_ALL = np.diag([1, 1, 1, 0]).astype(np.float32)
-_ACROSS = _ALL - _LUMA
+_ACROSS = np.eye(3, dtype=np.float32) - _LUMA
 # What is across v, turned about it by 90 degrees (Rodrigues' formula).
-_TURNED = np.zeros((4, 4), np.float32)
-_TURNED[:3, :3] = np.cross(np.eye(3), -_V[:3]).T
-_ONE = np.diag([0, 0, 0, 1]).astype(np.float32)
+_TURNED = np.cross(_V, np.eye(3, dtype=np.float32)).T
+
+
+def _matrix(luma: Scalar, across: Scalar, turned: Scalar = 0) -> jax.Array:
+  """Returns the matrix with these gains along v, and across it."""
+  gains = jnp.add(luma * _LUMA, across * _ACROSS + turned * _TURNED)
+  return jnp.eye(4).at[:3, :3].set(gains)
 
 
 def brightness(key: jax.Array, p: Scalar) -> jax.Array:
@@ -36,14 +39,14 @@ def contrast(key: jax.Array, p: Scalar) -> jax.Array:
   """Returns the matrix that multiplies by 2^N(0, .5), about 0."""
   gate, draw = jax.random.split(key)
   amount = jnp.where(used(gate, p), 0.5 * jax.random.normal(draw), 0)
-  return jnp.exp2(amount) * _ALL + _ONE
+  return _matrix(jnp.exp2(amount), jnp.exp2(amount))
 
 
 def luma_flip(key: jax.Array, p: Scalar) -> jax.Array:
   """Returns the matrix that, of half the images used, negates the luma."""
   gate, draw = jax.random.split(key)
   flipped = used(gate, p) & jax.random.bernoulli(draw)
-  return jnp.where(flipped, -1, 1) * _LUMA + _ACROSS + _ONE
+  return _matrix(jnp.where(flipped, -1, 1), 1)
 
 
 def hue(key: jax.Array, p: Scalar) -> jax.Array:
@@ -51,14 +54,14 @@ def hue(key: jax.Array, p: Scalar) -> jax.Array:
   gate, draw = jax.random.split(key)
   angle = jax.random.uniform(draw, minval=-jnp.pi, maxval=jnp.pi)
   angle = jnp.where(used(gate, p), angle, 0)
-  return _LUMA + jnp.cos(angle) * _ACROSS + jnp.sin(angle) * _TURNED + _ONE
+  return _matrix(1, jnp.cos(angle), jnp.sin(angle))
 
 
 def saturation(key: jax.Array, p: Scalar) -> jax.Array:
   """Returns the matrix that multiplies what is across v by 2^N(0, 1)."""
   gate, draw = jax.random.split(key)
   amount = jnp.where(used(gate, p), jax.random.normal(draw), 0)
-  return _LUMA + jnp.exp2(amount) * _ACROSS + _ONE
+  return _matrix(1, jnp.exp2(amount))
 
 
 COLOR = (brightness, contrast, luma_flip, hue, saturation)
