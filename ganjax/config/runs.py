@@ -177,7 +177,9 @@ def run(config, data, mesh):
   params = jax.eval_shape(start(config, shape)).params
   # Of about 256 reals, to compare that of the samples with.
   reals = images.scale(data.images[:: max(1, len(data.images) // 256)][:256])
-  real_distance = float(diversity.pairwise_distance(reals))
+  # A single image is a common check, and like a set of equal ones.
+  several = len(reals) > 1
+  real_distance = float(diversity.pairwise_distance(reals)) if several else 0.0
   samples, columns = _grid(config)
   return loop.Run(
     phases=planned,

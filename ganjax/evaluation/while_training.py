@@ -5,6 +5,7 @@ the same step, with as many samples, the same weights and its default seed.
 """
 
 import jax
+import numpy as np
 
 from ganjax import files
 from ganjax.config import datasets, restore, runs
@@ -64,9 +65,14 @@ def evaluation(config, data):
     return values(reals, samples.of(sample(run), extractor, labels))
 
   # What cannot be measured raises now, and not after hours of training.
-  few = None if data.labels is None else data.labels[:_FEW]
-  few = samples.of(data.images[: min(_FEW, asked.samples)], extractor, few)
-  values(few, few)
+  number = min(_FEW, asked.samples)
+  # There may be fewer reals than samples: a run may overfit a single one.
+  rows = np.arange(number) % len(data.images)
+  few = None if data.labels is None else data.labels[rows]
+  values(
+    samples.of(data.images[:number], extractor),
+    samples.of(data.images[rows], extractor, few),
+  )
   settings = results.settings(config, data, extractor, _SEED)
   return evaluations.Evaluation(take, best, direction, settings)
 

@@ -513,6 +513,24 @@ def test_a_folder_without_pictures_is_answered_by_one_sentence(
   assert not (tmp_path / 'run').exists()
 
 
+def test_a_single_picture_can_be_overfitted(program, tmp_path):
+  (tmp_path / 'one').mkdir()
+  pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+  Image.fromarray(pixels).save(tmp_path / 'one' / 'picture.png')
+  code, out, err = program(
+    'train',
+    *DENSE,
+    '--config.data.name=folder',
+    f'--config.data.dir={tmp_path}/one',
+    '--config.evaluate.measures=distance',
+    '--config.evaluate.every=40',
+    '--config.evaluate.samples=8',
+    f'--workdir={tmp_path}/run',
+  )
+  assert (code, err) == (0, '')
+  assert 'Done after 80 images.' in out and 'Best distance' in out
+
+
 def start_and_kill(command, ready):
   """Starts a training of its own and kills it once `ready()`."""
   child = subprocess.Popen(
