@@ -152,6 +152,28 @@ def read_json(path):
   return unversioned(json.loads(text), path)
 
 
+def read_inside(folder, path):
+  """Returns the JSON values of a file in a folder of results.
+
+  Args:
+    folder: a `pathlib.Path`.
+    path: as in `paths.inside`.
+
+  Raises:
+    FormatError: as `unversioned`.
+    ValueError: as `paths.inside`, or if it is no JSON.
+  """
+  path = paths.inside(folder, path)
+  try:
+    return read_json(path)
+  except FormatError:
+    raise
+  except ValueError as error:
+    raise ValueError(
+      f'{path} is damaged ({error}); remove it to have it made again.'
+    ) from error
+
+
 def flat(values, prefix=''):
   """Returns the values of nested dicts in one dict, by their dotted names.
 

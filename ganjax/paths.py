@@ -43,6 +43,28 @@ def check_file(path) -> pathlib.Path:
   return path
 
 
+def inside(folder, path) -> pathlib.Path:
+  """Returns the real path of a file that belongs to a folder of results.
+
+  The folder may be a stranger's, and a link in it, or a name such as `../x`
+  that a file of it has, may lead to what only its reader may see.
+
+  Args:
+    folder: a `pathlib.Path`.
+    path: of the file, relative to the folder or below it.
+
+  Raises:
+    ValueError: if it lies elsewhere, or is no file.
+  """
+  real = (folder / path).resolve()
+  if not real.is_relative_to(folder.resolve()):
+    raise ValueError(
+      f'{folder} names {path}, which leads to {real}, out of that folder: '
+      'nothing else is read. Copy the file there, if it belongs to it.'
+    )
+  return check_file(real)
+
+
 def check_destination(path, flag, inputs=(), endings=()) -> pathlib.Path:
   """Returns the path of a file that can be written; nothing is made yet.
 

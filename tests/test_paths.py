@@ -66,3 +66,19 @@ def test_the_home_folder_may_be_written_short(tmp_path, monkeypatch):
   (tmp_path / 'a').touch()
   assert paths.check_file('~/a') == tmp_path / 'a'
   assert paths.check_destination('~/b', '--output') == tmp_path / 'b'
+
+
+def test_only_files_inside_of_a_folder_belong_to_it(tmp_path):
+  folder = tmp_path / 'own'
+  folder.mkdir()
+  for path in folder / 'file', tmp_path / 'other', tmp_path / 'own2':
+    path.write_text('')
+  (folder / 'link').symlink_to('file')
+  (folder / 'away').symlink_to(tmp_path / 'other')
+  for name in 'file', 'link', '../own/file', folder / 'file':
+    assert paths.inside(folder, name) == (folder / 'file').resolve()
+  for name in 'away', '../other', '../own2', tmp_path / 'other', '/etc/passwd':
+    with pytest.raises(ValueError, match='out of that folder'):
+      paths.inside(folder, name)
+  with pytest.raises(FileNotFoundError):
+    paths.inside(folder, 'none')

@@ -3,12 +3,12 @@
 It reads what `evaluate --checkpoint=all` has written into each folder.
 """
 
-import json
 import pathlib
 from typing import NamedTuple
 
 import numpy as np
 
+from ganjax import files
 from ganjax.lookup import choose
 from ganjax.reports import columns
 
@@ -70,18 +70,20 @@ def read(groups, metric, weights):
       not in the same way everywhere, or if the runs of a group have no
       evaluation in common.
   """
-  files, described = {}, {}
+  rows_of, described = {}, {}
   for folder in dict.fromkeys(sum(groups.values(), [])):
-    path = pathlib.Path(folder) / 'evaluation.json'
-    written = json.loads(path.read_text()) if path.exists() else {}
-    files[folder] = written.get('measures', [])
+    path = pathlib.Path(folder)
+    written = {}
+    if (path / 'evaluation.json').exists():
+      written = files.read_inside(path, 'evaluation.json')
+    rows_of[folder] = written.get('measures', [])
     described |= written.get('columns', {})
   if described:
     choose('measured value', described, metric)
   column = {'measure': metric, 'on_features': True} | described.get(metric, {})
   runs = {
     folder: _evaluations(rows, metric, weights, column)
-    for folder, rows in files.items()
+    for folder, rows in rows_of.items()
   }
   settings = _agreed(runs, metric, weights, column)
   return Comparison(
@@ -91,7 +93,7 @@ def read(groups, metric, weights):
       name: _group(name, [runs[folder] for folder in folders], metric, column)
       for name, folders in groups.items()
     },
-    *_references(files, settings, metric, column),
+    *_references(rows_of, settings, metric, column),
   )
 
 

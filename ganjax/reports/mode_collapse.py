@@ -1,12 +1,11 @@
 """The tables and figures of a protocol of mode collapse, from its folder."""
 
-import json
 import pathlib
 from typing import NamedTuple
 
 import numpy as np
 
-from ganjax import files, npz
+from ganjax import files, npz, paths
 from ganjax.reports import tables
 from ganjax.reports.figures import curves, layout, trajectories
 from ganjax.reports.figures import samples as sample_figures
@@ -75,10 +74,11 @@ def read(folder, remedies, seeds):
   if not path.exists():
     return {}
   for measured in sorted(folder.glob('programs/*/evaluation.json')):
-    for row in json.loads(measured.read_text())['measures']:
+    own = files.read_inside(folder, measured.relative_to(folder))
+    for row in own['measures']:
       rows.setdefault((row['cell'], row['seed']), []).append(row)
   found = {}
-  for number, cell in enumerate(files.read_json(path)['cells']):
+  for number, cell in enumerate(files.read_inside(folder, path.name)['cells']):
     runs = [
       own
       for seed in seeds
@@ -116,8 +116,8 @@ def _stored(folder, rows, names):
   """Returns arrays of some runs at one evaluation, `[S, ...]` by name."""
   opened, found = {}, {name: [] for name in names}
   for row in rows:
-    place = folder / 'programs' / row['program']
-    path = place / f'arrays-{row["evaluation"]}.npz'
+    place = pathlib.Path('programs', row['program'])
+    path = paths.inside(folder, place / f'arrays-{row["evaluation"]}.npz')
     if path not in opened:
       opened[path] = _of_runs(path, names)
     arrays = opened[path].get((row['cell'], row['seed']))
@@ -271,7 +271,9 @@ def eigenvalues(folder, values):
     folder: for the files.
     values: complex `[n]`, by remedy.
   """
-  np.savez(folder / 'eigenvalues.npz', **values)
+  path = folder / 'eigenvalues.npz'
+  with files.whole(path) as unfinished, unfinished.open('wb') as file:
+    np.savez(file, **values)
   # Their sizes differ by thousands between remedies.
   largest = {name: np.abs(own).max() for name, own in values.items()}
   figure = trajectories.eigenvalues(

@@ -58,7 +58,7 @@ def text(table, width=None):
 def markdown(table):
   """Returns a table for GitHub, and its notes as a list."""
   drawn = _tabulate(table, 'pipe', _escape_markdown)
-  notes = [f'- {_printable(note)}' for note in table.notes]
+  notes = [f'- {_escape_markdown(note)}' for note in table.notes]
   return '\n'.join([drawn, '', *notes]) + '\n'
 
 
@@ -80,13 +80,15 @@ def csv(lines):
   """Returns dicts as CSV: a column for each key that any of them has.
 
   Args:
-    lines: dicts of numbers and words. What is not finite is left empty.
+    lines: dicts of numbers and words. What is not finite is left empty. Words
+      that a spreadsheet would compute begin with an apostrophe.
   """
   file = io.StringIO()
   names = dict.fromkeys(name for line in lines for name in line)
-  writer = csv_.DictWriter(file, names, lineterminator='\n')
-  writer.writeheader()
-  writer.writerows(finite(line) for line in lines)
+  writer = csv_.writer(file, lineterminator='\n')
+  writer.writerow(map(_no_formula, names))
+  for line in map(finite, lines):
+    writer.writerow([_no_formula(line.get(name)) for name in names])
   return file.getvalue()
 
 
@@ -101,6 +103,12 @@ def finite(value):
   if isinstance(value, float) and not math.isfinite(value):
     return None
   return value
+
+
+def _no_formula(value):
+  formula = isinstance(value, str) and value.startswith(('=', '+', '-', '@'))
+  value = f"'{value}" if formula else value
+  return _one_line(value) if isinstance(value, str) else value
 
 
 def _tabulate(table, style, escape, **options):
@@ -128,6 +136,6 @@ def _one_line(words):
 
 
 def _escape_markdown(words):
-  words = re.sub(r'([\\|*`<])', r'\\\1', _one_line(words))
+  words = re.sub(r'([\\|*`<\[\]~])', r'\\\1', _one_line(words))
   # Within a word, an underscore is one.
   return re.sub(r'(?<!\w)_|_(?!\w)', r'\\_', words)

@@ -46,7 +46,8 @@ def write(folder, values, paths, notes, about):
   files.write(folder / 'table.md', written)
   files.write_json(folder / 'table.json', {'values': values, **about})
   rows = {label: row[:_PAIRS] for label, row in paths.items()}
-  sheet(rows).save(folder / 'sheet.png')
+  with files.whole(folder / 'sheet.png') as unfinished:
+    sheet(rows).save(unfinished, 'png')
   return written
 
 

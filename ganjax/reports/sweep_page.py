@@ -3,13 +3,14 @@
 import base64
 import json
 import pathlib
+import warnings
 
 import jinja2
 import markupsafe
 import numpy as np
 from PIL import Image
 
-from ganjax import files
+from ganjax import files, paths
 from ganjax.reports import (
   columns,
   commands,
@@ -49,11 +50,11 @@ def write(workdir):
   """
   folder = pathlib.Path(workdir)
   sweep = sweep_results.read(folder)
-  paths, images = [], {}
+  drawn, images = [], {}
   for name, figure in sweep_figures.draw(sweep).items():
     for ending in ('png', 'pdf'):
-      paths.append(folder / f'{name}.{ending}')
-      layout.save(figure, paths[-1])
+      drawn.append(folder / f'{name}.{ending}')
+      layout.save(figure, drawn[-1])
     images[name] = _image(folder / f'{name}.png')
   page = _PAGES.get_template('sweep.html.jinja')
   table = sweep_tables.table(sweep)
@@ -67,7 +68,7 @@ def write(workdir):
   }
   for name, content in contents.items():
     files.write(folder / name, content)
-  return [*(folder / name for name in contents), *paths]
+  return [*(folder / name for name in contents), *drawn]
 
 
 def _context(sweep, folder, images):
@@ -206,13 +207,13 @@ def _samples(sweep, folder, order, lines):
   samples = []
   for cell in order:
     run, line = cell.runs[0], lines[cell.number]
-    row = next(
+    row, source = next(
       (
-        row
+        (row, source)
         for row in reversed(run.rows)
-        if row.get('picture') and (folder / row['picture']).exists()
+        if (source := _picture(folder, row.get('picture')))
       ),
-      None,
+      (None, None),
     )
     samples.append(
       {
@@ -220,10 +221,29 @@ def _samples(sweep, folder, order, lines):
         'label': sweep_results.label(sweep, cell),
         'run': run,
         'row': row,
-        'source': row and _embedded(folder / row['picture']),
+        'source': source,
       }
     )
   return samples if any(sample['source'] for sample in samples) else []
+
+
+def _picture(folder, name):
+  """Returns a picture that a row names for the page; None if there is none.
+
+  With a warning, that is also what leads out of the folder or is no PNG.
+  """
+  if not name:
+    return None
+  try:
+    path = paths.inside(folder, name)
+    with Image.open(path, formats=('PNG',)) as image:
+      image.verify()
+    return _embedded(path)
+  except FileNotFoundError:
+    return None
+  except (OSError, SyntaxError, TypeError, ValueError) as error:
+    warnings.warn(f'A picture is left out: {error}', stacklevel=2)
+    return None
 
 
 def _image(path):

@@ -1,6 +1,5 @@
 """The results of a sweep, finished or not: the cells and runs of its folder."""
 
-import json
 import math
 import pathlib
 from typing import NamedTuple
@@ -93,6 +92,7 @@ def read(folder):
   Raises:
     FileNotFoundError: if there is no sweep, or nothing was measured yet.
     FormatError: if a newer ganjax wrote it.
+    ValueError: if a file of it is damaged, or leads out of the folder.
   """
   folder = pathlib.Path(folder)
   if not (folder / 'sweep.json').exists():
@@ -100,9 +100,11 @@ def read(folder):
       f'{folder} holds no sweep.json, so no sweep was started there; give the '
       'workdir of a sweep.'
     )
-  about = files.read_json(folder / 'sweep.json')
-  paths = sorted(folder.glob('programs/*/evaluation.json'))
-  made = [json.loads(path.read_text()) for path in paths]
+  about = files.read_inside(folder, 'sweep.json')
+  made = [
+    files.read_inside(folder, path.relative_to(folder))
+    for path in sorted(folder.glob('programs/*/evaluation.json'))
+  ]
   rows = [row for own in made for row in own['measures']]
   if not rows:
     raise FileNotFoundError(

@@ -14,6 +14,7 @@ from ganjax.reports import render
 NAMES = (
   *('a|b', 'x_y', '_z_', '50 %', 'a & b', '<b>c</b>', '*d*', 'e\\f', '`g`'),
   *('$h$', '#i', 'j^k', '{l}', 'm~n', 'two\nlines'),
+  *('![o](https://p.q)', '[r](s)'),
 )
 
 
@@ -28,10 +29,10 @@ def test_markdown_keeps_cells_apart_and_names_as_they_are(name):
   head, rule, line, empty, note = render.markdown(table(name)).splitlines()
   own, value = re.split(r'(?<!\\)\|', line)[1:-1]
   # What a reader of Markdown shows of a backslash and a sign is the sign.
-  plain = re.sub(r'\\([\\|*`<_])', r'\1', own.strip())
+  plain = re.sub(r'\\([\\|*`<_\[\]~])', r'\1', own.strip())
   assert plain == ' '.join(name.splitlines())
   assert value.strip() == '1 ± 2'
-  assert not re.search(r'(?<![\\\w])[*`<_]', own)
+  assert not re.search(r'(?<![\\\w])[*`<_\[\]~]', own)
   assert rule.endswith(':|') and (empty, note) == ('', '- A note.')
 
 
@@ -84,6 +85,18 @@ def test_csv_has_all_keys_and_no_numbers_that_are_none():
     {'a': '1', 'b': '', 'c': ''},
     {'a': '0.5', 'b': '', 'c': 'x, "y"'},
   ]
+
+
+def test_no_spreadsheet_computes_the_words_of_a_csv():
+  formulas = '=1+1', '+1', '-1', '@A1'
+  text = render.csv([{'=b': own, 'c': -1.5} for own in formulas])
+  assert text.splitlines() == ["'=b,c", *(f"'{own},-1.5" for own in formulas)]
+
+
+def test_notes_in_markdown_are_words():
+  noted = render.Table(['a'], [['b']], notes=['data: <img src=x> ![y](z)'])
+  last = render.markdown(noted).splitlines()[-1]
+  assert last == r'- data: \<img src=x> !\[y\](z)'
 
 
 def test_json_has_null_for_what_is_not_finite():

@@ -1,5 +1,6 @@
 """The report of a sweep, from folders with numbers that are made up."""
 
+import base64
 import csv
 import html.parser
 import itertools
@@ -424,6 +425,82 @@ def test_a_search_has_its_history_and_what_mattered(tmp_path):
   ]
   assert own == sorted(own)
   assert f'trial {first.number}</a>' in page
+
+
+def test_no_file_but_pictures_of_the_folder_is_embedded(tmp_path):
+  folder = tmp_path / 'sweep'
+  folder.mkdir()
+  about, rows = make(folder, seeds=1)
+  secret = tmp_path / 'secret.png'
+  pictures.save(secret, np.full((9, 9, 3), 77, np.uint8))
+  (folder / 'link.png').symlink_to(secret)
+  (folder / 'text.png').write_text('password')
+  signature = b'\x89PNG\r\n\x1a\n'
+  (folder / 'signed.png').write_bytes(signature + b'password')
+  own = next(row['picture'] for row in rows if row['picture'])
+  hidden = [
+    base64.b64encode(content).decode()
+    for content in (secret.read_bytes(), b'password', signature + b'password')
+  ]
+  names = {
+    '../secret.png': 'leads to .* out of that folder',
+    f'{secret}': 'out of that folder',
+    'link.png': 'out of that folder',
+    'text.png': 'cannot identify',
+    'signed.png': 'left out',
+    'programs': 'is a folder',
+    'a\0b': 'left out',
+  }
+  # Each cell has one of them, and the last one its own.
+  strange = dict(enumerate([*names, [1]]))
+  _write(
+    folder,
+    about,
+    [
+      row | {'picture': own if row['cell'] > 20 else strange[row['cell'] % 8]}
+      for row in rows
+    ],
+  )
+  with pytest.warns(UserWarning, match='left out') as warned:
+    sweep_page.write(folder)
+  said = [f'{one.message}' for one in warned]
+  for words in names.values():
+    assert any(re.search(words, one) for one in said), words
+  page = (folder / 'report.html').read_text()
+  assert 'id="samples"' in page
+  assert not [one for one in hidden if one in page]
+
+
+def test_no_measurements_are_read_from_elsewhere(tmp_path):
+  folder = tmp_path / 'sweep'
+  folder.mkdir()
+  make(folder, seeds=1)
+  for name in 'sweep.json', 'programs/a1/evaluation.json':
+    path, moved = folder / name, tmp_path / 'elsewhere.json'
+    path.rename(moved)
+    path.symlink_to(moved)
+    with pytest.raises(ValueError, match=f'names {name}, .* out of that fold'):
+      sweep_page.write(folder)
+    path.unlink()
+    moved.rename(path)
+  path.write_text('{"measures": [')
+  with pytest.raises(ValueError, match=r'evaluation\.json is damaged'):
+    sweep_page.write(folder)
+
+
+def test_figures_replace_links_and_not_what_they_lead_to(tmp_path):
+  folder = tmp_path / 'sweep'
+  folder.mkdir()
+  make(folder, seeds=1)
+  kept = tmp_path / 'kept'
+  kept.write_text('as it was')
+  names = [path.name for path in sweep_page.write(folder)]
+  for name in names:
+    (folder / name).unlink()
+    (folder / name).symlink_to(kept)
+  sweep_page.write(folder)
+  assert kept.read_text() == 'as it was'
+  assert not [name for name in names if (folder / name).is_symlink()]
 
 
 def test_a_folder_without_a_sweep_is_said_to_be_one(tmp_path):

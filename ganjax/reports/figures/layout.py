@@ -17,6 +17,8 @@ from matplotlib.ticker import (
   NullFormatter,
 )
 
+from ganjax import files
+
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
 GREYS = ('#F1F1F1', '#BBBBBB', '#888888')
 _CAPTION = 0.4  # inches, for what is written under all panels
@@ -86,13 +88,15 @@ def save(figure, path):
     '.svg': {'Date': None},
   }
   fixed = {'svg.hashsalt': 'ganjax', 'svg.fonttype': 'none', 'pdf.fonttype': 42}
-  with matplotlib.rc_context(fixed):
+  ending = pathlib.Path(path).suffix.lower()
+  with matplotlib.rc_context(fixed), files.whole(path) as unfinished:
     figure.savefig(
-      path,
+      unfinished,
+      format=ending[1:],
       dpi=200,
       bbox_inches='tight',
       pad_inches=0.03,
-      metadata=undated.get(pathlib.Path(path).suffix.lower()),
+      metadata=undated.get(ending),
     )
 
 

@@ -8,6 +8,7 @@ from matplotlib.colors import PowerNorm, to_rgb
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image
 
+from ganjax import files
 from ganjax.reports.figures.layout import (
   COLOURS,
   GREYS,
@@ -165,9 +166,11 @@ def animation(path, results, reals, frames=60, seconds=8):
     film.append(picture.quantize(palette=ink, dither=Image.Dither.NONE))
   milliseconds = [round(1000 * seconds / len(film))] * len(film)
   milliseconds[-1] += 2000
-  film[0].save(
-    path, save_all=True, append_images=film[1:], duration=milliseconds, loop=0
-  )
+  timing = {'duration': milliseconds, 'loop': 0}
+  with files.whole(path) as unfinished:
+    film[0].save(
+      unfinished, 'gif', save_all=True, append_images=film[1:], **timing
+    )
 
 
 def _ink():
