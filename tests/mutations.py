@@ -49,6 +49,14 @@ EQUIVALENT = {
     {'sign', 'factor'},
     'twice zero, and minus zero, are zero',
   ),
+  (
+    'regularizers',
+    'mode_seeking',
+    'jnp.abs(rows - jnp.roll(rows, 1, 0)).mean()',
+  ): (
+    {'sign', 'factor'},
+    'both sides of the ratio of distances change alike',
+  ),
   ('losses', 'zero_sum', 'own(real, fake).sum()'): (
     {'mean'},
     'both of the gradients that are compared are divided by 9',

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from ganjax import losses, priors, regularizers, remedies, steps
+from ganjax import dirac, losses, priors, regularizers, remedies, steps
 from ganjax.arrays import Batch
 from ganjax.game import gan
 from ganjax.networks import mlp
@@ -128,6 +128,27 @@ def test_a_logit_of_0_is_right_by_half():
   batch = Batch(jnp.ones((4, 2)))
   _, (_, metrics) = game.discriminator(params, buffers, batch, KEY)
   assert metrics['accuracy/real'] == metrics['accuracy/fake'] == 0.5
+
+
+def test_values_and_metrics_are_means_over_the_batch():
+  # The critic is x -> -x, and the fakes are at 1.
+  term = stateless(lambda turn: 3 * turn.real_logits**2)
+  game = dirac.game(losses.wasserstein, {'term': term})
+  params, buffers = game.init(KEY)
+  batch = Batch(jnp.array([[-1.0], [2.0], [3.0], [-6.0]]))
+  value, (_, metrics) = game.discriminator(params, buffers, batch, KEY)
+  expected = {
+    'loss/discriminator': -1 - 0.5,
+    'logits/real': 0.5,
+    'logits/fake': -1,
+    'accuracy/real': 0.5,
+    'accuracy/fake': 1,
+    'regularizer/term': 3 * 12.5,
+  }
+  assert metrics == pytest.approx(expected)
+  assert value == pytest.approx(37.5 - 1.5)
+  value, _ = game.generator(params, buffers, batch, KEY)
+  assert value == pytest.approx(1)
 
 
 def test_the_value_is_the_loss_and_its_terms(game):
