@@ -57,6 +57,20 @@ EQUIVALENT = {
     {'sign', 'factor'},
     'both sides of the ratio of distances change alike',
   ),
+  ('remedies', 'pack', 'jnp.repeat(leaf, m, 0)'): (
+    {'sign', 'factor'},
+    'it is an example for the initialisation, of which only shapes matter',
+  ),
+  (
+    'remedies',
+    'instance_noise',
+    'leaf + std * jax.random.normal(key, leaf.shape)',
+  ): ({'sign'}, 'the noise has a symmetric law'),
+  ('remedies', 'consensus', 'gradient'): ({'sign'}, 'it is squared'),
+  ('remedies', '_unit', 'jnp.linalg.norm(vector) + 1e-12'): (
+    {'sign'},
+    'the constant is below rounding, and a vector of zeros stays one',
+  ),
   ('losses', 'zero_sum', 'own(real, fake).sum()'): (
     {'mean'},
     'both of the gradients that are compared are divided by 9',
@@ -144,6 +158,8 @@ def _term(node, parent):
     return not _product(parent)
   if not isinstance(node, ast.Call):
     return False
+  if _product(parent) and not _is(parent, ast.Pow):
+    return False  # That is the product's.
   called = ast.unparse(node.func)
   return (
     called in NUMBERS or called.startswith(('jnp.', 'jax.nn.'))
