@@ -147,9 +147,16 @@ def read_json(path):
   Raises:
     FileNotFoundError: if there is no such file.
     FormatError: as `unversioned`.
+    ValueError: if it is damaged.
   """
-  text = pathlib.Path(path).read_text(encoding='utf-8')
-  return unversioned(json.loads(text), path)
+  try:
+    values = dict(json.loads(pathlib.Path(path).read_text(encoding='utf-8')))
+  except (TypeError, ValueError) as error:
+    raise ValueError(
+      f'{path} is damaged ({error}); give back a copy of it, or remove it to '
+      'have it made again.'
+    ) from error
+  return unversioned(values, path)
 
 
 def read_inside(folder, path):
@@ -160,18 +167,9 @@ def read_inside(folder, path):
     path: as in `paths.inside`.
 
   Raises:
-    FormatError: as `unversioned`.
-    ValueError: as `paths.inside`, or if it is no JSON.
+    ValueError: as `read_json` and `paths.inside`.
   """
-  path = paths.inside(folder, path)
-  try:
-    return read_json(path)
-  except FormatError:
-    raise
-  except ValueError as error:
-    raise ValueError(
-      f'{path} is damaged ({error}); remove it to have it made again.'
-    ) from error
+  return read_json(paths.inside(folder, path))
 
 
 def flat(values, prefix=''):

@@ -72,6 +72,14 @@ def test_a_newer_format_is_answered_by_a_sentence(tmp_path):
   assert files.read_json(path) == {'seed': 0}
 
 
+@pytest.mark.parametrize('content', ['', '{"seed": ', '[1]', '7', '\x00'])
+def test_damaged_json_is_told_with_the_file(content, tmp_path):
+  path = tmp_path / 'sweep.json'
+  path.write_text(content)
+  with pytest.raises(ValueError, match=rf'{path} is damaged \(.*\); give back'):
+    files.claim(path, {'seed': 0}, 'sweep')
+
+
 def test_a_full_disk_is_told_with_the_file(tmp_path):
   path = tmp_path / 'table.json'
   words = f'{path} could not .*free space there'

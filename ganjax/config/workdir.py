@@ -12,6 +12,7 @@ import warnings
 from typing import NamedTuple
 
 import jax
+from jax.experimental import multihost_utils
 from ml_collections import ConfigDict
 
 from ganjax import files, locks, paths
@@ -65,6 +66,8 @@ def claimed(workdir, config, data, **inputs):
       _check(folder, saved, records)
     if jax.process_index() == 0:
       _write(folder, records, saved)
+    # All processes have looked for checkpoints before the first of them trains.
+    multihost_utils.sync_global_devices('ganjax: a folder is claimed')
     yield folder, records
 
 
@@ -98,7 +101,7 @@ def _write(folder, records, saved):
     except files.FormatError:
       raise
     except (OSError, ValueError) as error:
-      fault = f'cannot be read ({error})'
+      fault = f'cannot be read ({error.__cause__ or error})'
     if fault:
       _warn_of_record(path, fault)
   files.write_json(path, files.versioned(records['config']))
@@ -155,11 +158,12 @@ def _record(folder, name, part):
   except files.FormatError:
     raise
   except (FileNotFoundError, ValueError) as error:
+    fault = f'cannot be read ({error.__cause__ or error})'
     saved = _saved(folder)
     if saved is None:
       raise ValueError(
-        f'{path} cannot be read ({error}), and no checkpoint is there that '
-        'says the same; start the training again.'
+        f'{path} {fault}, and no checkpoint is there that says the same; start '
+        'the training again.'
       ) from error
-    _warn_of_record(path, f'cannot be read ({error})')
+    _warn_of_record(path, fault)
     return saved[part]

@@ -5,7 +5,6 @@ A row says what was measured (the subject, the step, the number of images), how
 file also has the `columns` of the values, as `ganjax.reports.columns` says.
 """
 
-import json
 import pathlib
 
 from ganjax import files
@@ -15,7 +14,7 @@ from ganjax.training import provenance
 def read(path):
   """Returns the rows of a file, dicts; none where there is no file."""
   path = pathlib.Path(path)
-  return json.loads(path.read_text())['measures'] if path.exists() else []
+  return files.read_json(path)['measures'] if path.exists() else []
 
 
 def row(rows, about):
@@ -83,7 +82,7 @@ def write(path, rows, columns):
   """
   path = pathlib.Path(path)
   if path.exists():
-    columns = json.loads(path.read_text()).get('columns', {}) | columns
+    columns = files.read_json(path).get('columns', {}) | columns
   files.write_json(
     path, {'columns': columns, 'measures': rows, **provenance.record()}
   )

@@ -107,7 +107,7 @@ def prepare(asked):
   task_of = cells.tasks(
     config, asked.evaluations, asked.metrics, asked.samples, asked.features
   )
-  about = _about(asked, listed, ranges, task_of(listed[0]).columns)
+  about = _about(asked, listed, ranges, task_of(listed[0]))
   claim(asked.workdir, about, write=False)
   own_mapping = config.get('mapping', 'auto')
   sweep = programs.Sweep(
@@ -203,8 +203,9 @@ def finished(planned):
   )
 
 
-def _about(asked, listed, ranges, measured):
-  """Returns what `sweep.json` says."""
+def _about(asked, listed, ranges, own):
+  """Returns what `sweep.json` says, where `own` is the `Task` of a cell."""
+  measured = own.columns
   objective = asked.objective or next(iter(measured))
   first = asked.config.seed
   return {
@@ -221,6 +222,7 @@ def _about(asked, listed, ranges, measured):
     'evaluations': asked.evaluations,
     'samples': asked.samples,
     'columns': measured,
+    'data': own.identity,
     'features': asked.features,
     'objective': objective,
     'direction': asked.direction or columns.direction(objective, measured),

@@ -80,6 +80,7 @@ def of(config, data, evaluations, metrics=(), number=1000, reals=None):
     number=number,
     settings=settings,
     measure=_measure(fitted, data, metrics, number, reals),
+    identity=data.identity,
   )
 
 

@@ -52,6 +52,7 @@ class Task(NamedTuple):
       numbers; and what `evaluate` recorded.
     arrays: `record -> dict` of the arrays of a record that are stored beside
       what is measured.
+    identity: a text that changes when the data do; empty where they are drawn.
   """
 
   name: str
@@ -65,6 +66,7 @@ class Task(NamedTuple):
   settings: Callable
   measure: Callable
   arrays: Callable = lambda record: {}
+  identity: str = ''
 
 
 def check_evaluations(evaluations, steps):
