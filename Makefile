@@ -39,6 +39,11 @@ lint: $(VENV)/installed
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
+# Kills, full disks and damaged files; a table of what survived (SOAK=--help).
+SOAK ?= --minutes 30 --seed 0
+soak: $(VENV)/installed
+	$(PYTHON) -m tests.soak $(SOAK)
+
 benchmark: $(VENV)/installed
 	$(PYTHON) -m experiments.benchmark
 
