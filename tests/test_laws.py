@@ -33,6 +33,7 @@ LAYERS = (
       'players',
       'exits',
       'files',
+      'locks',
       'lookup',
       'growth',
       'limits',
