@@ -250,7 +250,7 @@ def test_a_dry_run_says_the_plan_and_writes_nothing(program, tmp_path):
 
 
 def test_images_are_measured_beside_the_reals(program, tmp_path):
-  code, _, err = program(
+  command = (
     'sweep',
     *DIGITS,
     '--seeds=2',
@@ -258,6 +258,7 @@ def test_images_are_measured_beside_the_reals(program, tmp_path):
     '--quiet',
     f'--workdir={tmp_path}',
   )
+  code, _, err = program(*command)
   assert code == 0, err
   rows = measured(tmp_path)
   assert len(rows) == 8
@@ -274,6 +275,14 @@ def test_images_are_measured_beside_the_reals(program, tmp_path):
     assert about.startswith('digits/train 16x16x1, 1500 images (')
   # A penalty of weight 0 is left out, so that there are two games.
   assert len({row['program'] for row in rows.values()}) == 2
+  # It is not gone on with on other data.
+  path = tmp_path / 'sweep.json'
+  written = json.loads(path.read_text())
+  assert f'({written["data"]})' in about
+  path.write_text(json.dumps(written | {'data': 'other'}))
+  code, _, err = program(*command)
+  assert code == 1
+  assert 'another sweep' in err and 'data: "other" there' in err
 
 
 def test_a_search_asks_for_populations_and_says_the_best(program, tmp_path):
