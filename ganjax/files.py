@@ -103,16 +103,17 @@ def remedy(error):
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-FORMAT = 1
+FORMAT = 2
 """The version of what is written into the folders of runs and sweeps.
 
-Raise it with every change after which a ganjax of before would misread a
-checkpoint, a config or the record of a sweep.
+Raise it with every change after which this ganjax would misread a checkpoint, a
+config or the record of a sweep from before, or a ganjax of before those of now:
+a new field of a config is such a change.
 """
 
 
 class FormatError(ValueError):
-  """What lies there was written by a newer ganjax, and is in order."""
+  """What lies there was written by another ganjax, and is in order."""
 
 
 def versioned(values):
@@ -129,14 +130,20 @@ def unversioned(values, place):
     place: what to call it in an error: the path of a file, for example.
 
   Raises:
-    FormatError: if its version is newer than `FORMAT`.
+    FormatError: if its version is not `FORMAT`.
   """
   values = dict(values)
   version = values.pop('format', FORMAT)
   if version > FORMAT:
     raise FormatError(
       f'{place} was written by a newer ganjax (format {version}; this one '
-      f'reads up to {FORMAT}): update ganjax, or give another folder.'
+      f'reads {FORMAT}): update ganjax, or give another folder.'
+    )
+  if version < FORMAT:
+    raise FormatError(
+      f'{place} was written by an older ganjax (format {version}; this one '
+      f'reads {FORMAT}): give another folder to begin anew, or use the ganjax '
+      'that made this one.'
     )
   return values
 

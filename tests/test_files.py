@@ -38,7 +38,7 @@ def test_a_folder_that_holds_another_run_names_every_field(tmp_path):
   assert not path.parent.exists()
   files.claim(path, values)
   written = path.read_text()
-  assert json.loads(written) == {'format': 1, **values, 'sizes': [1, 2]}
+  assert json.loads(written) == files.versioned(values | {'sizes': [1, 2]})
   # The same again, as a tuple or as the list that JSON makes of it.
   files.claim(path, values)
   files.claim(path, files.read_json(path))
@@ -58,17 +58,21 @@ def test_a_folder_that_holds_another_run_names_every_field(tmp_path):
   assert path.read_text() == written
 
 
-def test_a_newer_format_is_answered_by_a_sentence(tmp_path):
+@pytest.mark.parametrize(
+  ('version', 'sentence'),
+  [
+    (9, 'a newer ganjax (format 9; this one reads 2): update ganjax, or give'),
+    (1, 'an older ganjax (format 1; this one reads 2): give another folder'),
+  ],
+)
+def test_another_format_is_answered_by_a_sentence(version, sentence, tmp_path):
   path = tmp_path / 'config.json'
-  files.write_json(path, {'format': 2, 'seed': 0})
+  files.write_json(path, {'format': version, 'seed': 0})
   for read in (files.read_json, lambda path: files.claim(path, {'seed': 0})):
     with pytest.raises(files.FormatError) as error:
       read(path)
-    assert str(error.value) == (
-      f'{path} was written by a newer ganjax (format 2; this one reads up to '
-      '1): update ganjax, or give another folder.'
-    )
-  files.write_json(path, {'format': 1, 'seed': 0})
+    assert str(error.value).startswith(f'{path} was written by {sentence}')
+  files.write_json(path, {'format': files.FORMAT, 'seed': 0})
   assert files.read_json(path) == {'seed': 0}
 
 

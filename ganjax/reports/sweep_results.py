@@ -91,7 +91,7 @@ def read(folder):
 
   Raises:
     FileNotFoundError: if there is no sweep, or nothing was measured yet.
-    FormatError: if a newer ganjax wrote it.
+    FormatError: if another ganjax wrote it.
     ValueError: if a file of it is damaged, or leads out of the folder.
   """
   folder = pathlib.Path(folder)

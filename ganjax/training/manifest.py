@@ -81,7 +81,7 @@ def unseal(config, manifest, place):
     place: what to call it in an error.
 
   Raises:
-    FormatError: if a newer ganjax wrote it, and it is in order.
+    FormatError: if another ganjax wrote it, and it is in order.
     ValueError: if the two are not what was written.
   """
   manifest = dict(manifest)

@@ -111,12 +111,13 @@ def test_a_damaged_record_without_a_checkpoint_is_named(tmp_path):
   claim(tmp_path)
 
 
-def test_a_newer_format_is_left_alone(tmp_path):
+@pytest.mark.parametrize(('step', 'age'), [(1, 'newer'), (-1, 'older')])
+def test_another_format_is_left_alone(tmp_path, step, age):
   trained(tmp_path)
   path = tmp_path / 'config.json'
-  path.write_text(json.dumps({'format': files.FORMAT + 1}))
+  path.write_text(json.dumps({'format': files.FORMAT + step}))
   for attempt in (lambda: claim(tmp_path), lambda: workdir.read(tmp_path)):
-    with pytest.raises(files.FormatError, match='newer ganjax'):
+    with pytest.raises(files.FormatError, match=f'{age} ganjax'):
       attempt()
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganjax import locks
+from ganjax import files, locks
 from ganjax.sweeps import mode_task
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -86,7 +86,7 @@ def test_a_grid_is_measured_at_every_evaluation(ring):
     for evaluation in (1, 2)
   }
   about = json.loads((ring / 'sweep.json').read_text())
-  assert about['format'] == 1
+  assert about['format'] == files.FORMAT
   assert about['cells'] == [
     {'loss': loss, **dict.fromkeys(RATES, rate)}
     for loss in ('hinge', 'non_saturating')

@@ -24,6 +24,7 @@ from ganjax import parallel, steps
 from ganjax.arrays import Batch
 from ganjax.config import restore
 from ganjax.data import images, loaders, order
+from ganjax.files import FORMAT
 from ganjax.players import Pair
 from ganjax.training import cost, dispatch, loop, warnings
 
@@ -191,7 +192,7 @@ def test_a_run_leaves_what_it_says(program, tmp_path):
 
   config = json.loads((folder / 'config.json').read_text())
   about = json.loads((folder / 'run.json').read_text())
-  assert (config['format'], about['format']) == (1, 1)
+  assert (config['format'], about['format']) == (FORMAT, FORMAT)
   assert config['data']['resolution'] == 16
   assert config['generator']['widths'] == [8]
 

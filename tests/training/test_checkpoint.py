@@ -156,21 +156,24 @@ def test_manifest_is_written_beside(two_steps, tmp_path):
   assert set(manifest['versions']) >= {'python', 'flax', 'optax'}
 
 
-def test_a_newer_format_is_told_and_left_alone(opened, tmp_path, monkeypatch):
+@pytest.mark.parametrize(('step', 'age'), [(1, 'newer'), (-1, 'older')])
+def test_another_format_is_told_and_left_alone(
+  opened, tmp_path, monkeypatch, step, age
+):
   state, manager = every_kind(), opened()
   checkpoint.save(manager, 1, state, {})
-  with monkeypatch.context() as newer:
-    newer.setattr(files, 'FORMAT', 2)
+  with monkeypatch.context() as another:
+    another.setattr(files, 'FORMAT', files.FORMAT + step)
     checkpoint.save(manager, 2, state, {})
     checkpoint.wait(manager)
   manifest = json.loads((tmp_path / '2' / 'manifest' / 'metadata').read_text())
-  assert manifest['format'] == 2
+  assert manifest['format'] == files.FORMAT + step
   for use in (
     lambda: checkpoint.restore(manager, abstract(state)),
     lambda: checkpoint.config(manager),
     lambda: checkpoint.save(manager, 2, state, {}),
   ):
-    with pytest.raises(ValueError, match=r'2 was written by a newer ganjax'):
+    with pytest.raises(ValueError, match=rf'2 was written by an? {age} ganjax'):
       use()
   assert not list(tmp_path.glob('*.damaged*'))
 
