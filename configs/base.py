@@ -68,6 +68,9 @@ def get_config():
   # or paired (each that of the real beside it).
   config.fake_labels = dict(name='shuffled')
   config.loss = 'non_saturating'  # any Pair of ganjax.losses
+  # How D runs in its updates: on reals and fakes apart, or joint, in one pass,
+  # which is for discriminators that do not mix the examples of a batch.
+  config.critic_pass = 'separate'
   config.label_smoothing = 0.0  # one-sided, in [0, 1)
   # Weights are factors of the bare terms: gamma / 2 for R1 and R2, lambda for
   # the others. A term of weight 0 is left out; `every` is the interval of lazy
@@ -80,6 +83,9 @@ def get_config():
     discriminator=dict(
       r1=dict(weight=0.0, every=1),
       r2=dict(weight=0.0, every=1),
+      r1_r2=dict(weight=0.0, every=1),  # both, with critic_pass='joint'
+      r1_by_differences=dict(weight=0.0, every=1, spread=0.01),
+      r2_by_differences=dict(weight=0.0, every=1, spread=0.01),
       wgan_gp=dict(weight=0.0, every=1, target=1.0),
       dragan=dict(weight=0.0, every=1, spread=0.5, target=1.0),
       jensen_shannon=dict(weight=0.0, every=1),
@@ -101,12 +107,16 @@ def get_config():
   config.update_rule = 'alternating'  # or simultaneous, extragradient
   config.critic_steps = 1  # updates of the discriminator in a step
   config.generator_steps = 1  # updates of the generator in a step
+  # Batches of reals in a step that only the generator's updates take; 0: these
+  # take the last one of the discriminator.
+  config.generator_batches = 0
   config.unroll = 0  # unrolled updates of the discriminator (unrolled GAN)
   config.skip_below = placeholder(float)  # loss below which D is not updated
   config.ema_decay = 0.999  # of the generator's moving averages, at each step
   # In its place a half-life in images, which is at most this share of the
-  # images seen so far.
-  config.ema = dict(half_life=placeholder(float), ramp=0.05)
+  # images seen so far; None sets no such bound.
+  config.ema = dict(half_life=placeholder(float), ramp=placeholder(float))
+  config.ema.ramp = 0.05
   # How numbers above change with the images seen, by ganjax.schedules. A config
   # file can add the names of other numbers.
   rates = {
@@ -114,13 +124,14 @@ def get_config():
     for player in ('generator', 'discriminator')
   }
   penalties = {
-    name: dict(weight=schedule()) for name in ('r1', 'r2', 'wgan_gp')
+    name: dict(weight=schedule()) for name in ('r1', 'r2', 'r1_r2', 'wgan_gp')
   }
   config.schedules = dict(
     optimizers=rates,
     regularizers=dict(discriminator=penalties),
     augment=dict(p=schedule()),
     ema_decay=schedule(),
+    ema=dict(half_life=schedule()),
   )
   config.steps_together = 0  # steps in one dispatch; 0: chosen automatically
   config.mesh = dict(data=-1)  # devices that share a batch; -1: all

@@ -16,6 +16,7 @@ from ganjax.game import Game
 from ganjax.players import Pair
 
 Decay = Scalar | Callable[[jax.Array], Scalar]
+"""A number, or a function from a step to one."""
 
 
 def averaged(buffers: Tree) -> Tree:
@@ -57,8 +58,8 @@ def filled(average: Tree, buffers: Tree) -> Tree:
 
 
 def half_life(
-  images: Scalar,
-  ramp: Scalar,
+  images: Decay,
+  ramp: Scalar | None,
   rows: int,
   images_seen: Callable[[jax.Array], Scalar],
 ) -> Callable[[jax.Array], Scalar]:
@@ -70,16 +71,19 @@ def half_life(
   .05. It does not depend on the batch size.
 
   Args:
-    images: the half-life, above 0; may be traced.
+    images: the half-life, at least 0, or a function `step -> half-life`; may
+      be traced. At 0 the average is what it is of, without a past.
     ramp: the share of the images seen so far that the half-life is at most,
       above 0; may be traced. The first step, before which none was seen, keeps
-      nothing of the initial values.
+      nothing of the initial values. None sets no such bound.
     rows: images in a step.
     images_seen: `step -> images` before the step.
   """
 
   def decay(step):
-    now = jnp.minimum(images, ramp * images_seen(step))
+    now = images(step) if callable(images) else images
+    if ramp is not None:
+      now = jnp.minimum(now, ramp * images_seen(step))
     return 0.5 ** (rows / jnp.maximum(now, 1e-8))
 
   return decay

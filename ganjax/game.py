@@ -12,7 +12,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ganjax.arrays import Metrics, Tree
+from ganjax import passes
+from ganjax.arrays import Batch, Metrics, Tree
 from ganjax.losses import Loss
 from ganjax.players import PLAYERS, Discriminator, Generator, Pair
 from ganjax.priors import Prior
@@ -86,6 +87,7 @@ def gan(
   regularizers: Pair[dict[str, Regularizer]] | None = None,
   fake_labels: Callable | None = None,
   paired_draws: bool = False,
+  critic_pass: Callable = passes.separate,
 ) -> Game:
   """Returns the `Game` of two networks, over images or trees of them.
 
@@ -105,11 +107,20 @@ def gan(
     paired_draws: whether what the discriminator draws (augmentations, noise,
       dropout) is the same for the real and the fake of each index, as losses
       that compare the two may want it, or independent.
+    critic_pass: a function of `ganjax.passes`, which the discriminator runs on
+      reals and fakes by in its own updates. In the generator's they are always
+      separate, for its gradient does not pass through the reals.
 
   Raises:
     ValueError: when an unconditional game is given labels, or a conditional one
-      is not.
+      is not; when traced, as `critic_pass` says; and if the draws of a joint
+      pass are to be paired.
   """
+  if paired_draws and critic_pass is passes.joint:
+    raise ValueError(
+      'paired_draws is True, but a joint pass draws for each example; set it '
+      'to False, or choose the pass separate.'
+    )
   regularizers = regularizers or Pair({}, {})
 
   def given(labels):
@@ -168,6 +179,7 @@ def gan(
 
   def objective(player):
     terms = getattr(regularizers, player)
+    run = critic_pass if player == 'discriminator' else passes.separate
 
     def value(params, buffers, batch, key, fake=None):
       keys = dict(
@@ -200,11 +212,13 @@ def gan(
         return lambda images: critic(function, labels)(images, critic_buffers)
 
       judge, examine = discriminator.apply, discriminator.with_features
-      real_logits, critic_buffers = critic(judge, batch.labels, 'real')(
-        real, networks.discriminator
-      )
-      fake_logits, critic_buffers = critic(judge, fake.labels)(
-        fake.images, critic_buffers
+      real_logits, fake_logits, critic_buffers, gradients = run(
+        lambda batch, buffers, which: critic(judge, batch.labels, which)(
+          batch.images, buffers
+        ),
+        networks.discriminator,
+        Batch(real, batch.labels),
+        Batch(fake.images, fake.labels),
       )
 
       mapping_key, synthesis_key = jax.random.split(keys['generated'])
@@ -220,6 +234,7 @@ def gan(
         fake=fake.images,
         real_logits=real_logits,
         fake_logits=fake_logits,
+        gradients=gradients,
         latents=fake.latents,
         styles=fake.styles,
         critic=lambda images: bound(judge, batch.labels)(images)[0],

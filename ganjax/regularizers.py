@@ -6,15 +6,8 @@ are left to the caller, so that each function is its paper's formula. The critic
 of packs gives `[M]` logits, where M divides N, and so there are `[M]` values:
 an example is then a pack of N / M consecutive images.
 
-Penalties of gradients are the papers' where the logit of an example depends on
-that example alone. They differentiate the sum of all logits: where a critic has
-batch normalisation, or statistics of the batch before its last layer, the
-gradient at an example also has what the example does to the logits of others,
-and its norm is not that of the example's own logit. Gulrajani et al. (2017,
-section 4) therefore have no batch normalisation in the critic. With that of an
-untrained DCGAN at 16 pixels and 32 digits, R1 is 8 % smaller than that of each
-digit, and WGAN-GP's penalty 37 %. The other `networks.norms`, such as `layer`
-(in configs/dcgan.py discriminator.norm=layer), have no such terms.
+Those of gradients are in `ganjax.gradient_penalties`, which says what batch
+normalisation in a critic does to them.
 
 A config can choose every public function here by its name. Its arguments that
 are fields of `ganjax.turns.Turn` come from the turn, and the config gives the
@@ -22,157 +15,37 @@ others; one with the argument `memory` also returns its next memory, and begins
 with that of the function `<name>_memory`.
 """
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 
 from ganjax.arrays import Scalar, Tree
+from ganjax.gradient_penalties import (
+  Critic,
+  dragan,
+  jensen_shannon,
+  r1,
+  r1_by_differences,
+  r1_r2,
+  r2,
+  r2_by_differences,
+  wgan_gp,
+)
 
-Critic = Callable[[Tree], jax.Array]
-
-
-def _squares(critic, images):
-  """Returns the squared norm of the gradient for each leaf of images, `[M]`.
-
-  The gradient is that of the sum of logits, as the module's docstring says.
-  """
-
-  def total(images):
-    logits = critic(images)
-    return logits.sum(), logits
-
-  gradients, logits = jax.grad(total, has_aux=True)(images)
-  return jax.tree.map(
-    lambda leaf: jnp.sum(leaf.reshape(len(logits), -1) ** 2, 1), gradients
-  )
-
-
-def _distances(critic, images, target):
-  """Returns (norm of the gradient - target)^2, `[M]`, the mean over leaves."""
-  penalties = [
-    # The norm has no derivative at 0: a constant critic would give NaN.
-    (jnp.sqrt(square + 1e-12) - target) ** 2
-    for square in jax.tree.leaves(_squares(critic, images))
-  ]
-  return sum(penalties) / len(penalties)
-
-
-def _uniform(key, critic, images):
-  """Returns draws from U[0, 1), one for all images of a logit: `[N]`."""
-  (logits,) = jax.eval_shape(critic, images).shape
-  rows = len(jax.tree.leaves(images)[0])
-  return jnp.repeat(jax.random.uniform(key, (logits,)), rows // logits)
-
-
-def _per_example(draws, like):
-  return draws.reshape(-1, *[1] * (like.ndim - 1))
-
-
-def r1(critic: Critic, real: Tree) -> jax.Array:
-  """Returns R1, the squared gradient norm at the reals, without gamma / 2.
-
-  Mescheder, Geiger and Nowozin, "Which Training Methods for GANs do actually
-  Converge?", 2018, arXiv:1801.04406, equation 9. With batch normalisation in
-  the critic it has terms between examples, see `ganjax.regularizers`.
-
-  Args:
-    critic: images -> logits `[N]`, differentiable twice.
-    real: images `[N, ...]`, or a tree of them; the sum runs over the tree.
-
-  Returns:
-    `[N]`, in squared logits per squared unit of the images.
-  """
-  return jax.tree.reduce(jnp.add, _squares(critic, real))
-
-
-def r2(fake_critic: Critic, fake: Tree) -> jax.Array:
-  """Returns R2, the squared gradient norm at the fakes, without gamma / 2.
-
-  Mescheder, Geiger and Nowozin, "Which Training Methods for GANs do actually
-  Converge?", 2018, arXiv:1801.04406, equation 10. The same is true of it with
-  batch normalisation as of `r1`.
-
-  Args:
-    fake_critic: images -> logits `[N]`, differentiable twice.
-    fake: images `[N, ...]`, or a tree of them; they are held constant.
-
-  Returns:
-    `[N]`, in squared logits per squared unit of the images.
-  """
-  return r1(fake_critic, jax.lax.stop_gradient(fake))
-
-
-def wgan_gp(
-  critic: Critic, real: Tree, fake: Tree, key: jax.Array, target: Scalar = 1.0
-) -> jax.Array:
-  """Returns WGAN-GP's penalty on the gradient norm between reals and fakes.
-
-  Gulrajani et al., "Improved Training of Wasserstein GANs", 2017,
-  arXiv:1704.00028, equation 3, without lambda: the squared distance of the norm
-  from `target`, at random points between reals and fakes. A pyramid has one
-  epsilon for all scales of an example, and the mean of the scales' penalties
-  (Karnewar and Wang, "MSG-GAN", 2020, arXiv:1903.06048). The paper's critic has
-  no batch normalisation, with which the norm is not that of an example's
-  gradient, see `ganjax.regularizers`.
-
-  Args:
-    critic: images -> logits `[N]`, differentiable twice.
-    real: images `[N, ...]`, or a tree of them.
-    fake: images of the same shapes; they are held constant.
-    key: for the epsilons.
-    target: the wanted norm, in logits per unit of the images; may be traced.
-
-  Returns:
-    `[N]`.
-  """
-  fake = jax.lax.stop_gradient(fake)
-  mix = _uniform(key, critic, real)
-  between = jax.tree.map(
-    lambda real, fake: fake + _per_example(mix, real) * (real - fake),
-    real,
-    fake,
-  )
-  return _distances(critic, between, target)
-
-
-def dragan(
-  critic: Critic,
-  real: Tree,
-  key: jax.Array,
-  spread: Scalar = 0.5,
-  target: Scalar = 1.0,
-) -> jax.Array:
-  """Returns DRAGAN's penalty on the gradient norm around the reals.
-
-  Kodali et al., "On Convergence and Stability of GANs", 2017,
-  arXiv:1705.07215, algorithm 1, without lambda: the squared distance of the
-  norm from `target`, at reals plus the noise of its authors' code. That is
-  `spread` standard deviations of the batch, times U[0, 1) drawn for each
-  example, times U[0, 1) drawn for each pixel.
-
-  Args:
-    critic: images -> logits `[N]`, differentiable twice.
-    real: images `[N, ...]`, or a tree of them.
-    key: for the noise.
-    spread: of the noise, in standard deviations of the reals; may be traced.
-    target: the wanted norm, in logits per unit of the images; may be traced.
-
-  Returns:
-    `[N]`, averaged over the leaves of the tree.
-  """
-  share_key, noise_key = jax.random.split(key)
-  leaves, structure = jax.tree.flatten(real)
-  share = _uniform(share_key, critic, real)
-  around = [
-    leaf
-    + _per_example(share, leaf)
-    * (spread * leaf.std() * jax.random.uniform(key, leaf.shape))
-    for leaf, key in zip(
-      leaves, jax.random.split(noise_key, len(leaves)), strict=True
-    )
-  ]
-  return _distances(critic, jax.tree.unflatten(structure, around), target)
+__all__ = [
+  'dragan',
+  'drift',
+  'feature_matching',
+  'jensen_shannon',
+  'lecam',
+  'lecam_memory',
+  'mode_seeking',
+  'r1',
+  'r1_by_differences',
+  'r1_r2',
+  'r2',
+  'r2_by_differences',
+  'wgan_gp',
+]
 
 
 def drift(real_logits: jax.Array) -> jax.Array:
@@ -185,31 +58,6 @@ def drift(real_logits: jax.Array) -> jax.Array:
     real_logits: the logits of the reals, `[M]`.
   """
   return real_logits**2
-
-
-def jensen_shannon(
-  critic: Critic, real: Tree, fake_critic: Critic, fake: Tree
-) -> jax.Array:
-  """Returns the Jensen-Shannon regulariser: R1 and R2, weighted by D, `[M]`.
-
-  Roth et al., "Stabilizing Training of Generative Adversarial Networks through
-  Regularization", 2017, arXiv:1705.09367, without gamma / 2: (1 - D)^2 times R1
-  plus D^2 times R2, where D is the sigmoid of the logit.
-
-  Args:
-    critic: images -> logits `[M]`, differentiable twice.
-    real: images `[N, ...]`, or a tree of them; the sum runs over the tree.
-    fake_critic: the critic of fakes, which has other labels in a conditional
-      game.
-    fake: images `[N, ...]`, or a tree of them; they are held constant.
-
-  Returns:
-    `[M]`, in squared logits per squared unit of the images.
-  """
-  fake = jax.lax.stop_gradient(fake)
-  at_real = jax.nn.sigmoid(-critic(real)) ** 2 * r1(critic, real)
-  at_fake = jax.nn.sigmoid(fake_critic(fake)) ** 2 * r1(fake_critic, fake)
-  return at_real + at_fake
 
 
 def feature_matching(

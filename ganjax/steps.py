@@ -167,6 +167,7 @@ def alternating(
   optimizers: Optimizers,
   critic_steps: int = 1,
   generator_steps: int = 1,
+  generator_batches: int = 0,
   ema_decay: averages.Decay = 0.999,
   skip_below: Scalar | None = None,
   unroll: int = 0,
@@ -181,26 +182,27 @@ def alternating(
     game: a `Game`, or `step -> Game`.
     optimizers: a `Pair` of optax transformations, or `step -> Pair`.
     critic_steps: updates of the discriminator in a step (the paper's k, WGAN's
-      n_critic), at least 1. Every leaf of the `Batch` is
-      `[critic_steps * N, ...]`, and each update takes N rows of its own.
-    generator_steps: updates of the generator in a step, at least 1, all with
-      the last N rows.
+      n_critic), at least 1, each with N rows of its own, of the leaves
+      `[(critic_steps + generator_batches) * N, ...]` of the `Batch`.
+    generator_steps: updates of the generator in a step, at least 1.
+    generator_batches: times N rows that only these updates take, in turns; 0:
+      they all take the last N of the discriminator.
     ema_decay: of the generator's moving average, as in `averages.update`.
     skip_below: the discriminator is not updated while its adversarial loss is
       below this; None always updates it. May be traced.
     unroll: updates of the discriminator, with the same batch and its own
-      optimizer, through which the generator's gradient passes, as
-      `updates.unrolled` says (Metz et al., "Unrolled Generative Adversarial
-      Networks", 2017, arXiv:1611.02163, equation 7). The discriminator itself
-      does not keep them. Adam needs an `eps_root` above 0 to be differentiated.
+      optimizer, through which the generator's gradient passes (Metz et al.,
+      2017), as `updates.unrolled` says. The discriminator itself does not keep
+      them. Adam needs an `eps_root` above 0 to be differentiated.
     axis_name: the name of the devices' axis under `jax.pmap`: gradients,
       buffers and metrics are averaged over it, and each device draws its own
       randomness. Batch statistics need the name as well.
 
   Raises:
-    ValueError: when traced with a batch that `critic_steps` does not divide.
+    ValueError: when traced with a batch that cannot be divided so.
   """
   at, optimizers_at = schedule(game), schedule(optimizers)
+  shares = critic_steps + generator_batches
 
   def step(state, batch):
     game, optimizers = at(state.step), optimizers_at(state.step)
@@ -209,7 +211,7 @@ def alternating(
     )
     critic_keys, generator_keys = keys[:critic_steps], keys[critic_steps:]
     for number, critic_key in enumerate(critic_keys):
-      share = _share(batch, number, critic_steps)
+      share = _share(batch, number, shares)
       before = state
       drawn = updates.draw(game, optimizers, share, critic_key, axis_name)
       state, critic_metrics = updates.update(drawn, 'discriminator', state)
@@ -217,7 +219,9 @@ def alternating(
         updated = critic_metrics['loss/discriminator'] >= skip_below
         state = _where(updated, state, before)
         critic_metrics['skipped'] = 1.0 - updated
-    for key in generator_keys:
+    for number, key in enumerate(generator_keys):
+      if generator_batches:
+        share = _share(batch, critic_steps + number % generator_batches, shares)
       drawn = updates.draw(game, optimizers, share, key, axis_name)
       state, metrics = updates.update(
         drawn, 'generator', state, updates.unrolled(unroll)
@@ -236,12 +240,7 @@ def simultaneous(
 ) -> Step:
   """Returns the step that updates both players at once, with the same latents.
 
-  Args:
-    game: a `Game`, or `step -> Game`.
-    optimizers: a `Pair` of optax transformations, or `step -> Pair`.
-    ema_decay: of the generator's moving average.
-    unroll: as in `alternating`.
-    axis_name: as in `alternating`.
+  For the arguments, see `alternating`.
   """
   at, optimizers_at = schedule(game), schedule(optimizers)
 
@@ -301,17 +300,17 @@ def _step_key(state, axis_name):
   return jax.random.fold_in(key, jax.lax.axis_index(axis_name))
 
 
-def _share(batch, number, critic_steps):
-  """Returns each `critic_steps`-th row of the batch, from row `number` on."""
+def _share(batch, number, shares):
+  """Returns each `shares`-th row of the batch, from row `number` on."""
 
   # Strided, so that a sharded batch stays in place.
   def part(leaf):
-    if leaf.shape[0] % critic_steps:
+    if leaf.shape[0] % shares:
       raise ValueError(
-        f'A batch of {leaf.shape[0]} rows cannot be divided among '
-        f'{critic_steps} critic_steps; give it a multiple of {critic_steps}.'
+        f'A batch of {leaf.shape[0]} rows cannot be divided among {shares} '
+        f'critic_steps and generator_batches; give it a multiple of {shares}.'
       )
-    return leaf.reshape(-1, critic_steps, *leaf.shape[1:])[:, number]
+    return leaf.reshape(-1, shares, *leaf.shape[1:])[:, number]
 
   return jax.tree.map(part, batch)
 

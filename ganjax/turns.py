@@ -20,6 +20,8 @@ class Turn(NamedTuple):
     fake: the generator's images, likewise, as a function of its parameters.
     real_logits: `[M]`, the logits of the reals; M is N, except with packs.
     fake_logits: `[M]`, the logits of the fakes.
+    gradients: `() -> (real, fake)`, those of the sum of all logits in the
+      images of both, as `ganjax.passes` computes them.
     latents: `[N, Z]`, from which the fakes are made.
     styles: the latents after the mapping.
     critic: images -> logits `[M]`, with the parameters and labels of the reals
@@ -37,6 +39,7 @@ class Turn(NamedTuple):
   fake: Tree
   real_logits: jax.Array
   fake_logits: jax.Array
+  gradients: Callable[[], tuple[Tree, Tree]]
   latents: jax.Array
   styles: Tree
   critic: Callable[[Tree], jax.Array]

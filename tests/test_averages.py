@@ -221,3 +221,12 @@ def test_a_half_life_ramps_with_the_images_seen():
   np.testing.assert_allclose(
     now, [0, 0.5**20, 0.5, 0.5**0.05, 0.5**0.05], rtol=1e-5
   )
+
+
+def test_a_half_life_of_nothing_is_no_average_and_half_a_one_without_a_ramp():
+  none, some = (
+    averages.half_life(images, None, 64, lambda step: 64.0 * step)
+    for images in (0.0, 640.0)
+  )
+  assert none(jnp.int32(7)) == 0
+  np.testing.assert_allclose(some(jnp.int32(0)) ** 10, 0.5, rtol=1e-6)

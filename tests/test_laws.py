@@ -45,6 +45,7 @@ LAYERS = (
   (
     {
       'losses',
+      'gradient_penalties',
       'regularizers',
       'priors',
       'optimizers',
@@ -59,7 +60,7 @@ LAYERS = (
     # Beside the ladder: it imports nothing but that layer, and no jax.
     {'reports'},
   ),
-  ({'turns', 'labels'},),
+  ({'turns', 'labels', 'passes'},),
   ({'game'},),
   ({'memory', 'truncation', 'averages'},),
   (

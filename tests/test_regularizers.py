@@ -14,7 +14,9 @@ from ganjax.regularizers import (
   lecam_memory,
   mode_seeking,
   r1,
+  r1_by_differences,
   r2,
+  r2_by_differences,
   wgan_gp,
 )
 
@@ -355,3 +357,41 @@ def test_lecam_holds_its_averages_constant():
   )(real, fake)
   # The means are 0.5 and -0.5: 2 relu(r + 0.5) and -2 relu(0.5 - f).
   np.testing.assert_allclose(gradients, [[5, 0], [0, -4]])
+
+
+@pytest.mark.parametrize('spread', [0.01, 0.5])
+def test_finite_differences_estimate_r1_of_a_linear_critic(spread):
+  # The change of the logit is N(0, spread^2 |a|^2), so that the estimate is
+  # |a|^2 times a chi-squared variable of one degree: mean 1, variance 2.
+  many = jnp.broadcast_to(REAL[:1], (40_000, 2, 2, 3))
+  values = jax.jit(
+    lambda key: r1_by_differences(linear(SLOPE), many, key, spread)
+  )(KEY)
+  # Three deviations of the mean, and of the variance (which has a kurtosis).
+  np.testing.assert_allclose(values.mean(), NORM**2, rtol=3 * (2 / 4e4) ** 0.5)
+  np.testing.assert_allclose(values.std(), 2**0.5 * NORM**2, rtol=0.06)
+  again = r2_by_differences(linear(SLOPE), many, KEY, spread)
+  np.testing.assert_allclose(again, values, rtol=1e-3, atol=1e-3)
+
+
+def test_finite_differences_are_exact_for_the_noise_that_was_drawn():
+  pyramid = {'small': REAL[:, :1], 'large': REAL}
+  slopes = {'small': SLOPE[:1], 'large': SLOPE}
+
+  def critic(images):
+    return sum(linear(slopes[name])(own) for name, own in images.items())
+
+  spread = 0.25
+  keys = jax.random.split(KEY, 2)
+  change = sum(
+    linear(slopes[name])(jax.random.normal(key, pyramid[name].shape))
+    for name, key in zip(sorted(pyramid), keys, strict=True)
+  )
+  np.testing.assert_allclose(
+    r1_by_differences(critic, pyramid, KEY, spread), change**2, rtol=1e-4
+  )
+
+
+def test_finite_differences_hold_fakes_constant():
+  slope = jax.grad(lambda fake: r2_by_differences(square, fake, KEY).sum())
+  np.testing.assert_array_equal(slope(FAKE), 0)

@@ -136,6 +136,32 @@ def test_metrics_have_the_norms_of_the_gradients(x64, rule):
   )
 
 
+@pytest.mark.parametrize(
+  ('critic_steps', 'generator_batches', 'last'),
+  [(1, 1, [1, 1, 1]), (2, 1, [2, 2, 2]), (1, 2, [1, 2, 1]), (2, 0, [1, 1, 1])],
+)
+def test_the_generator_may_have_reals_of_its_own(
+  x64, critic_steps, generator_batches, last
+):
+  h, theta, phi = 0.1, 1.0, 1.0
+  number = critic_steps + generator_batches
+  batch = np.random.default_rng(0).normal(size=2 * number)
+  shares = [batch[turn::number] for turn in range(number)]
+  for share in shares[:critic_steps]:
+    phi -= h * (phi - theta - share.mean())
+  for turn in last:
+    theta -= h * (phi + shares[turn].mean())
+  step = steps.alternating(
+    QUADRATIC,
+    sgd(h),
+    critic_steps=critic_steps,
+    generator_steps=3,
+    generator_batches=generator_batches,
+  )
+  state, _ = jax.jit(step)(steps.init(QUADRATIC, sgd(h), KEY), Batch(batch))
+  np.testing.assert_allclose(state.params, (theta, phi), rtol=1e-12)
+
+
 def test_skip_below_stops_exactly_under_the_threshold():
   game = of_values(
     lambda theta, phi, images, key: theta, lambda theta, phi, images, key: phi

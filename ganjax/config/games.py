@@ -18,22 +18,22 @@ from ganjax import (
   labels,
   losses,
   optimizers,
+  passes,
   priors,
-  regularizers,
   remedies,
   steps,
 )
-from ganjax.config import augmentations, networks, schedules
+from ganjax.config import augmentations, networks, regularizers, schedules
 from ganjax.game import gan
 from ganjax.lookup import choose, functions
 from ganjax.players import Pair
-from ganjax.turns import Regularizer, Turn, lazily, stateless
 
 # Arguments that only some update rules take, with the values that the config
 # has to hold for the others.
 _RULE_ARGUMENTS = {
   'critic_steps': 1,
   'generator_steps': 1,
+  'generator_batches': 0,
   'skip_below': None,
   'unroll': 0,
 }
@@ -76,8 +76,14 @@ def _game(config, pair, step, augmented):
   if not _is(top_k.share, 1):
     share = _remaining(step, top_k.steps) if top_k.steps else 0.0
     loss = losses.top_k(loss, top_k.share + (1 - top_k.share) * share)
-  paired = config.augment.paired
-  game = gan(generator, discriminator, loss, *others, paired_draws=paired)
+  game = gan(
+    generator,
+    discriminator,
+    loss,
+    *others,
+    paired_draws=config.augment.paired,
+    critic_pass=choose('pass', pass_names(), config.critic_pass),
+  )
   if not _is(config.consensus, 0):
     game = remedies.consensus(game, config.consensus)
   if not _is(config.historical_averaging, 0):
@@ -90,7 +96,7 @@ def _terms(config):
   return (
     _loss(config),
     _prior(config),
-    Pair(*map(_regularizers, _pair(config.regularizers))),
+    Pair(*map(regularizers.of_section, _pair(config.regularizers))),
     _fake_labels(config) if config.labels else None,
   )
 
@@ -175,15 +181,6 @@ def loss_names():
   }
 
 
-def regularizer_names():
-  """Returns the regularisers that a config can choose, functions by name."""
-  return {
-    name: function
-    for name, function in functions(regularizers).items()
-    if not name.endswith('_memory')
-  }
-
-
 def optimizer_names():
   """Returns the optimisers that a config can choose, functions by name."""
   return {
@@ -199,6 +196,15 @@ def fake_label_names():
     name: function
     for name, function in functions(labels).items()
     if 'number' not in inspect.signature(function).parameters
+  }
+
+
+def pass_names():
+  """Returns what a config can choose for `critic_pass`, functions by name."""
+  return {
+    name: function
+    for name, function in functions(passes).items()
+    if 'fake' in inspect.signature(function).parameters
   }
 
 
@@ -235,11 +241,18 @@ def _fake_labels(config):
 def _ema_decay(config, images_seen):
   """Returns the `averages.Decay` of a config."""
   seen = images_seen or schedules.images_seen(config)
-  if config.ema.half_life is not None:
-    half_life, ramp = config.ema.half_life, config.ema.ramp
-    return averages.half_life(half_life, ramp, schedules.rows(config), seen)
-  if 'ema_decay' in schedules.sections(config):
-    return lambda step: schedules.scheduled(config, seen(step)).ema_decay
+  changing = schedules.sections(config)
+
+  def at(step):
+    return schedules.scheduled(config, seen(step))
+
+  images, ramp = config.ema.half_life, config.ema.ramp
+  if images is not None:
+    scheduled = 'ema.half_life' in changing
+    own = (lambda step: at(step).ema.half_life) if scheduled else images
+    return averages.half_life(own, ramp, schedules.rows(config), seen)
+  if 'ema_decay' in changing:
+    return lambda step: at(step).ema_decay
   return config.ema_decay
 
 
@@ -255,61 +268,6 @@ def _loss(config):
       f'smooth, but label_smoothing is {smoothing}; set it to 0.'
     )
   return losses.label_smoothing(_named_loss(config), smoothing)
-
-
-def _regularizers(section):
-  """Returns a player's `Regularizer`s by name, weighted and perhaps lazy.
-
-  One whose weight is the number 0 is left out, for second derivatives cost most
-  of a step; one whose weight is traced is not.
-  """
-  built = {}
-  for name, arguments in section.items():
-    arguments = dict(arguments)
-    weight, every = arguments.pop('weight'), arguments.pop('every')
-    term = _regularizer(name, arguments)
-    if _is(weight, 0):
-      continue
-    built[name] = _weighted(term, weight)
-    if every > 1:
-      built[name] = lazily(built[name], every)
-  return built
-
-
-def _regularizer(name, arguments):
-  """Returns the `Regularizer` of a function of `ganjax.regularizers`.
-
-  Its parameters that are fields of a `Turn` get their values from the turn; the
-  config gives the others. A function with a parameter `memory` returns its next
-  memory too, and begins with that of the function `<name>_memory`.
-  """
-  function = choose('regularizer', regularizer_names(), name)
-  taken = inspect.signature(function).parameters
-  if unknown := set(arguments) - set(taken):
-    raise ValueError(
-      f'The regularizer {name!r} takes no {", ".join(sorted(unknown))}; it '
-      f'takes {", ".join(taken)}.'
-    )
-  fields = set(taken) & set(Turn._fields)
-
-  def values(turn, **memory):
-    given = {field: getattr(turn, field) for field in fields}
-    return function(**given, **arguments, **memory)
-
-  if 'memory' not in taken:
-    return stateless(values)
-  return Regularizer(
-    lambda turn, memory: values(turn, memory=memory),
-    getattr(regularizers, f'{name}_memory'),
-  )
-
-
-def _weighted(term, weight):
-  def apply(turn, memory):
-    values, memory = term.apply(turn, memory)
-    return weight * values, memory
-
-  return term._replace(apply=apply)
 
 
 def _pair(section):

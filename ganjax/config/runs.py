@@ -50,7 +50,8 @@ def phases(config, shape):
           dispatch.Phase(
             step=step,
             sample=sample,
-            rows=schedules.rows(own),
+            rows=schedules.rows_taken(own),
+            counted=schedules.rows(own),
             steps=number,
             begin=restart if found else lambda state: state,
             preprocess=datasets.preprocess(config),
@@ -168,7 +169,8 @@ def run(config, data, mesh):
   shape = data.images.shape[1:]
   planned = phases(config, shape)
   for phase in planned:
-    if (size := phase.rows // config.critic_steps) % mesh.size:
+    batches = config.critic_steps + config.generator_batches
+    if (size := phase.rows // batches) % mesh.size:
       raise ValueError(
         f'A batch of {size} cannot be divided among {mesh.size} devices; set '
         f'batch_size to a multiple of {mesh.size}, or mesh.data to a number '

@@ -50,8 +50,13 @@ def images_seen(config):
 
 
 def rows(config):
-  """Returns how many images a step of a config takes."""
+  """Returns how many images the discriminator sees in a step of a config."""
   return config.batch_size * config.critic_steps
+
+
+def rows_taken(config):
+  """Returns how many images of the data a step of a config takes."""
+  return rows(config) + config.batch_size * config.generator_batches
 
 
 def sections(config):

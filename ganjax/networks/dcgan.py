@@ -153,8 +153,8 @@ def discriminator(
       layer; None appends nothing.
     norm: one of `ganjax.networks.norms`, in all layers but the first and the
       last. With batch normalisation, as in the paper, a gradient penalty is not
-      that of each example (`ganjax.regularizers`); with the others but for
-      `statistics` it is. `groups` and `axis_name` are those of the batch's.
+      that of each example (`ganjax.gradient_penalties`); with the others but
+      for `statistics` it is. `groups` and `axis_name` are those of the batch's.
   """
   _check(resolution, channels)
   if norm is norms.batch:

@@ -90,7 +90,7 @@ def _fitted(config, shape, evaluations):
   phases = runs.phases(own, shape)
   check_evaluations(evaluations, _steps(phases))
   while _steps(phases) % evaluations:
-    own.images += phases[-1].rows
+    own.images += phases[-1].counted
     phases = runs.phases(own, shape)
   return own
 
@@ -180,7 +180,7 @@ def _in_phases(phases, begin, take, sample):
   """
   lengths = [phase.steps for phase in phases]
   firsts = np.cumsum([0, *lengths[:-1]])
-  began = [dispatch.images_seen(phases, first) % 2**32 for first in firsts]
+  began = [dispatch.rows_taken(phases, first) % 2**32 for first in firsts]
   # Phases with the same step and rows are one program: that of the first.
   steps_of = [(phase.step, phase.rows) for phase in phases]
   programs, which = np.unique(

@@ -169,8 +169,8 @@ def _training(config, problem, every, evaluations):
     batch = problem.batch(
       state['tables'],
       jax.random.fold_in(order.data_key(run.key), 1),
-      run.step * rows(config),
-      rows(config),
+      run.step * schedules.rows_taken(config),
+      schedules.rows_taken(config),
       data,
     )
     run, metrics = parts(numbers)[-1](run, batch)

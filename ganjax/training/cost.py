@@ -39,7 +39,8 @@ def announcer(phases, announce):
       measured, first, since = program, step, now
       return
     announced.add(phase.step)
-    pace = phase.rows * (step - first) / (now - since)
+    images = images_seen(phases, step) - images_seen(phases, first)
+    pace = images / (now - since)
     last = max(
       number
       for number, other in enumerate(phases, 1)

@@ -23,7 +23,7 @@ class Phase(NamedTuple):
       far, and `key`, that of the run.
     sample: `(state, number) -> images` in [-1, 1], or a tree of them: what the
       state has learnt to make.
-    rows: how many images one step takes.
+    rows: how many images one step takes from the data.
     steps: how long the phase lasts.
     begin: `state -> state`, applied just before the first step.
     preprocess: `(batch, key, first) -> batch`, from stored images, uint8, to
@@ -32,6 +32,8 @@ class Phase(NamedTuple):
     title: what to call the phase, in words.
     arguments: a tuple of trees of arrays that the step takes besides: what it
       closed over would be folded into the program as constants.
+    counted: how many of the rows are images seen; None: all of them. Where a
+      generator has reals of its own, they are those of the discriminator.
   """
 
   step: Callable
@@ -42,6 +44,7 @@ class Phase(NamedTuple):
   preprocess: Callable = lambda batch, key, first: batch
   title: str = ''
   arguments: tuple = ()
+  counted: int | None = None
 
 
 def images_seen(phases, step):
@@ -51,11 +54,24 @@ def images_seen(phases, step):
     phases: a sequence of `Phase`.
     step: the number of the step, from 0 on; `math.inf` counts the whole run.
   """
-  number = 0
-  for phase in phases:
-    number += phase.rows * min(step, phase.steps)
+  counted = (phase.counted or phase.rows for phase in phases)
+  return _total(phases, counted, step)
+
+
+def rows_taken(phases, step):
+  """Returns how many images were taken from the data before a step.
+
+  For the arguments, see `images_seen`.
+  """
+  return _total(phases, (phase.rows for phase in phases), step)
+
+
+def _total(phases, numbers, step):
+  total = 0
+  for phase, number in zip(phases, numbers, strict=True):
+    total += number * min(step, phase.steps)
     step = max(0, step - phase.steps)
-  return number
+  return total
 
 
 def play(phase, state, batch, first_step, first_image):
@@ -184,12 +200,12 @@ def dispatches(phases, state, loader, mesh, steps_together, compiled):
     while step < last:
       # Two rounds at the most: whole dispatches, then what is left over.
       steps = min(steps_together, last - step)
-      start = images_seen(phases, first) + phase.rows * (step - first)
+      start = rows_taken(phases, first) + phase.rows * (step - first)
       with contextlib.closing(
         loader.feed(key, start, phase.rows, steps)
       ) as feed:
         # Unsigned and modulo 2^32, for a run may see more than 2^31 images.
-        began = np.uint32(first), np.uint32(images_seen(phases, first) % 2**32)
+        began = np.uint32(first), np.uint32(rows_taken(phases, first) % 2**32)
         which = phase.step, phase.rows, steps
         for fed in feed:
           if which not in programs:

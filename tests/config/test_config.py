@@ -6,7 +6,7 @@ import pytest
 from configs import base, dcgan, dense, flowers_matched, msg, progressive
 from ganjax import averages, files, priors
 from ganjax.arrays import Batch
-from ganjax.config import datasets, games, runs
+from ganjax.config import datasets, games, regularizers, runs
 from ganjax.lookup import choose, functions
 from ganjax.training import dispatch
 
@@ -30,7 +30,8 @@ def config():
 def one_step(config, shape=SHAPE):
   """The state and the metrics after one step of a config."""
   batch = jnp.linspace(-1, 1, 4 * np.prod(shape)).reshape(4, *shape)
-  batch = Batch(jnp.repeat(batch, config.critic_steps, 0))
+  batches = config.critic_steps + config.generator_batches
+  batch = Batch(jnp.repeat(batch, batches, 0))
   [phase] = runs.phases(config, shape)
   assert phase.rows == len(batch.images)
   # Not jitted: operation by operation, most of it is compiled already.
@@ -74,7 +75,7 @@ def test_every_regularizer_makes_a_step(every, config):
   """All at once: they do not see one another."""
   sections = config.regularizers
   names = {*sections.generator, *sections.discriminator}
-  assert names == set(games.regularizer_names())
+  assert names == set(regularizers.names())
   plain, _ = one_step(config)
   for section in sections.values():
     for term in section.values():
@@ -244,6 +245,17 @@ def test_the_half_life_counts_the_images_of_all_stages(tiny, monkeypatch):
     for step in (first, first + phase.steps - 1):
       assert count(step) == dispatch.images_seen(phases, step)
     first += phase.steps
+
+
+def test_images_seen_are_those_of_the_discriminator(config):
+  config.generator_batches, config.critic_steps, config.images = 1, 2, 80
+  [phase] = runs.phases(config, SHAPE)
+  assert (phase.rows, phase.counted, phase.steps) == (12, 8, 10)
+  assert dispatch.images_seen([phase], 3) == 24
+  assert dispatch.rows_taken([phase], 3) == 36
+  config.update_rule, config.critic_steps = 'simultaneous', 1
+  with pytest.raises(ValueError, match=r'no generator_batches \(1\)'):
+    one_step(config)
 
 
 def test_spectral_normalisation_is_each_player_s_own(config):
