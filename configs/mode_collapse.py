@@ -49,5 +49,6 @@ PROTOCOLS = {
     stacked_mnist.stacked_mnist_unrolled_half,
     stacked_mnist.stacked_mnist_pacgan,
     stacked_mnist.stacked_mnist_r3gan,
+    stacked_mnist.stacked_mnist_r3gan_paper,
   )
 }

@@ -7,6 +7,7 @@ from . import labels as labels
 from . import losses as losses
 from . import optimizers as optimizers
 from . import parallel as parallel
+from . import passes as passes
 from . import pictures as pictures
 from . import priors as priors
 from . import regularizers as regularizers
@@ -40,6 +41,7 @@ from .networks import mlp as mlp
 from .networks import msg as msg
 from .networks import norms as norms
 from .networks import progressive as progressive
+from .networks import r3gan as r3gan
 from .networks import resample as resample
 from .networks import stylegan as stylegan
 from .players import Discriminator as Discriminator

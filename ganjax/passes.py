@@ -142,7 +142,8 @@ def _mixing(jaxpr):
       yield from _mixing(own)
     if inner or not any(map(_axes, equation.invars)):
       continue
-    if any(_axes(variable) != 1 for variable in equation.outvars):
+    # Outputs without elements, such as empty slices, say nothing.
+    if any(own.aval.size and _axes(own) != 1 for own in equation.outvars):
       yield f'{equation.primitive.name} mixes the examples of a batch'
 
 

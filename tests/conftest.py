@@ -77,7 +77,7 @@ def tiny():
       if 'base' in network:
         network.update(base=32, max_channels=8)
       if 'widths' in network:
-        network.widths = (8,)
+        network.widths = (8,) * len(network.widths)
     config.data.resolution = 16
     config.batch_size = 8
     config.update_from_flattened_dict(dict(changes))

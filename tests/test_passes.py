@@ -9,6 +9,7 @@ import pytest
 
 from ganjax import labels, losses, passes, priors, regularizers, remedies
 from ganjax.arrays import Batch
+from ganjax.augment import ada
 from ganjax.game import gan
 from ganjax.networks import conditional, dcgan, layers, mlp, norms, r3gan
 from ganjax.players import Discriminator, Generator, Pair
@@ -189,6 +190,9 @@ ALONE = {
     dcgan.discriminator(16, 1, 4, norm=norms.none)
   ),
   'noise': lambda: remedies.instance_noise(mlp.discriminator((4,)), 0.1),
+  'augmentations': lambda: remedies.augmented(
+    mlp.discriminator((4,)), ada.ada('r3gan'), 0.5
+  ),
   'r3gan': lambda: r3gan.discriminator((16,) * 3, dtype=jnp.bfloat16),
 }
 

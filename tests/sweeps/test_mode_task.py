@@ -81,6 +81,7 @@ def remedies(protocols):
       stepwise = protocol == 'ring' and name in STEPPED
       again = number > 0 and (own in lists or protocol in STACKED)
       again |= name in ('unrolled5', 'unrolled10')
+      again |= protocol.endswith('_paper')
       pairs.append(marked(name, protocol, slow=stepwise or again))
     lists.append(own)
   return pairs
