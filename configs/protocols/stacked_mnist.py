@@ -173,7 +173,7 @@ def stacked_mnist_r3gan_paper():
   """
   config = stacked_mnist_r3gan()
   r3gan.method(config)
-  config.steps = 19_532
+  config.steps = 19_540
   config.batch_size = 512
   r3gan.burn_in(
     config, 2_000_000, gamma=1.0, half_life=500_000, rate=(2e-4, 2e-4)
