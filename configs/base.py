@@ -1,5 +1,7 @@
 """What the configs of adversarial training share."""
 
+import difflib
+
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
@@ -158,9 +160,19 @@ def preset(name, *presets):
   Raises:
     ValueError: if there is none.
   """
-  named = {preset.__name__: preset for preset in presets}
-  if name not in named:
-    raise ValueError(
-      f'There is no preset {name!r}; choose from {", ".join(named)}.'
-    )
-  return named[name]
+  return choose('preset', {own.__name__: own for own in presets}, name)
+
+
+def choose(kind, table, name):
+  """Returns the entry of a table that has a name.
+
+  Raises:
+    ValueError: if there is none; the message says the nearest name.
+  """
+  if name in table:
+    return table[name]
+  near = difflib.get_close_matches(name, table, 1)
+  hint = ''.join(f' did you mean {other!r}?' for other in near)
+  raise ValueError(
+    f'There is no {kind} {name!r};{hint} choose from {", ".join(table)}.'
+  )

@@ -15,16 +15,13 @@ minibatch discrimination 7 times. The protocols of Stacked MNIST need an
 accelerator, except `stacked_mnist`. `--length=0.25` runs a quarter.
 """
 
+from configs import base
 from configs.protocols import comparison, stacked_mnist, toy
 
 
 def get_config(name='ring'):
   """Returns the config of a protocol, locked."""
-  if name not in PROTOCOLS:
-    raise ValueError(
-      f'There is no protocol {name!r}; choose from {", ".join(PROTOCOLS)}.'
-    )
-  config = PROTOCOLS[name]()
+  config = base.choose('protocol', PROTOCOLS, name)()
   config.protocol = name
   return config.lock()
 

@@ -20,7 +20,7 @@ from absl import flags
 from tqdm import tqdm
 
 from ganjax import launch, paths
-from ganjax.config import datasets, restore, workdir
+from ganjax.config import datasets, restore
 from ganjax.evaluation import extractors, measures, results, samples, trained
 from ganjax.reports import evaluations, render
 
@@ -36,8 +36,7 @@ _CHECKPOINT = flags.DEFINE_enum(
   'checkpoint',
   'last',
   [*restore.CHECKPOINTS, 'all'],
-  'Measure the last checkpoint, the best by what config.evaluate measured, or '
-  'all of the last ones that the workdir has.',
+  'Measure the last checkpoint, the best, or all of the last ones.',
 )
 _SAMPLES = flags.DEFINE_integer(
   'samples',
@@ -60,10 +59,11 @@ _BY = flags.DEFINE_enum(
   'by',
   None,
   ['class'],
-  'Measure the samples of each class of a conditional run against the reals of '
-  'that class, beside all together.',
+  'Also measure the samples of each class of a conditional run by its reals.',
 )
-_SEED = flags.DEFINE_integer('seed', 0, 'Seed of latents, pairs and patches.')
+_SEED = flags.DEFINE_integer(
+  'seed', 0, 'Seed of latents, pairs and patches.', 0, 2**32 - 1
+)
 _WEIGHTS = flags.DEFINE_enum(
   'weights',
   'ema',
@@ -79,11 +79,14 @@ def main():
   chosen = _chosen()
   folder = pathlib.Path(_WORKDIR.value)
   number, seed = _SAMPLES.value, _SEED.value
-  config, examples = workdir.read(folder)
+  config, examples = restore.described(folder)
   config.data.loader = 'auto'  # All reals, where training streamed them.
   data = datasets.dataset(config)
   extractors.check(chosen, data, _FEATURES.value, config.labels)
   classes = trained.classes(config, data) if _BY.value else {}
+  labels = trained.labels(config, data, number, seed)
+  drawn = _WEIGHTS.value, seed, labels
+  sample = trained.sampler(config, examples.shape, *drawn, number)
   extractor = extractors.extractor(data, _FEATURES.value)
   reals = samples.of(data.images, extractor, data.labels)
   settings = results.settings(config, data, extractor, seed)
@@ -104,9 +107,6 @@ def main():
     results.name_checkpoints(rows, restore.names(folder))
     results.write(path, rows, measures.columns(chosen))
 
-  labels = trained.labels(config, data, number, seed)
-  drawn = _WEIGHTS.value, seed, labels
-  sample = trained.sampler(config, examples.shape, *drawn, number)
   single, before = restore.CHECKPOINTS.get(_CHECKPOINT.value), None
   found = [single(folder)] if single else restore.checkpoints(folder)
   held_out = trained.held_out(config, _HELD_OUT.value, number, seed)

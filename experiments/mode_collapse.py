@@ -17,14 +17,13 @@ import pathlib
 import sys
 
 from absl import flags
-from ml_collections import config_flags
 from tqdm import tqdm
 
 from ganjax import launch, sweeps
+from ganjax.config import flag, purpose
 from ganjax.training import provenance
 
-_CONFIG = config_flags.DEFINE_config_file(
-  'config',
+_CONFIG = flag.define(
   'configs/mode_collapse.py:ring',
   'The protocol, whose name follows the colon.',
 )
@@ -59,7 +58,8 @@ flags.mark_flag_as_required('workdir')
 def main():
   """Runs what is missing, and reports; returns the exit code."""
   launch.one_device_a_core()
-  config, folder = _CONFIG.value, pathlib.Path(_WORKDIR.value)
+  config = purpose.checked(_CONFIG.value, purpose.MODES)
+  folder = pathlib.Path(_WORKDIR.value)
   if config.protocol == 'dirac':
     from experiments import dirac
 

@@ -8,6 +8,7 @@ The grid is written to grid.png in the workdir, or to --output; what else is
 asked for goes beside it: grid-pyramid.png and grid-interpolation.png.
 """
 
+import math
 import re
 
 import jax
@@ -15,7 +16,7 @@ import numpy as np
 from absl import flags
 from tqdm import tqdm
 
-from ganjax import launch, picture_files, pictures
+from ganjax import capacity, launch, picture_files, pictures
 from ganjax.config import restore
 
 _WORKDIR = flags.DEFINE_string(
@@ -44,7 +45,9 @@ _TRUNCATION = flags.DEFINE_float(
   'The psi of the truncation trick: 1 leaves styles as they are, 0 puts all at '
   'their mean.',
 )
-_SEED = flags.DEFINE_integer('seed', 0, 'The seed of the latents.')
+_SEED = flags.DEFINE_integer(
+  'seed', 0, 'The seed of the latents.', 0, 2**32 - 1
+)
 _CHECKPOINT = flags.DEFINE_enum(
   'checkpoint',
   'last',
@@ -69,7 +72,7 @@ flags.mark_flag_as_required('workdir')
 
 def main():
   """Writes the pictures; returns the exit code."""
-  if not (size := re.fullmatch(r'(\d+)x(\d+)', _GRID.value)):
+  if not (size := re.fullmatch(r'([1-9]\d*)x([1-9]\d*)', _GRID.value)):
     raise ValueError(
       f'--grid is {_GRID.value!r}; give rows x columns, such as 8x8.'
     )
@@ -78,13 +81,21 @@ def main():
       '--interpolate is 1, but a row goes from one sample to another; give at '
       'least 2 images, or 0 for no interpolation.'
     )
+  if not math.isfinite(_TRUNCATION.value):
+    raise ValueError(f'--truncation is {_TRUNCATION.value}; give a number.')
   rows, columns = map(int, size.groups())
-  run = restore.CHECKPOINTS[_CHECKPOINT.value](_WORKDIR.value)
+  config, examples = restore.described(_WORKDIR.value)
   path = picture_files.check_destination(
-    _OUTPUT.value or f'{_WORKDIR.value}/grid.png', channels=run.shape[-1]
+    _OUTPUT.value or f'{_WORKDIR.value}/grid.png', channels=examples.shape[-1]
   )
-  asked = restore.labels(run, _LABELS.value)
+  asked = restore.labels(config, examples.classes, _LABELS.value)
   rows = len(asked) or rows
+  number = rows * max(columns, _INTERPOLATE.value)
+  capacity.check(
+    {f'{number} samples': 4 * number * math.prod(examples.shape)},
+    'ask for fewer of them',
+  )
+  run = restore.CHECKPOINTS[_CHECKPOINT.value](_WORKDIR.value)
   labels = _of_rows(run, asked, rows)
   keys = jax.random.split(jax.random.key(_SEED.value), 3)
   draw = jax.jit(
@@ -96,7 +107,7 @@ def main():
   samples = draw(starts, keys[2], repeated)
   _write(path, samples, columns, title)
   if _PYRAMID.value:
-    levels = _levels(samples, columns)
+    levels = pictures.pyramid(samples, columns)
     _write(path.with_stem(f'{path.stem}-pyramid'), levels, columns, title)
   if number := _INTERPOLATE.value:
     ends = run.game.prior(keys[1], rows)
@@ -130,24 +141,6 @@ def _write(path, images, columns, title):
   tqdm.write(
     f'{path}: {len(images)} images of {title}, seed {_SEED.value}, truncation '
     f'{_TRUNCATION.value:g}'
-  )
-
-
-def _levels(samples, number):
-  """Returns the first samples at each resolution, all as large as the finest.
-
-  Raises:
-    ValueError: if there is only one resolution.
-  """
-  levels = sorted(jax.tree.leaves(samples), key=lambda leaf: leaf.shape[1])
-  if len(levels) == 1:
-    raise ValueError(
-      '--pyramid draws all resolutions of a sample, but this generator makes '
-      'one; leave it out, or train configs/msg.py.'
-    )
-  side = levels[-1].shape[1]
-  return np.concatenate(
-    [pictures.enlarged(level[:number], side) for level in levels]
   )
 
 

@@ -18,19 +18,16 @@ import time
 
 import jax
 from absl import flags
-from ml_collections import config_flags
 from tqdm import tqdm
 
-from ganjax import launch, parallel, picture_files, pictures
-from ganjax.config import workdir
+from ganjax import files, launch, parallel, picture_files, pictures
+from ganjax.config import flag, purpose, workdir
 from ganjax.data import images, loaders
 from ganjax.style import feedforward, from_config, sizes
 from ganjax.training import checkpoint, dispatch, loop
 from ganjax.weights import formats
 
-_CONFIG = config_flags.DEFINE_config_file(
-  'config', 'configs/style_network.py', 'The config of the training.'
-)
+_CONFIG = flag.define('configs/style_network.py', 'The config of the training.')
 _WORKDIR = flags.DEFINE_string('workdir', None, 'The folder of the run.')
 _STYLE = flags.DEFINE_string('style', None, 'The picture of the style.')
 _DATA = flags.DEFINE_string(
@@ -42,7 +39,7 @@ _WEIGHTS = flags.DEFINE_string(
 )
 _CONTENT = flags.DEFINE_string('content', None, 'The picture to paint.')
 _SIZE = flags.DEFINE_integer(
-  'size', None, 'Longer side of the result; by default that of the content.'
+  'size', None, 'Longer side of the result; by default that of the content.', 1
 )
 _OUTPUT = flags.DEFINE_string('output', 'out.png', 'The file to write.')
 flags.mark_flag_as_required('workdir')
@@ -62,6 +59,8 @@ def _paint():
   path = picture_files.check_destination(_OUTPUT.value, [_CONTENT.value])
   folder = pathlib.Path(_WORKDIR.value)
   config, _ = workdir.read(folder)
+  purpose.check(config, folder, purpose.STYLE_NETWORK)
+  content = pictures.load(_CONTENT.value)[None]
   painter, _, start = from_config.painter(config)
   with contextlib.closing(checkpoint.reader(folder / 'checkpoints')) as reader:
     state = checkpoint.restore(
@@ -69,7 +68,6 @@ def _paint():
     )
   if state is None:
     raise FileNotFoundError(f'{folder} has no checkpoint yet. Train longer.')
-  content = pictures.load(_CONTENT.value)[None]
   if _SIZE.value:
     size = sizes.shape(*content.shape[1:3], _SIZE.value)
     content = sizes.resized(content, size)
@@ -91,9 +89,13 @@ def _paint():
 
 def _train():
   """Trains, or goes on with a training; returns the exit code."""
-  config = _CONFIG.value
+  config = purpose.checked(_CONFIG.value, purpose.STYLE_NETWORK)
+  files.check_free(_WORKDIR.value, 'run')
+  painter, optimizer, start = from_config.painter(config)
+  jax.eval_shape(start)  # What makes no network is said first.
+  style = pictures.load(_STYLE.value)[None]
   encoder, sentence = from_config.encoder(config, _WEIGHTS.value)
-  tqdm.write(f'Features: {sentence}')
+  terms, weights = from_config.terms(config, encoder)
   data = images.load(
     _DATA.value,
     _DATA_DIR.value,
@@ -109,14 +111,8 @@ def _train():
       'data': data.name,
       'features': encoder.name,
     }
-  terms, weights = from_config.terms(config, encoder)
-  targets = from_config.style_targets(
-    config, encoder, terms, pictures.load(_STYLE.value)[None]
-  )
-  painter, optimizer, start = from_config.painter(config)
-  jax.eval_shape(
-    start
-  )  # What makes no network is said before anything is made.
+  tqdm.write(f'Features: {sentence}')
+  targets = from_config.style_targets(config, encoder, terms, style)
   examples = data.images[:4]
   phase = dispatch.Phase(
     feedforward.stepper(painter, encoder, terms, optimizer, config.data.window),

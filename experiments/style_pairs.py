@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 from configs import style_transfer
 from ganjax import launch, paths, pictures
+from ganjax.config import ranges
 from ganjax.reports import style_pairs
 from ganjax.style import color, comparison, from_config, held_out, pretrained
 from ganjax.style import random_filters as random
@@ -86,24 +87,29 @@ def main():
 def _comparison():
   """Returns the `Comparison` of the flags: two baselines, and the presets."""
   size, folder = _SIZE.value, paths.check_folder(_OUTPUT.value, '--output')
+  if not _LENGTH.value:
+    raise ValueError('--length is 0, which leaves no steps; give more.')
+  contents = comparison.find(_CONTENT.value, 'content')
+  styles = comparison.find(_STYLE.value, 'style')
   content = comparison.baseline('content', size, lambda own, style: own)
   colors = comparison.baseline('colors', size, color.matched)
-  entries, used = [content, colors], set()
+  entries, used, sentences = [content, colors], set(), []
   for label in _PRESETS.value:
     config = _config(label)
     encoder, sentence = from_config.encoder(config, _WEIGHTS.value)
     method = from_config.method(config, encoder)
     used |= {layer for term in method.terms for layer in term.layers}
     entries.append(comparison.preset(label, config, encoder, method))
-    tqdm.write(f'{label}: {sentence}')
+    sentences.append(f'{label}: {sentence}')
   own, _ = from_config.encoder(_config('default'), _WEIGHTS.value)
   file, unused = _HELD_OUT_WEIGHTS.value, held_out.unused_layers(own, used)
   other = pretrained.load(file) if file else random.encoder(_HELD_OUT_SEED)
+  tqdm.write('\n'.join(sentences))
   return comparison.Comparison(
     folder=folder,
     entries=entries,
-    contents=comparison.find(_CONTENT.value, 'content'),
-    styles=comparison.find(_STYLE.value, 'style'),
+    contents=contents,
+    styles=styles,
     size=size,
     distances={
       'held_out_layers': held_out.feature_distance(own, unused),
@@ -117,6 +123,7 @@ def _config(label):
   name, *changes = label.split('+')
   config = style_transfer.get_config(name)
   from_config.change(config, changes)
+  ranges.check(config)
   config.size = _SIZE.value
   config.features = _FEATURES.value or config.features
   for scale, steps in config.steps.items():

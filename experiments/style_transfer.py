@@ -20,15 +20,15 @@ import time
 
 import jax
 from absl import flags
-from ml_collections import config_flags
 from tqdm import tqdm
 
 from ganjax import files, launch, picture_files, pictures
+from ganjax.config import flag, purpose
 from ganjax.style import from_config, objective, pretrained, transfer
 from ganjax.training import provenance, signals
 
-_CONFIG = config_flags.DEFINE_config_file(
-  'config', 'configs/style_transfer.py', 'The config of the transfer.'
+_CONFIG = flag.define(
+  'configs/style_transfer.py', 'The config of the transfer.'
 )
 _CONTENT = flags.DEFINE_string('content', None, 'The picture to paint.')
 _STYLE = flags.DEFINE_multi_string(
@@ -48,10 +48,10 @@ _INIT = flags.DEFINE_string(
   'init', None, 'The initial picture: a name (see the config), or a file.'
 )
 _FIELDS = (
-  flags.DEFINE_integer('size', None, 'Longer side of the result, in pixels.'),
-  flags.DEFINE_integer('min_size', None, 'That at the first scale, in pixels.'),
+  flags.DEFINE_integer('size', None, 'Longer side of the result, pixels.', 1),
+  flags.DEFINE_integer('min_size', None, 'That at the first scale, pixels.', 1),
   flags.DEFINE_enum('features', None, pretrained.FEATURES, 'Which network.'),
-  flags.DEFINE_integer('seed', None, 'Draws noise and random filters.'),
+  flags.DEFINE_integer('seed', None, 'Of noise and filters.', 0, 2**32 - 1),
 )
 _WEIGHTS = flags.DEFINE_string(
   'weights', None, "The network's file: .pth, .h5, .safetensors, .npz or .net."
@@ -80,17 +80,19 @@ def main():
     ['.json', *['.gif'] * _GIF.value],
   )
   content = pictures.load(_CONTENT.value)[None]
+  from_config.check_memory(config, content)
   colors = from_config.preservation(config)
   styles = objective.exemplars(
     [colors.before(pictures.load(p)[None], content) for p in _STYLE.value],
-    [float(weight) for weight in _STYLE_WEIGHTS.value],
+    from_config.style_weights(_STYLE_WEIGHTS.value),
     [pictures.load_mask(path)[None] for path in _MASK.value],
   )
   encoder, sentence = from_config.encoder(config, _WEIGHTS.value)
   encoder = from_config.rescaled(config, encoder, content)
+  method = from_config.method(config, encoder)
   tqdm.write(f'Features: {sentence}')
   began, frames = time.monotonic(), []
-  for progress in _progress(config, encoder, content, styles):
+  for progress in _progress(config, encoder, method, content, styles):
     painted = colors.after(progress.pictures, content)[0]
     frames = [*(frames if _GIF.value else []), pictures.pixels(painted)]
   record = {
@@ -118,10 +120,10 @@ def main():
 
 
 def _configured():
-  config = _CONFIG.value
-  for flag in _FIELDS:
-    if flag.value is not None:
-      config[flag.name] = flag.value
+  config = purpose.checked(_CONFIG.value, purpose.TRANSFER)
+  for own in _FIELDS:
+    if own.value is not None:
+      config[own.name] = own.value
   if _KEEP_COLORS.value:
     config.colors = 'luminance'
   config.init = _INIT.value or config.init
@@ -130,9 +132,8 @@ def _configured():
   return config
 
 
-def _progress(config, encoder, content, styles):
+def _progress(config, encoder, method, content, styles):
   """Yields and shows each `Progress`, to the end or until a signal comes."""
-  method = from_config.method(config, encoder)
   sides, steps = from_config.scales(config)
   key = jax.random.key(config.seed)
   bar = tqdm(total=sum(steps), unit='step', disable=None, dynamic_ncols=True)

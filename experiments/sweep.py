@@ -19,16 +19,14 @@ import pathlib
 import sys
 
 from absl import flags
-from ml_collections import config_flags
 from tqdm import tqdm
 
 from ganjax import launch, sweeps
+from ganjax.config import flag
 from ganjax.reports import sweep_page
 from ganjax.training import provenance
 
-config_flags.DEFINE_config_file(
-  'config', 'configs/dcgan.py', 'Of a training on images or of a protocol.'
-)
+flag.define('configs/dcgan.py', 'Of a training on images or of a protocol.')
 _WORKDIR = flags.DEFINE_string('workdir', None, 'The folder for all results.')
 flags.DEFINE_multi_string(
   'grid',

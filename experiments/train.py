@@ -15,16 +15,14 @@ The same command again resumes, to the bit; Ctrl-C saves first.
 
 import jax
 from absl import flags
-from ml_collections import config_flags
 from tqdm import tqdm
 
 from ganjax import launch, parallel, pictures
-from ganjax.config import datasets, runs, workdir
+from ganjax.config import datasets, flag, runs, workdir
 from ganjax.evaluation import while_training
 from ganjax.training import dispatch, loop
 
-_CONFIG = config_flags.DEFINE_config_file(
-  'config',
+_CONFIG = flag.define(
   'configs/dcgan.py',
   'The file of the training, of configs/; a preset of it follows a colon.',
 )
@@ -37,21 +35,27 @@ _COORDINATOR = flags.DEFINE_string(
   'The HOST:PORT of process 0, where several processes share a run.',
 )
 _PROCESSES = flags.DEFINE_integer(
-  'num_processes', 1, 'How many processes share the run.'
+  'num_processes', 1, 'How many processes share the run.', lower_bound=1
 )
 _PROCESS = flags.DEFINE_integer(
-  'process_id', 0, 'The number of this process among them, from 0 on.'
+  'process_id', 0, 'The number of this process among them.', lower_bound=0
 )
 flags.mark_flag_as_required('workdir')
 
 
 def main():
   """Trains; returns the exit code."""
+  if _PROCESS.value >= _PROCESSES.value:
+    raise ValueError(
+      f'--process_id is {_PROCESS.value}, but the {_PROCESSES.value} processes '
+      'of --num_processes are numbered from 0.'
+    )
   if _COORDINATOR.value:
     jax.distributed.initialize(
       _COORDINATOR.value, _PROCESSES.value, _PROCESS.value
     )
   config = _CONFIG.value
+  runs.check(config)
   data = datasets.dataset(config)
   config = datasets.with_classes(config, data)
   run = runs.run(config, data, parallel.mesh(config.mesh.data))

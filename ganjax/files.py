@@ -235,6 +235,24 @@ def _quoted(values, name):
   return json.dumps(values[name]) if name in values else 'nothing'
 
 
+_CLAIMED = {'run': 'config.json', 'sweep': 'sweep.json'}
+
+
+def check_free(folder, kind):
+  """Raises ValueError if a folder cannot be made, or holds something else.
+
+  Args:
+    folder: its path.
+    kind: what is to lie there: 'run' or 'sweep'.
+  """
+  paths.check_folder(folder, f'The {kind}')
+  for other, name in _CLAIMED.items():
+    if other != kind and (pathlib.Path(folder) / name).exists():
+      raise ValueError(
+        f'{folder} holds a {other} ({name}); give the {kind} another folder.'
+      )
+
+
 def claim(path, values, kind='run', ignore=(), write=True):
   """Writes what all results in a folder depend on, or checks that it is there.
 
@@ -251,9 +269,15 @@ def claim(path, values, kind='run', ignore=(), write=True):
     ValueError: as `check_same`, and `FormatError` as `unversioned`.
   """
   path = pathlib.Path(path)
+  check_free(path.parent, kind)
   if path.exists():
-    check_same(path.parent, read_json(path), values, kind, ignore)
+    try:
+      there = read_json(path)
+    except json.JSONDecodeError as error:
+      raise ValueError(
+        f'{path} cannot be read ({error}); give the {kind} another folder.'
+      ) from error
+    check_same(path.parent, there, values, kind, ignore)
   elif write:
-    paths.check_folder(path.parent, f'The {kind}')
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, versioned(values))

@@ -151,20 +151,39 @@ def one_device_a_core():
     jax.config.update('jax_num_cpu_devices', len(os.sched_getaffinity(0)))
 
 
+OF_FLAGS = (
+  AttributeError,
+  KeyError,
+  OSError,
+  TypeError,
+  ValueError,
+  flags.Error,
+)
+"""What wrong flags raise, those of the fields of a config among them."""
+
+
 def _parse(argv):
   try:
-    return flags.FLAGS(argv)
-  except (AttributeError, KeyError) as error:
+    rest = flags.FLAGS(argv)
+  except OF_FLAGS as error:
+    refuse(error)
+  for name in 'workdir', 'output':
+    if name in flags.FLAGS and flags.FLAGS[name].value == '':
+      _fail(f'--{name} is empty; give a path.', 2)
+  return rest
+
+
+def refuse(error):
+  """Ends the program with what wrong flags have raised, one of `OF_FLAGS`."""
+  if isinstance(error, AttributeError | KeyError):
     # What ml_collections says is wrapped in up to two errors.
     while isinstance(error.args[0], Exception):
       error = error.args[0]
     name, *hint = f'{error.args[0]}'.splitlines()
-    _fail(f'The config has no field {name}. {" ".join(hint)}', 2)
-  except OSError as error:  # in search of the config's file
-    _fail(' '.join(f'{error}'.split()), 2)
-  except (flags.Error, TypeError, ValueError) as error:
-    # ml_collections puts a config's own error at the end of a trace.
-    _fail(re.split(r'\n\w+Error: ', f'{error}')[-1].strip(), 2)
+    _fail(f'The config has no field {name}. {" ".join(hint)}'.strip(), 2)
+  # ml_collections puts a config's own error at the end of a trace.
+  sentence = re.split(r'\n\w+Error: ', f'{error}')[-1]
+  _fail(' '.join(sentence.split()), 2)
 
 
 def _fail(sentence, code):

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import stat
+import tempfile
 
 
 def printable(text) -> str:
@@ -116,9 +117,13 @@ def check_folder(path, flag) -> pathlib.Path:
   nearest = next(p for p in (path, *path.absolute().parents) if p.exists())
   if not nearest.is_dir():
     raise ValueError(f'{flag} needs a folder {path}, but {nearest} is a file.')
-  if not os.access(nearest, os.W_OK | os.X_OK):
+  try:
+    # Asked of the system: it grants root what a file system then refuses.
+    with tempfile.TemporaryFile(dir=nearest):
+      pass
+  except OSError as error:
     raise ValueError(
       f'{flag} needs the folder {path}, but nothing may be written into '
       f'{nearest}.'
-    )
+    ) from error
   return path

@@ -64,6 +64,29 @@ def enlarged(images: Array, side: int) -> Array:
   return images
 
 
+def pyramid(samples: Tree, number: int) -> np.ndarray:
+  """Returns the first samples at each resolution, all as large as the finest.
+
+  Args:
+    samples: a tree of images `[N, R, R, C]`, one for each resolution R.
+    number: how many are taken at each.
+
+  Returns:
+    The images `[L * number, R, R, C]` of L resolutions, the coarsest first.
+
+  Raises:
+    ValueError: if there is only one resolution.
+  """
+  levels = sorted(jax.tree.leaves(samples), key=lambda leaf: leaf.shape[1])
+  if len(levels) == 1:
+    raise ValueError(
+      '--pyramid draws all resolutions of a sample, but this generator makes '
+      'one; leave it out, or train configs/msg.py.'
+    )
+  side = levels[-1].shape[1]
+  return np.concatenate([enlarged(level[:number], side) for level in levels])
+
+
 def grid(images: Array, columns: int | None = None, gap: int = 2) -> np.ndarray:
   """Returns a picture `[height, width, C]`, uint8, of images in a grid.
 

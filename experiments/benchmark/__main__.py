@@ -53,6 +53,7 @@ _OUTPUT = flags.DEFINE_string(
 def main():
   """Times all cases; prints a line for each and writes them as JSON."""
   path = paths.check_destination(_OUTPUT.value, '--output')
+  _check_match()
   torch_too = importlib.util.find_spec('torch') is not None
   if not torch_too:
     tqdm.write('torch is not installed, so there is nothing to compare with.')
@@ -69,6 +70,24 @@ def main():
   return 0
 
 
+def _check_match():
+  names = [*(case.name for case in dcgan.CASES), ring.NAME, style.NAME]
+  matching = [name for name in names if _MATCH.value in name]
+  if not matching:
+    raise ValueError(
+      f'No case has {_MATCH.value!r} in its name; the cases are '
+      f'{"; ".join(names)}.'
+    )
+  if matching == [style.NAME] and not all(_style_files()):
+    raise ValueError(
+      'Style transfer needs files; give --weights, --content and --style.'
+    )
+
+
+def _style_files():
+  return _WEIGHTS.value, _CONTENT.value, _STYLE.value
+
+
 def _cases(torch_too):
   """Yields the row of each case that matches, and a sentence about it."""
   measure = functools.partial(
@@ -80,9 +99,8 @@ def _cases(torch_too):
   if _MATCH.value in ring.NAME:
     yield ring.row(measure, _RUNS.value, torch_too)
   if _MATCH.value in style.NAME:
-    given = _WEIGHTS.value, _CONTENT.value, _STYLE.value
-    if all(given):
-      yield from style.rows(measure, given, torch_too)
+    if all(_style_files()):
+      yield from style.rows(measure, _style_files(), torch_too)
     else:
       tqdm.write(
         'Style transfer is left out: give --weights, --content and --style.'

@@ -9,7 +9,7 @@ import jax
 from ml_collections import ConfigDict
 
 from ganjax import averages, parallel, steps
-from ganjax.config import runs, workdir
+from ganjax.config import purpose, runs, workdir
 from ganjax.game import Game
 from ganjax.labels import in_turn
 from ganjax.lookup import choose
@@ -41,6 +41,21 @@ class TrainedRun(NamedTuple):
   classes: tuple
   game: Game
   state: steps.TrainState
+
+
+def described(folder):
+  """Returns the config of a run, and the `workdir.Examples` of its data.
+
+  Args:
+    folder: of the run.
+
+  Raises:
+    FileNotFoundError: if no run was started there.
+    ValueError: if it is no training on images.
+  """
+  config, examples = workdir.read(folder)
+  purpose.check(config, folder, purpose.TRAINING)
+  return config, examples
 
 
 def last(folder):
@@ -119,7 +134,7 @@ def _restored(folder, choose, name):
     choose: from all steps with a checkpoint to the lists.
     name: of the checkpoints, one of `CHECKPOINTS`.
   """
-  config, about = workdir.read(folder)
+  config, about = described(folder)
   shape, classes = about.shape, about.classes
   manager = checkpoint.reader(_directory(folder, name))
   like = checkpoint.abstract(runs.start(config, shape), parallel.mesh(1))
@@ -191,11 +206,12 @@ def _classes(run):
   return run.config.classes if run.config.labels else 0
 
 
-def labels(run, words):
-  """Returns the labels of a `TrainedRun` that words ask for, a list.
+def labels(config, classes, words):
+  """Returns the labels of a run that words ask for, a list.
 
   Args:
-    run: a `TrainedRun`.
+    config: of the run.
+    classes: the names of the classes of its data.
     words: a list of names or numbers of classes; `['all']` stands for all, and
       an empty list for none.
 
@@ -204,13 +220,13 @@ def labels(run, words):
   """
   if not words:
     return []
-  if not run.config.labels:
+  if not config.labels:
     raise ValueError(
       f'The labels {",".join(words)} were asked for, but this run is '
       'unconditional; leave them out, or train with --config.labels=true.'
     )
-  numbers = {str(label): label for label in range(run.config.classes)}
-  named = {name: label for label, name in enumerate(run.classes)}
+  numbers = {str(label): label for label in range(config.classes)}
+  named = {name: label for label, name in enumerate(classes)}
   if words == ['all']:
     return list(numbers.values())
   return [choose('class', numbers | named, word) for word in words]

@@ -2,26 +2,60 @@
 
 import functools
 import math
-import operator
+import warnings as pywarnings
 
 import jax
 
-from ganjax import growth, steps
-from ganjax.config import datasets, games, schedules
-from ganjax.data import images
+from ganjax import capacity, files, growth, steps
+from ganjax.config import datasets, games, purpose, ranges, schedules
+from ganjax.data import decode, images
+from ganjax.lookup import choose
 from ganjax.metrics import diversity
 from ganjax.training import compilation, dispatch, loop, warnings
 
-_COUNTS = (
-  'images',
-  'batch_size',
-  'critic_steps',
-  'log.every',
-  'samples.every',
-  'checkpoint.every',
-  'checkpoint.keep',
-  'evaluate.every',
-)
+
+def check(config):
+  """Raises ValueError if a config makes no training, whatever its data are.
+
+  Nothing is read, computed or written.
+
+  Args:
+    config: of a training on images.
+  """
+  purpose.checked(config, purpose.TRAINING)
+  size, channels = config.data.resolution, config.data.channels or 1
+  decode.check(size, channels, config.data.crop)
+  choose(
+    'function of labels', games.fake_label_names(), config.fake_labels.name
+  )
+  batch = config.batch_size * config.critic_steps
+  capacity.check(
+    {
+      f'a batch of {batch} images of {size} pixels': batch
+      * size**2
+      * channels
+      * 4
+    },
+    'choose a smaller resolution or batch_size',
+  )
+  own = config.copy_and_resolve_references()
+  own.classes = max(own.classes, 2)  # Their number is that of the data.
+  with pywarnings.catch_warnings():
+    pywarnings.simplefilter('ignore')  # They come when it is built again.
+    planned = phases(own, (size, size, channels))
+  for phase in planned:
+    _check_divisible(config, phase.rows // config.critic_steps)
+
+
+def _check_divisible(config, batch):
+  """Raises ValueError if a batch cannot be packed, or normalised in groups."""
+  values = files.flat(config)
+  for name in 'pack', 'generator.groups', 'discriminator.groups':
+    if batch % values.get(name, 1):
+      raise ValueError(
+        f'{name} is {values[name]}, which does not divide a batch of {batch} '
+        f'images; change {name} or batch_size.'
+      )
 
 
 def phases(config, shape):
@@ -159,13 +193,10 @@ def run(config, data, mesh):
     mesh: with an axis 'data'.
 
   Raises:
-    ValueError: if a number is below 1, a name is unknown, or a batch cannot be
-      divided among the devices.
+    ValueError: if a number is outside its range, a name is unknown, a batch
+      cannot be divided among the devices, or the memory is too small.
   """
-  for name in _COUNTS:
-    value = operator.attrgetter(name)(config)
-    if value < 1:
-      raise ValueError(f'{name} is {value}; it must be at least 1.')
+  ranges.check(config)
   shape = data.images.shape[1:]
   planned = phases(config, shape)
   for phase in planned:
@@ -176,7 +207,7 @@ def run(config, data, mesh):
         f'batch_size to a multiple of {mesh.size}, or mesh.data to a number '
         'that divides it.'
       )
-  params = jax.eval_shape(start(config, shape)).params
+  params = check_memory(jax.eval_shape(start(config, shape))).params
   # Of about 256 reals, to compare that of the samples with.
   reals = images.scale(data.images[:: max(1, len(data.images) // 256)][:256])
   # A single image is a common check, and like a set of equal ones.
@@ -206,6 +237,25 @@ def run(config, data, mesh):
       float(diversity.pairwise_distance(samples)), real_distance
     ),
   )
+
+
+def check_memory(state):
+  """Returns a state, if it and its gradients fit into the memory.
+
+  Args:
+    state: a `TrainState` of shapes, as `jax.eval_shape` returns it.
+
+  Raises:
+    ValueError: if they do not.
+  """
+  capacity.check(
+    {
+      'the parameters, their averages and optimisers': capacity.size(state),
+      'their gradients': capacity.size(state.params),
+    },
+    'choose narrower networks, a smaller resolution or prior.size',
+  )
+  return state
 
 
 def _grid(config):

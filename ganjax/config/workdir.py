@@ -41,7 +41,8 @@ def claimed(workdir, config, data, **inputs):
       folder or a folder in that of a file, or a checkpoint lies there with
       another config or of other data; what differs is named.
   """
-  folder = paths.check_folder(workdir, 'The run')
+  folder = pathlib.Path(workdir)
+  files.check_free(folder, 'run')
   for name in _FOLDERS:
     paths.check_folder(folder / name, 'The run')
   for name in _FILES:

@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image
 
 from ganjax import picture_files
+from ganjax.lookup import choose
 
 _MODES = {1: 'L', 3: 'RGB', 4: 'RGBA'}
 # Where the largest square lies: what is left over to its left and above it.
@@ -19,10 +20,7 @@ def check(resolution, channels, crop):
       f'channels is {channels}: choose 1 (grey), 3 (RGB), 4 (RGBA), or 0 for '
       'what is stored.'
     )
-  if crop not in (*_SQUARES, 'stretch', 'pad'):
-    raise ValueError(
-      f"crop is '{crop}': choose 'center', 'top', 'stretch' or 'pad'."
-    )
+  choose('crop', dict.fromkeys((*_SQUARES, 'stretch', 'pad')), crop)
 
 
 def _resize(image, size, box):

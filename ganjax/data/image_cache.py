@@ -238,4 +238,4 @@ def _free_memory():
 
 
 def _gigabytes(size):
-  return f'{size / 1e9:,.1f} GB'
+  return f'{size / 2**30:,.1f} GiB'

@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 import pathlib
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -157,6 +158,9 @@ def prepared(name, directory, split):
 
   known = list(SOURCES)
   try:
+    # TFDS answers what cannot be a name by a page on names.
+    if not re.match(r'[A-Za-z]\w*([/:]|$)', name):
+      raise tfds.core.DatasetNotFoundError
     builder = tfds.builder(name, data_dir=directory)
   except tfds.core.DatasetNotFoundError:
     known += tfds.list_builders(with_community_datasets=False)
@@ -171,7 +175,8 @@ def prepared(name, directory, split):
       f"the missing package, or save its pictures in a folder, for 'folder'."
     ) from error
   except (ValueError, AssertionError) as error:
-    raise ValueError(f"no data set '{name}': {error}") from error
+    words = ' '.join(f'{error}'.split())
+    raise ValueError(f"no data set '{name}': {words}") from error
   place = f' --data_dir={directory}' if directory else ''
   order = (
     f'install TensorFlow (only the preparation needs it) and run '

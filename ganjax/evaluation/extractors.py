@@ -5,20 +5,26 @@ import contextlib
 import numpy as np
 from tqdm import tqdm
 
-from ganjax import files
+from ganjax import files, paths
 from ganjax.evaluation import classifier, features, inception, samples
 from ganjax.weights import download, formats
 
 
 def check(measures, data, which, labels):
-  """Raises ValueError where measures cannot be taken of a data set.
+  """Raises an error where measures cannot be taken of a data set.
 
   Args:
     measures: a list of `measures.Measure`.
     data: an `images.ImageSet`.
     which: as in `extractor`.
     labels: whether the samples have labels, those of a conditional game.
+
+  Raises:
+    FileNotFoundError: if the features are a file that is not there.
+    ValueError: if they cannot be taken.
   """
+  if which not in ('auto', 'classifier', 'random', 'inception'):
+    paths.check_file(which)
   if which == 'classifier' and data.labels is None:
     raise ValueError(
       f'{data.name} has no labels to train a classifier on; use '

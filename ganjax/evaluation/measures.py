@@ -87,8 +87,13 @@ def chosen(names):
   """Returns the measures of these names, a list.
 
   Raises:
-    ValueError: if there is no measure of a name, with all that there are.
+    ValueError: if there is no measure of a name, with all that there are, or no
+      name.
   """
+  if not names:
+    raise ValueError(
+      f'No metric was asked for; choose from {", ".join(sorted(MEASURES))}.'
+    )
   return [choose('metric', MEASURES, name) for name in names]
 
 

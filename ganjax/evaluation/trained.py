@@ -1,10 +1,12 @@
 """Samples of trained runs, and the classes that they are measured by."""
 
 import functools
+import math
 import warnings
 
 import numpy as np
 
+from ganjax import capacity
 from ganjax.config import datasets, restore, runs, schedules
 from ganjax.evaluation import samples as of_generators
 
@@ -25,7 +27,13 @@ def sampler(config, shape, weights, seed, labels, number):
 
   Returns:
     A function, which raises FloatingPointError if some are not finite.
+
+  Raises:
+    ValueError: if the memory is too small for the samples.
   """
+  capacity.check(
+    {f'{number} samples': number * math.prod(shape)}, 'take fewer samples'
+  )
   changes = 'growth' in config or bool(schedules.sections(config))
 
   @functools.cache

@@ -118,7 +118,8 @@ def find(names, flag):
     flag: of the program that they were given by: 'content' or 'style'.
 
   Raises:
-    ValueError: if there is no picture, or two have the same name.
+    ValueError: if there is no picture, two have the same name, or one cannot be
+      read.
   """
   found = []
   for path in [pathlib.Path(n).expanduser() for n in names] or _bundled(flag):
@@ -135,6 +136,8 @@ def find(names, flag):
       f'Several pictures of --{flag} have the same name, but results are named '
       'after them. Rename the pictures.'
     )
+  for path in found:
+    picture_files.read(path)
   return found
 
 

@@ -2,12 +2,13 @@
 
 import functools
 import json
+import math
 import pathlib
 
 import jax
 import jax.numpy as jnp
 
-from ganjax import pictures
+from ganjax import capacity, pictures
 from ganjax.lookup import choose
 from ganjax.style import (
   color,
@@ -214,8 +215,16 @@ def painter(config):
   """Returns the `Painter` of a config, its optimiser, and `() -> PainterState`.
 
   Args:
-    config: with `network`, `learning_rate` and `seed`.
+    config: with `network`, `learning_rate`, `seed` and `data`.
+
+  Raises:
+    ValueError: if the crops that are painted are larger than the pictures.
   """
+  if config.data.window > config.data.resolution:
+    raise ValueError(
+      f'data.window is {config.data.window}, but pictures have '
+      f'{config.data.resolution} pixels; set it to at most data.resolution.'
+    )
   network = image_transformation.johnson(**config.network)
   optimizer = optimizers.adam(config.learning_rate, b2=0.999)
   key = jax.random.key(config.seed)
@@ -250,6 +259,44 @@ def scales(config):
   sides = sizes.sides(config.size, min(config.min_size, config.size))
   others = [config.steps.others] * (len(sides) - 1)
   return sides, (config.steps.first, *others)
+
+
+def check_memory(config, content):
+  """Raises ValueError if the memory is too small for what is painted.
+
+  Args:
+    config: the config.
+    content: `[N, h, w, 3]`, of which the result has the shape.
+  """
+  height, width = sizes.shape(*content.shape[1:3], config.size)
+  capacity.check(
+    {
+      f'a picture of {width}x{height} pixels, its gradient and what the '
+      'optimiser remembers': 4 * 4 * 3 * height * width
+    },
+    'choose a smaller size',
+  )
+
+
+def style_weights(words):
+  """Returns the numbers that --style_weights gives, a list.
+
+  Args:
+    words: a list of texts.
+
+  Raises:
+    ValueError: if one is no number, or below 0, or all of them are 0.
+  """
+  try:
+    weights = [float(word) for word in words]
+  except ValueError:
+    weights = [-1.0]
+  if weights and not (0 < sum(weights) < math.inf and min(weights) >= 0):
+    raise ValueError(
+      f'--style_weights is {",".join(words)}; give a number from 0 on for each '
+      'style, and to one of them more than 0.'
+    )
+  return weights
 
 
 def preservation(config):

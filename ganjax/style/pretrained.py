@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ganjax import lookup
 from ganjax.paths import printable
 from ganjax.style import encoders, random_filters, squeezenet, vgg
 from ganjax.weights import download, formats
@@ -81,10 +82,8 @@ def choose(features=None, path=None, folder=None, seed=0, load=load):
     ValueError: if `features` is none of `FEATURES`, if a file in the folder is
       not the published one of its name, or as `load`.
   """
-  if features not in (None, *FEATURES):
-    raise ValueError(
-      f'There are no features {features!r}; choose from {", ".join(FEATURES)}.'
-    )
+  if features is not None:
+    lookup.choose('network', dict.fromkeys(FEATURES), features)
   if path is not None:
     encoder = load(path)
     return encoder, f'{encoder.name}, as given.'

@@ -12,6 +12,7 @@ import re
 
 import optuna
 
+from ganjax.config import ranges
 from ganjax.sweeps import fields, mode_task
 
 
@@ -74,7 +75,8 @@ def value(config, name, word):
   """Returns the value of a field that a word stands for.
 
   Raises:
-    ValueError: if there is no such field, or it is of another type.
+    ValueError: if there is no such field, it is of another type, or outside its
+      range.
   """
   now = fields.now(config, name)
   if name == 'remedy':
@@ -94,6 +96,7 @@ def value(config, name, word):
       f'{name} is {_TYPES[type_]}, such as {json.dumps(_example(now, type_))}, '
       f'and {word!r} is not.'
     )
+  ranges.check_value(name, read)
   return read
 
 

@@ -3,7 +3,7 @@
 import json
 
 from ganjax import files
-from ganjax.config import datasets
+from ganjax.config import datasets, runs
 from ganjax.evaluation import extractors, measures
 from ganjax.sweeps import (
   axes,
@@ -95,9 +95,15 @@ def _of_images(evaluations, metrics, number, which):
 
   return once(
     lambda own: image_task.of(
-      own, data(own), evaluations, chosen, number, lambda: reals(own)
+      _checked(own), data(own), evaluations, chosen, number, lambda: reals(own)
     )
   )
+
+
+def _checked(config):
+  """Returns a config of a training on images, which is checked before."""
+  runs.check(config)
+  return config
 
 
 def problem(config):

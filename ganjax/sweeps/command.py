@@ -118,7 +118,14 @@ def prepare(asked):
   )
   traced = _traced(config, task_of, listed)
   planned = plan.programs(listed, about['seeds'], traced)
-  _check(planned, sweep, about)
+  drawn = fields.examples(ranges) if ranges else listed
+  _check(
+    plan.programs(drawn, about['seeds'][:1], traced),
+    sweep._replace(cells=drawn),
+    about,
+  )
+  if ranges:
+    studies.check_storage(asked.storage)
   return Planned(asked, about, ranges, sweep, traced, planned)
 
 

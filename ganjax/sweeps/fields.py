@@ -8,6 +8,7 @@ import json
 import runpy
 
 from ganjax import files
+from ganjax.config import ranges
 from ganjax.sweeps import mode_task
 
 # Fields of a protocol that a run does not read, and what to do instead.
@@ -48,7 +49,8 @@ def changed(config, changes):
     changes: `{field: value}`.
 
   Raises:
-    ValueError: if it has no such field, or one of another type.
+    ValueError: if it has no such field, one of another type, or a number
+      outside its range.
   """
   changes = dict(changes)
   if 'protocol' in config:
@@ -60,6 +62,7 @@ def changed(config, changes):
     own.update_from_flattened_dict(changes)
   except (AttributeError, KeyError, TypeError) as error:
     raise ValueError(f'{words(changes)}: {error.args[0]}') from error
+  ranges.check(own)
   return own
 
 
@@ -109,6 +112,16 @@ def example(ranges):
     first = found.choices[0] if hasattr(found, 'choices') else found.high
     cell |= dict.fromkeys(names, first)
   return cell
+
+
+def examples(ranges):
+  """Returns the `example`, and those that differ from it in one choice."""
+  first = example(ranges)
+  return [first] + [
+    first | dict.fromkeys(names, other)
+    for names, found in ranges.items()
+    for other in getattr(found, 'choices', ())[1:]
+  ]
 
 
 def factors(cells):

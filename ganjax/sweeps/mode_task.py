@@ -6,11 +6,12 @@ how modes are counted. A remedy is what it changes in the config.
 
 import contextlib
 import math
+import warnings
 
 import jax
 import numpy as np
 
-from ganjax import pictures, steps
+from ganjax import capacity, pictures, steps
 from ganjax.arrays import Batch
 from ganjax.config import games, schedules
 from ganjax.data import images, order
@@ -110,6 +111,7 @@ def of(config, problem, evaluations=None):
   config = with_classes(config, problem)
   evaluations = evaluations or config.measure.evaluations
   check_evaluations(evaluations, config.steps)
+  _check(config, problem)
   every = -(-config.steps // evaluations)
   training = watched(_training(config, problem, every, evaluations))
   return Task(
@@ -138,6 +140,24 @@ def of(config, problem, evaluations=None):
       'samples': record['samples'],
       **record['modes']._asdict(),
     },
+  )
+
+
+def _check(config, problem):
+  """Raises ValueError for unknown names, and if the memory is too small."""
+  measure = config.measure
+  choose('weights', dict.fromkeys(('raw', 'ema')), measure.weights)
+  game = games.schedule(config, problem.shape)
+  with warnings.catch_warnings():
+    warnings.simplefilter('ignore')  # They come when it is trained.
+    games.update_step(config, game)
+  each = 4 * math.prod(problem.shape)
+  capacity.check(
+    {
+      f'a batch of {rows(config)} examples': each * rows(config),
+      f'{measure.samples} samples': each * measure.samples,
+    },
+    'choose a smaller batch_size or measure.samples',
   )
 
 

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ganjax import capacity
 from ganjax.evaluation import results
 from ganjax.training import compilation
 
@@ -65,10 +66,14 @@ def check(program, sweep):
   """Returns the names of the metrics that the runs of a program record.
 
   Raises:
-    ValueError: if its config makes no training.
+    ValueError: if its config makes no training, or too large a one.
   """
   training, given, data = parts(program, sweep)
   state = jax.eval_shape(training.init, *given, data)
+  capacity.check(
+    {'the parameters of a run, and what belongs to them': capacity.size(state)},
+    'choose narrower networks, a smaller resolution or prior.size',
+  )
   return set(jax.eval_shape(training.step, state, given[1], data)[1])
 
 

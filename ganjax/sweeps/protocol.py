@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import jax
 
-from ganjax import files, locks, paths
+from ganjax import files, locks
+from ganjax.config import ranges
 from ganjax.evaluation import measures
 from ganjax.sweeps import (
   cells,
@@ -60,8 +61,22 @@ def prepare(
     images: how many examples a run takes, instead of a share; or None.
 
   Raises:
-    ValueError: if there is no such remedy, or as `mode_problems.with_classes`.
+    ValueError: if there is no such remedy, if one has a name that does not
+      exist or a number outside its range, if the length is 0, or as
+      `mode_problems.with_classes`.
   """
+  if not length > 0:
+    raise ValueError(
+      f'The length is {length}, which leaves no steps; give a share of the '
+      "protocol's steps above 0."
+    )
+  if remedies is not None and not remedies:
+    raise ValueError(
+      'No remedy was asked for; choose from '
+      f'{", ".join(sorted(config.remedies))}.'
+    )
+  for name in remedies or config.remedies:
+    ranges.check(mode_task.remedied(config, name))
   mapping = config.mapping
   problem = cells.problem(config)
   config = mode_problems.with_classes(config, problem)
@@ -79,6 +94,8 @@ def prepare(
     mapping=None if mapping == 'auto' else mapping,
     keep_states=True,
   )
+  for own in changes.values():
+    sweep.task(own)
   return Protocol(
     config,
     problem,
@@ -123,7 +140,8 @@ def claim(protocol, about, write=True):
     ValueError: if the workdir holds another protocol, or a remedy of another
       length.
   """
-  folder = paths.check_folder(protocol.sweep.folder, 'The sweep')
+  folder = protocol.sweep.folder
+  files.check_free(folder, 'sweep')
   path = folder / 'sweep.json'
   folder.mkdir(parents=True, exist_ok=True)
   with locks.wait(folder / 'sweep.lock'):

@@ -17,7 +17,7 @@ import sqlalchemy
 from optuna.exceptions import StorageInternalError
 from optuna.storages import journal
 
-from ganjax import files, locks
+from ganjax import files, locks, paths
 from ganjax.lookup import choose
 
 PRUNERS = {
@@ -98,6 +98,32 @@ def open_study(
   return found
 
 
+def check_storage(storage):
+  """Raises ValueError if a `storage` of `open_study` is none; it is not opened.
+
+  Args:
+    storage: as there.
+  """
+  scheme, _, rest = storage.partition(':')
+  if scheme == 'journal':
+    path = paths.check_destination(rest, '--storage')
+    if not path.parent.is_dir():
+      raise ValueError(f'--storage needs the folder {path.parent}; make it.')
+  elif storage:
+    try:
+      sqlalchemy.make_url(storage)
+    except sqlalchemy.exc.ArgumentError:
+      raise ValueError(_no_url(storage)) from None
+
+
+def _no_url(storage):
+  return (
+    f'The storage {storage} is no URL; give one such as sqlite:///study.db, '
+    'postgresql://user@host/database, mysql+pymysql://user@host/database, or '
+    'journal:study.log.'
+  )
+
+
 def first(trial):
   """Returns the number that Optuna gave a trial when it was first asked for."""
   return trial.user_attrs.get('first', trial.number)
@@ -166,11 +192,7 @@ def _answered(url, function, seconds):
       'install it, or name another driver, as in postgresql+psycopg2://.'
     ) from None
   except sqlalchemy.exc.ArgumentError:
-    raise ValueError(
-      f'{said} is no URL; give one such as sqlite:///study.db, '
-      'postgresql://user@host/database, mysql+pymysql://user@host/database, '
-      'or journal:study.log.'
-    ) from None
+    raise ValueError(_no_url(url)) from None
   except (OSError, RuntimeError, ValueError, sqlalchemy.exc.DBAPIError) as e:
     reason = ' '.join(f'{getattr(e, "orig", e)}'.split())
     raise OSError(f'{said} cannot be used: {reason}') from None

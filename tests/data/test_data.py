@@ -323,7 +323,7 @@ def test_digits(tmp_path):
 def test_values_that_cannot_be(tmp_path):
   for options, words in [
     ({'channels': 2}, 'channels is 2'),
-    ({'crop': 'middle'}, "crop is 'middle'"),
+    ({'crop': 'middle'}, "no crop 'middle'"),
     ({'resolution': 0}, 'resolution is 0'),
   ]:
     with pytest.raises(ValueError, match=words):

@@ -102,7 +102,7 @@ def test_a_full_disk_is_asked_and_not_filled(tmp_path, monkeypatch):
   )
   usage = image_cache.shutil.disk_usage(tmp_path)._replace(free=2**26)
   monkeypatch.setattr(image_cache.shutil, 'disk_usage', lambda _: usage)
-  with pytest.warns(UserWarning, match='0.1 GB free.*decoding to memory'):
+  with pytest.warns(UserWarning, match='0.1 GiB free.*decoding to memory'):
     data = load(tmp_path, resolution=8)
   assert data.images.shape == (297, 8, 8, 1)
   assert not list(tmp_path.iterdir())
@@ -113,7 +113,7 @@ def test_a_full_disk_is_asked_and_not_filled(tmp_path, monkeypatch):
 
 
 def test_pictures_that_nothing_can_hold_are_one_sentence(tmp_path):
-  with pytest.raises(ValueError, match='297 decoded pictures take 2,970.0 GB'):
+  with pytest.raises(ValueError, match='297 decoded pictures take 2,766.0 GiB'):
     load(tmp_path, resolution=100_000)
   assert not list(tmp_path.iterdir())
 
