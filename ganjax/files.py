@@ -235,6 +235,7 @@ def _quoted(values, name):
   return json.dumps(values[name]) if name in values else 'nothing'
 
 
+# What says of a folder that a run, or a sweep, lies there.
 _CLAIMED = {'run': 'config.json', 'sweep': 'sweep.json'}
 
 
@@ -266,18 +267,12 @@ def claim(path, values, kind='run', ignore=(), write=True):
     write: False only checks, as all processes but the first have to.
 
   Raises:
-    ValueError: as `check_same`, and `FormatError` as `unversioned`.
+    ValueError: as `check_same`, `check_free` and `read_json`.
   """
   path = pathlib.Path(path)
   check_free(path.parent, kind)
   if path.exists():
-    try:
-      there = read_json(path)
-    except json.JSONDecodeError as error:
-      raise ValueError(
-        f'{path} cannot be read ({error}); give the {kind} another folder.'
-      ) from error
-    check_same(path.parent, there, values, kind, ignore)
+    check_same(path.parent, read_json(path), values, kind, ignore)
   elif write:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, versioned(values))

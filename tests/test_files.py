@@ -49,9 +49,9 @@ def test_a_folder_that_holds_another_run_names_every_field(tmp_path):
     'command': 'b',
   }
   with pytest.raises(ValueError) as error:
-    files.claim(path, other, 'sweep', ignore=('command',))
+    files.claim(path, other, ignore=('command',))
   assert str(error.value) == (
-    f'{path.parent} holds another sweep. Give the same settings to go on with '
+    f'{path.parent} holds another run. Give the same settings to go on with '
     'it, or another place to start anew. What differs: deep.name: nothing '
     'there, "x" now; deep.rate: 0.1 there, 0.2 now; seed: 0 there, false now.'
   )

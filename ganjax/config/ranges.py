@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ganjax import files
-from ganjax.config import schedules
 
 
 class Range(NamedTuple):
@@ -73,6 +72,9 @@ RANGES = {
   'classes': (_at_least(0), 'the number of classes'),
   # Of games and remedies.
   'pack': (_at_least(1), 'the images of a pack'),
+  'augment.p': (_SHARE, 'the probability of a transform'),
+  'augment.target': (_SHARE, 'the mean sign of the logits of reals'),
+  'augment.images': (_ABOVE_0, 'the images in which p goes from 0 to 1'),
   'label_smoothing': (_DECAY, 'what is taken off the label of reals'),
   'instance_noise.std': (_at_least(0), 'a standard deviation'),
   'instance_noise.steps': (_at_least(0), 'a number of steps'),
@@ -141,13 +143,12 @@ def check(config):
     config: of any kind. What a remedy changes is checked in the config that has
       it.
   """
-  for name, value in files.flat(config).items():
-    if not name.startswith('schedules.'):
+  values = files.flat(config)
+  for name, value in values.items():
+    section, _, _ = name.rpartition('.')
+    # A schedule that leaves a number as it is reads none of its own.
+    if values.get(f'{section}.name') != 'constant':
       check_value(name, value)
-  if 'schedules' in config:  # Those that leave a value as it is are not read.
-    for field, section in schedules.sections(config).items():
-      for name, value in section.items():
-        check_value(f'schedules.{field}.{name}', value)
 
 
 def check_value(name, value):

@@ -103,6 +103,7 @@ def prepare(asked):
   """
   config = asked.config
   ranges = axes.search(config, asked.search)
+  studies.check_storage(asked.storage)
   listed = cells.listed(config, asked.grid, ranges, asked.name)
   task_of = cells.tasks(
     config, asked.evaluations, asked.metrics, asked.samples, asked.features
@@ -124,8 +125,6 @@ def prepare(asked):
     sweep._replace(cells=drawn),
     about,
   )
-  if ranges:
-    studies.check_storage(asked.storage)
   return Planned(asked, about, ranges, sweep, traced, planned)
 
 

@@ -484,7 +484,7 @@ def case(expected, *flags, code=1):
     ),
     case('A mesh over 99 devices was asked', '--config.mesh.data=99'),
     case('checkpoint.keep is 0; it must be', '--config.checkpoint.keep=0'),
-    case('No such file', '--config=configs/none.py', code=2),
+    case('no file configs/none.py', '--config=configs/none.py', code=2),
   ],
 )
 def test_a_mistake_is_answered_by_one_sentence(

@@ -462,7 +462,9 @@ def test_with_nothing_at_all_random_features_are_taken(folder):
   assert 'seed 5' in encoder.name and 'as asked' in sentence
   with pytest.raises(OSError, match='80.1 MB.*could not be fetched'):
     pretrained.choose('vgg19', folder=folder)
-  with pytest.raises(ValueError, match="no features 'vgg'; choose from vgg19"):
+  with pytest.raises(
+    ValueError, match="no network 'vgg'; did you mean 'vgg19'"
+  ):
     pretrained.choose('vgg', folder=folder)
 
 

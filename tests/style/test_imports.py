@@ -12,18 +12,27 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Rooms that know nothing of GANs.
 NEUTRAL = {
   'arrays',
+  'capacity',
+  'exits',
   'files',
   'launch',
+  'limits',
   'lookup',
   'metrics',
+  'npz',
   'paths',
   'picture_files',
   'pictures',
   'style',
   'weights',
 }
-# Convolutions that XLA runs fast, and what surrounds any training.
+# Convolutions that XLA runs fast, what surrounds any training, and what any
+# config is checked by.
 SHARED = {
+  'ganjax.config',
+  'ganjax.config.flag',
+  'ganjax.config.purpose',
+  'ganjax.config.ranges',
   'ganjax.networks',
   'ganjax.networks.convolution',
   'ganjax.networks.layers',
