@@ -26,7 +26,7 @@ CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
     ('ema_decay', (0.0, 0.9999), (1.0, 1.5, -0.1)),
     ('schedules.ema_decay.to', (0.0, 0.9999), (1.0,)),
     ('schedules.ema_decay.images', (1.0,), (0.0,)),
-    ('ema.half_life', (None, 1.0), (0.0,)),
+    ('ema.half_life', (None, 0.0, 1.0), (-5.0,)),
     ('top_k.share', (1e-3, 1.0), (0.0, 1.1)),
     ('lookahead.every', (0, 5), (-1,)),
     ('regularizers.discriminator.r1.every', (1,), (0,)),
