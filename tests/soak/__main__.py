@@ -36,7 +36,12 @@ def main():
   parser = argparse.ArgumentParser(prog='python -m tests.soak')
   parser.add_argument('--minutes', type=float, default=30)
   parser.add_argument('--seed', type=int, default=0)
-  parser.add_argument('--attack', choices=attacks.ATTACKS)
+  parser.add_argument(
+    '--attack',
+    choices=attacks.ATTACKS,
+    action='append',
+    help='only this one; several go round',
+  )
   parser.add_argument('--trial', type=int, help='only that one')
   parser.add_argument('--jobs', type=int, default=1, help='trials at once')
   parser.add_argument('--folder', help='for all files; a temporary one if none')
@@ -49,11 +54,11 @@ def main():
   benches = queue.Queue()
   # A shell that starts this in the background has its children ignore SIGINT.
   signal.signal(signal.SIGINT, signal.default_int_handler)
-  undisturbed = _undisturbed(folder)
+  undisturbed, cache = _undisturbed(folder)
   server = fork_server.ForkServer(ROOT)
   for number in range(asked.jobs):
     bench = Bench(folder / f'{number}', undisturbed, server)
-    shutil.copytree(folder / 'cache', bench.cache)
+    shutil.copytree(cache, bench.cache, dirs_exist_ok=True)
     benches.put(bench)
   print(f'{time.monotonic() - began:.0f} s for undisturbed runs', flush=True)
   end, rows = began + 60 * asked.minutes, Rows(asked.seed, folder)
@@ -77,26 +82,27 @@ def main():
 
 
 def _undisturbed(folder):
-  """Returns the results of each program, whose compilations are cached."""
+  """Returns the results of each program, and the cache that they leave."""
   found, bench = {}, Bench(folder / 'undisturbed', {})
-  bench.cache = folder / 'cache'
   for program in PROGRAMS:
     bench.clear()
     ended = bench.wait(bench.start(program))
     if ended.code != 0:
       raise RuntimeError(f'undisturbed, {program} ends with {ended}')
     found[program] = results.read(bench.run, bench.folder)
-  return found
+  return found, bench.cache
 
 
-def drawn(seed, number, name=None):
+def drawn(seed, number, only=None):
   """Returns the name of a trial's attack and the generator of its choices."""
   rng = np.random.default_rng([seed, number])
+  if only:
+    return only[number % len(only)], rng
   names = list(attacks.ATTACKS)
   others = names[1:]
   # Two of three are kills; the rest go round.
   own = others[number // 3 % len(others)] if number % 3 == 1 else names[0]
-  return name or own, rng
+  return own, rng
 
 
 def _work(asked, benches, numbers, end, rows):

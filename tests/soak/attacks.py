@@ -99,14 +99,14 @@ def pause(bench, rng):
 def full_disk(bench, rng):
   """Gives the workdir or the cache too little room, and more afterwards."""
   program = _draw(rng, PROGRAMS)
-  place = _draw(rng, ('run', 'run', 'small'))
-  size = int(2 ** rng.uniform(12, 19.5))
-  cache = None
-  if place == 'small':
-    cache = bench.folder / 'small'
-    shutil.rmtree(cache, ignore_errors=True)
-    cache.mkdir()
-  first = _in_small_room(bench, program, place, size, cache)
+  place = _draw(rng, ('run', 'run', 'cache'))
+  if place == 'run':
+    size = int(2 ** rng.uniform(12, 19.5))
+  else:
+    files = [path for path in bench.cache.rglob('*') if path.is_file()]
+    whole = sum(4096 * (1 + path.stat().st_size // 4096) for path in files)
+    size = int(whole * rng.uniform(0.5, 1))
+  first = _in_small_room(bench, program, place, size)
   _check(
     first.code == 0 or (first.code == 1 and first.said),
     None,
@@ -137,13 +137,17 @@ def damaged_checkpoint(bench, rng):
 def damaged_cache(bench, rng):
   """Flips bits of compiled programs and decoded pictures, or truncates them."""
   program = _draw(rng, PROGRAMS)
-  cache = bench.folder / 'damaged'
-  shutil.rmtree(cache, ignore_errors=True)
-  shutil.copytree(bench.cache, cache)
-  files = sorted(path for path in cache.rglob('*') if path.is_file())
+  sound = bench.folder / 'sound'
+  shutil.rmtree(sound, ignore_errors=True)
+  shutil.copytree(bench.cache, sound)
+  files = sorted(path for path in bench.cache.rglob('*') if path.is_file())
   for path in _some(files, rng, len(files) // 5):
     _damage(path, rng)
-  return _same_or_sentence(bench, program, cache)
+  try:
+    return _same_or_sentence(bench, program)
+  finally:
+    shutil.rmtree(bench.cache)
+    sound.rename(bench.cache)
 
 
 def two_programs(bench, rng):
@@ -231,12 +235,13 @@ def small_room():
   return 'a small tmpfs' if found.returncode == 0 else 'RLIMIT_FSIZE'
 
 
-def _in_small_room(bench, program, place, size, cache):
+def _in_small_room(bench, program, place, size):
   """Returns how a program ended that had `size` bytes in a folder.
 
-  The folder is a small tmpfs, in a user namespace; what it holds at the end is
-  what the folder has then. Where there are no namespaces, a limit of the size
-  of each file takes its place.
+  The folder is a small tmpfs, in a user namespace, into which goes as much of
+  what is there as it takes. What the workdir holds at the end is what it has
+  then. Where there are no namespaces, a limit of the size of each file takes
+  its place.
   """
   command = bench.command(program)
   if small_room() == 'RLIMIT_FSIZE':
@@ -244,16 +249,18 @@ def _in_small_room(bench, program, place, size, cache):
     def limit():
       resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
-    return bench.wait(bench.start(program, cache, preexec_fn=limit))
+    return bench.wait(bench.start(program, preexec_fn=limit))
   # The results are copied out of the namespace before it ends.
   script = (
-    f'mkdir -p {place} kept && mount -t tmpfs -o size={size} tmpfs {place} && '
-    f'{{ "$@"; code=$?; cp -a {place}/. kept; exit $code; }}'
+    f'mkdir -p {place} kept && cp -a {place} before && '
+    f'mount -t tmpfs -o size={size} tmpfs {place} && '
+    f'{{ cp -a before/. {place} 2> before.txt; rm -rf before; '
+    f'"$@"; code=$?; cp -a {place}/. kept; exit $code; }}'
   )
   kept = bench.folder / 'kept'
   shutil.rmtree(kept, ignore_errors=True)
   command = ['unshare', '-rm', 'sh', '-c', script, 'sh', *command]
-  ended = bench.wait(bench.start(program, cache, command))
+  ended = bench.wait(bench.start(program, command))
   if place == 'run':
     shutil.rmtree(bench.run, ignore_errors=True)
     kept.rename(bench.run)
@@ -312,8 +319,8 @@ def _damage(path, rng):
   path.write_bytes(data)
 
 
-def _same_or_sentence(bench, program, cache=None):
-  process = bench.start(program, cache)
+def _same_or_sentence(bench, program):
+  process = bench.start(program)
   ended: Ended = bench.wait(process)
   if ended.code == 0:
     _check('Traceback' not in ended.err, process, 'it printed a trace')

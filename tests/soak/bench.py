@@ -115,8 +115,7 @@ class Bench:
     self.seconds = dict.fromkeys(PROGRAMS, 20.0)
     self.kills = []
     self.number = 0
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     self.paint()
 
   def paint(self):
@@ -142,7 +141,7 @@ class Bench:
     module = f'experiments.{program}'
     return [sys.executable, '-m', module, *PROGRAMS[program], '--workdir=run']
 
-  def start(self, program, cache=None, command=None, **options):
+  def start(self, program, command=None, **options):
     """Starts a program in a group of its own; returns the process.
 
     Where there is a fork server, three of four start from it.
@@ -153,7 +152,8 @@ class Bench:
       for name in ('stdout', 'stderr')
     }
     environment = {
-      'XDG_CACHE_HOME': f'{cache or self.cache}',
+      # Relative, as XLA's keys have the path of the cache in them.
+      'XDG_CACHE_HOME': 'cache',
       'PYTHONPATH': f'{ROOT}',
       'JAX_PLATFORMS': 'cpu',
       'PYTHONUNBUFFERED': '1',
@@ -203,10 +203,10 @@ class Bench:
       raise BrokenError(f'it did not end within {seconds} seconds') from None
     return Ended(code, process.err.read_text(errors='replace'))
 
-  def finish(self, program, cache=None):
+  def finish(self, program):
     """Runs a program to its end, which has to be the undisturbed one."""
     began = time.monotonic()
-    ended = self.wait(self.start(program, cache))
+    ended = self.wait(self.start(program))
     if ended.code != 0:
       raise BrokenError(f'the same command ended with {ended}')
     self.seconds[program] = time.monotonic() - began

@@ -21,7 +21,7 @@ def test_a_trial_is_drawn_from_its_seed_and_number():
     first, again = (soak.drawn(seed, number)[1].random() for _ in range(2))
     assert first == again
   assert soak.drawn(0, 4)[1].random() != soak.drawn(1, 4)[1].random()
-  assert soak.drawn(0, 4, 'full disk')[0] == 'full disk'
+  assert soak.drawn(0, 5, ['full disk', 'SIGKILL'])[0] == 'SIGKILL'
 
 
 def leave(folder, **files):
