@@ -28,9 +28,9 @@ from ganjax.training import manifest
 def manager(directory, keep=3):
   """Returns an `ocp.CheckpointManager` that holds the latest `keep` steps.
 
-  It removes what a killed process left half written. From the first call on,
-  orbax's own log lines are dropped in this process: whatever concerns the
-  caller is raised or warned about by the functions below.
+  It removes what a killed process left half written or half removed. From the
+  first call on, orbax's own log lines are dropped in this process: whatever
+  concerns the caller is raised or warned about by the functions below.
 
   Args:
     directory: where the steps go; it is made if there is none.
@@ -41,9 +41,16 @@ def manager(directory, keep=3):
   """
   if keep < 1:
     raise ValueError(f'keep is {keep}, but at least 1 checkpoint must be held')
-  return _open(
+  opened = _open(
     directory, preservation_policy=LatestN(keep), cleanup_tmp_directories=True
   )
+  # Orbax empties an old step file by file: what is left still counts as one.
+  if jax.process_index() == 0:
+    for step in sorted(opened.all_steps())[:-keep]:
+      (opened.directory / str(step)).rmtree()
+  multihost_utils.sync_global_devices('ganjax: old checkpoints are removed')
+  opened.reload()
+  return opened
 
 
 def reader(directory):

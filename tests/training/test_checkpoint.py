@@ -433,6 +433,20 @@ def test_survives_being_killed(tmp_path):
     newest = begun[-2]
 
 
+def test_a_removal_that_a_kill_has_cut_short_is_finished(two_steps, tmp_path):
+  # As orbax leaves it: the newest are whole, and of an older one a part.
+  part = tmp_path / '0' / 'state'
+  part.mkdir(parents=True)
+  (part / 'manifest.ocdbt').touch()
+  reader = checkpoint.reader(tmp_path)
+  assert part.exists()
+  checkpoint.close(reader)
+  manager = checkpoint.manager(tmp_path, keep=2)
+  assert not part.parent.exists() and sorted(manager.all_steps()) == [1, 2]
+  same(checkpoint.restore(manager, abstract(every_kind())), every_kind(2))
+  checkpoint.close(manager)
+
+
 def test_a_reader_restores_and_leaves_half_written_steps_alone(
   two_steps, tmp_path
 ):
