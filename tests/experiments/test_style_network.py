@@ -164,7 +164,7 @@ def test_a_mistake_claims_no_folder(train, tmp_path):
     ((), 'Give either --style=FILE to train'),
     (('--content=a.png', '--style=b.png'), 'Give either --style=FILE to train'),
     (('--content=a.png',), 'holds no run.json'),
-    (('--style=a.png', '--config.features=random'), 'needs directory'),
+    (('--style=a.png', '--config.features=random'), 'no file a.png'),
   ],
 )
 def test_what_is_wrong_is_one_sentence(program, tmp_path, flags, words):
