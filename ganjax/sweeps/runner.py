@@ -125,8 +125,9 @@ def run(program, sweep, name='runs'):
       if save:
         _forget(own.folder, before=evaluation)
         saved = time.monotonic()
-    if evaluation == last and not sweep.keep_states:
-      _forget(own.folder, before=math.inf)
+    if evaluation == last:
+      # Also in the next process, if a kill has cut the removal short.
+      _forget(own.folder, before=last if sweep.keep_states else math.inf)
     chosen = yield [row for row in rows if row['evaluation'] == evaluation]
     if chosen is not None and not all(chosen):
       indices = np.flatnonzero(chosen)

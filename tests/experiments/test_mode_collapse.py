@@ -153,6 +153,9 @@ def test_it_is_a_sweep_whose_factor_is_the_remedy(program, two):
 
 
 def test_eigenvalues_are_of_the_states_that_stay(program, two):
+  # What a kill leaves of older ones goes at the next start.
+  older = next(two.glob('programs/*')) / 'states-1-0123abcd'
+  (older / '000000' / '2' / 'state').mkdir(parents=True)
   code, _, err = program(
     'mode_collapse',
     *SMALL,
@@ -166,6 +169,7 @@ def test_eigenvalues_are_of_the_states_that_stay(program, two):
     assert {len(own) for own in values.values()} == {3}
     assert set(values) == {'gan', 'pac2'}
   assert (two / 'eigenvalues.png').exists()
+  assert not older.exists()
 
 
 def test_more_seeds_are_added_and_those_there_stay(program, two):
