@@ -80,10 +80,11 @@ class BrokenError(Exception):
 
 
 class Ended(NamedTuple):
-  """How a process ended, by its code, and what it wrote to stderr."""
+  """How a process ended, by its code, and what it wrote."""
 
   code: int
   err: str
+  out: str = ''
 
   @property
   def said(self):
@@ -177,7 +178,7 @@ class Bench:
           },
           **options,
         )
-    process.err = paths['stderr']
+    process.out, process.err = paths['stdout'], paths['stderr']
     return process
 
   def kill(self, process, words):
@@ -201,7 +202,10 @@ class Bench:
       os.killpg(process.pid, 9)
       process.wait()
       raise BrokenError(f'it did not end within {seconds} seconds') from None
-    return Ended(code, process.err.read_text(errors='replace'))
+    written = [
+      path.read_text(errors='replace') for path in (process.err, process.out)
+    ]
+    return Ended(code, *written)
 
   def finish(self, program):
     """Runs a program to its end, which has to be the undisturbed one."""
