@@ -212,8 +212,9 @@ def test_noise_and_top_k_go_where_the_config_says(monkeypatch):
   at = games.schedule(ring(**changes), (2,))
   for step in 0, 50, 100, 200, 1000:
     at(step)
-  np.testing.assert_allclose(found['std'], [0.4, 0.2, 0, 0, 0])
-  np.testing.assert_allclose(found['share'], [1, 0.875, 0.75, 0.5, 0.5])
+  # The schedule itself has tried the first step.
+  np.testing.assert_allclose(found['std'][-5:], [0.4, 0.2, 0, 0, 0])
+  np.testing.assert_allclose(found['share'][-5:], [1, 0.875, 0.75, 0.5, 0.5])
   # Over no steps, they are there from the first on.
   at = games.schedule(
     ring(**changes | {'instance_noise.steps': 0, 'top_k.steps': 0}), (2,)
