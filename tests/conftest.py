@@ -14,8 +14,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 def pytest_configure(config):
   """Caches of their own: a test leaves nothing in the user's."""
-  # A shell that starts tests in the background has them ignore Ctrl-C.
+  # A shell that starts tests in the background has them ignore Ctrl-C, and
+  # nohup has them ignore SIGHUP.
   signal.signal(signal.SIGINT, signal.default_int_handler)
+  signal.signal(signal.SIGHUP, signal.SIG_DFL)
   if hasattr(config, 'workerinput'):  # of xdist, which shares its parent's
     return
   folder = tempfile.TemporaryDirectory(prefix='ganjax-')

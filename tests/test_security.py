@@ -235,7 +235,9 @@ def test_what_is_not_promised_is_true(tmp_path):
   for word in 'configs', 'checkpoints', 'cache', 'TFDS', 'storage':
     assert word in NOT_PROMISED
   config = tmp_path / 'config.py'
-  config.write_text(f'open({f"{tmp_path}/ran"!r}, "w")\nraise ValueError("no")')
+  config.write_text(
+    f'open({f"{tmp_path}/ran"!r}, "w")\ndef get_config(): raise ValueError'
+  )
   done = subprocess.run(
     [sys.executable, '-m', 'experiments.sweep', f'--config={config}']
     + [f'--workdir={tmp_path}/run', '--dry_run'],

@@ -59,6 +59,14 @@ def _check(given):
           f'{colon}{preset}.'
         )
       return
+  if any(
+    isinstance(node, ast.Name)
+    and node.id == 'get_config'
+    or isinstance(node, ast.alias)
+    and (node.asname or node.name) in ('get_config', '*')
+    for node in ast.walk(tree)
+  ):
+    return  # It is assigned, or imported from another config.
   raise ValueError(
     f'--config is {path}, which has no function get_config; give a file such '
     'as configs/dcgan.py.'

@@ -506,7 +506,7 @@ def test_figures_replace_links_and_not_what_they_lead_to(tmp_path):
 def test_a_folder_without_a_sweep_is_said_to_be_one(tmp_path):
   with pytest.raises(FileNotFoundError, match='holds no sweep.json'):
     sweep_page.write(tmp_path)
-  (tmp_path / 'sweep.json').write_text('{"format": 2}')
+  (tmp_path / 'sweep.json').write_text('{"format": 9}')
   with pytest.raises(ValueError, match='sweep.json was written by a newer'):
     sweep_page.write(tmp_path)
   (tmp_path / 'sweep.json').write_text('{}')
