@@ -4,12 +4,41 @@ A few kilobytes can claim terabytes: what a file says of sizes is compared with
 these limits, and with what it has, before anything is allocated.
 """
 
+import contextlib
+
+from ganjax import files
+
 LIMIT = 2**32
 """The most bytes that the arrays of a file may have in all."""
 
 
 class RefusedError(ValueError):
   """The file is refused, whether it is damaged or not; the error says why."""
+
+
+@contextlib.contextmanager
+def reading(path, advice=''):
+  """Raises ValueError, which names a file, where reading it in the block fails.
+
+  Errors that do not lie in what the file holds, as of a disk, pass.
+
+  Args:
+    path: of the file.
+    advice: what to do if it is truncated or damaged, a sentence.
+  """
+  try:
+    yield
+  except RefusedError as error:
+    raise ValueError(f'{path} was not read: {error}.') from error
+  except MemoryError as error:
+    raise ValueError(
+      f'{path} was not read: it needs more memory than there is.'
+    ) from error
+  except Exception as error:
+    if not files.damaged(error):
+      raise
+    sentence = f'is truncated or damaged ({type(error).__name__}: {error}).'
+    raise ValueError(f'{path} {sentence} {advice}'.rstrip()) from error
 
 
 def budget():

@@ -6,8 +6,8 @@ import zipfile
 
 import numpy as np
 
-from ganjax import files, paths
-from ganjax.limits import RefusedError, budget, member
+from ganjax import paths
+from ganjax.limits import RefusedError, budget, member, reading
 
 
 def read(path, names=None) -> dict[str, np.ndarray]:
@@ -26,21 +26,8 @@ def read(path, names=None) -> dict[str, np.ndarray]:
       memory that there is.
   """
   path = paths.check_file(path)
-  try:
-    with zipfile.ZipFile(path) as members:
-      return arrays(members, names)
-  except RefusedError as error:
-    raise ValueError(f'{path} was not read: {error}.') from error
-  except MemoryError as error:
-    raise ValueError(
-      f'{path} was not read: it needs more memory than there is.'
-    ) from error
-  except Exception as error:
-    if not files.damaged(error):
-      raise
-    raise ValueError(
-      f'{path} is truncated or damaged ({type(error).__name__}: {error}).'
-    ) from error
+  with reading(path), zipfile.ZipFile(path) as members:
+    return arrays(members, names)
 
 
 def arrays(members, names=None) -> dict[str, np.ndarray]:

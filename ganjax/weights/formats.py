@@ -12,8 +12,8 @@ import zipfile
 
 import numpy as np
 
-from ganjax import files, npz, paths
-from ganjax.limits import RefusedError, budget
+from ganjax import npz, paths
+from ganjax.limits import RefusedError, budget, reading
 from ganjax.weights import deep_compression, hdf5, torch_pickle
 
 # What torch puts before the names in a model that is wrapped: by DataParallel
@@ -46,7 +46,7 @@ def read(path) -> dict[str, np.ndarray]:
   with open(path, 'rb') as file:
     read_format = _reader(path, file)
     file.seek(0)
-    try:
+    with reading(path, 'Delete it and fetch it again.'):
       tree, within = read_format(file)
       arrays = {
         str(name): value
@@ -54,19 +54,6 @@ def read(path) -> dict[str, np.ndarray]:
         if isinstance(value, np.ndarray) and value.dtype.kind in 'biuf'
       }
       _check_finite(arrays)
-    except RefusedError as error:
-      raise ValueError(f'{path} was not read: {error}.') from error
-    except MemoryError as error:
-      raise ValueError(
-        f'{path} was not read: it needs more memory than there is.'
-      ) from error
-    except Exception as error:
-      if not files.damaged(error):
-        raise
-      raise ValueError(
-        f'{path} is truncated or damaged ({type(error).__name__}: {error}). '
-        'Delete it and fetch it again.'
-      ) from error
   if not arrays:
     names = sorted(f'{name:.40}' for name in map(str, tree))[:5]
     raise ValueError(
