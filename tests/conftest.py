@@ -1,4 +1,5 @@
 import importlib.metadata
+import json
 import os
 import pathlib
 import runpy
@@ -66,6 +67,23 @@ def program(monkeypatch, capfd):
     return end.value.code, *capfd.readouterr()
 
   return run
+
+
+@pytest.fixture
+def measured(tmp_path):
+  """The folder of a program in `tmp_path`, a protocol, without its arrays.
+
+  It has measured one seed of the remedy r1 once.
+  """
+  place = tmp_path / 'programs' / 'one'
+  place.mkdir(parents=True)
+  row = {'cell': 0, 'seed': 0, 'program': 'one', 'evaluation': 1, 'of': 1}
+  row |= {'step': 4, 'number': 8, 'seconds': 1.0}
+  (place / 'evaluation.json').write_text(json.dumps({'measures': [row]}))
+  (tmp_path / 'sweep.json').write_text(
+    json.dumps({'cells': [{'remedy': 'r1'}]})
+  )
+  return place
 
 
 @pytest.fixture

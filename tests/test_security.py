@@ -104,27 +104,19 @@ def test_pictures_start_no_program(harmless, tmp_path, content):
   harmless(picture_files.read, path)
 
 
-def test_results_are_data(harmless, tmp_path):
-  place = tmp_path / 'programs' / 'one'
-  place.mkdir(parents=True)
-  row = {'cell': 0, 'seed': 0, 'program': 'one', 'evaluation': 1, 'of': 1}
-  row |= {'step': 4, 'number': 8, 'seconds': 1.0}
-  (place / 'evaluation.json').write_text(json.dumps({'measures': [row]}))
-  (tmp_path / 'sweep.json').write_text(
-    json.dumps({'cells': [{'remedy': 'r1'}]})
-  )
+def test_results_are_data(harmless, tmp_path, measured):
   touch = np.array([Touch(harmless.canary)], object)
   names = ('seed', 'captured', 'quality', 'divergence', 'occupancy', 'samples')
   arrays = dict.fromkeys(names, np.zeros(1))
-  np.savez(place / 'arrays-1.npz', cell=touch, **arrays)
+  np.savez(measured / 'arrays-1.npz', cell=touch, **arrays)
 
   def read(path):
     mode_collapse.read(tmp_path, ['r1'], [0])
 
-  harmless(read, place / 'arrays-1.npz')
-  (place / 'arrays-1.npz').unlink()
-  os.mkfifo(place / 'arrays-1.npz')
-  harmless(read, place / 'arrays-1.npz')
+  harmless(read, measured / 'arrays-1.npz')
+  (measured / 'arrays-1.npz').unlink()
+  os.mkfifo(measured / 'arrays-1.npz')
+  harmless(read, measured / 'arrays-1.npz')
 
 
 def test_no_name_in_results_steers_the_terminal(tmp_path):

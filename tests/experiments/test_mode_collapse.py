@@ -318,20 +318,12 @@ def test_labels_have_a_column_of_the_fewest_modes(tmp_path):
   assert row['values']['captured'] == [5, 4]
 
 
-def test_the_arrays_of_a_stranger_are_bounded_and_fit(tmp_path):
-  place = tmp_path / 'programs' / 'one'
-  place.mkdir(parents=True)
-  row = {'cell': 0, 'seed': 0, 'program': 'one', 'evaluation': 1, 'of': 1}
-  row |= {'step': 4, 'number': 8, 'seconds': 1.0}
-  (place / 'evaluation.json').write_text(json.dumps({'measures': [row]}))
-  (tmp_path / 'sweep.json').write_text(
-    json.dumps({'cells': [{'remedy': 'r1'}]})
-  )
+def test_the_arrays_of_a_stranger_are_bounded_and_fit(tmp_path, measured):
   ones = np.ones((1, 2))
   modes = dict.fromkeys(
     ('captured', 'quality', 'divergence', 'occupancy', 'samples'), ones
   )
-  path = place / 'arrays-1.npz'
+  path = measured / 'arrays-1.npz'
   read = functools.partial(mode_collapse.read, tmp_path, ['r1'], [0])
 
   header = io.BytesIO()
