@@ -3,7 +3,9 @@ from . import dirac as dirac
 from . import dirac_cases as dirac_cases
 from . import dynamics as dynamics
 from . import growth as growth
+from . import inversion as inversion
 from . import labels as labels
+from . import latent_spaces as latent_spaces
 from . import losses as losses
 from . import optimizers as optimizers
 from . import parallel as parallel

@@ -78,6 +78,7 @@ LAYERS = (
   ),
   ({'training', 'launch'},),
   ({'config'}, {'style'}),
+  ({'latent_spaces', 'inversion'},),
   ({'evaluation'},),
   ({'sweeps'},),
   ({'experiments'},),

@@ -117,6 +117,27 @@ def rescaled(encoder, pictures, layers, rms):
   )
 
 
+def of_any_image(encoder):
+  """Returns an encoder that takes grey images, small ones, and opacity.
+
+  Grey ones get three equal channels, opacity is left out, and images that are
+  smaller than the encoder takes are enlarged.
+
+  Args:
+    encoder: an `Encoder` of pictures `[N, H, W, 3]`.
+  """
+
+  def apply(params, pictures, layers):
+    if pictures.shape[-1] == 1:
+      pictures = jnp.repeat(pictures, 3, -1)
+    size = [max(side, encoder.smallest) for side in pictures.shape[1:3]]
+    shape = len(pictures), *size, 3
+    enlarged = jax.image.resize(pictures[..., :3], shape, 'linear')
+    return encoder.apply(params, enlarged, layers)
+
+  return encoder._replace(apply=apply, smallest=1)
+
+
 def halves(x, axis):
   """Returns the even and the odd rows or columns, without an odd last one.
 

@@ -76,7 +76,7 @@ def adam(learning_rate=0.02, b1=0.9, b2=0.99, eps=1e-8, bounds=UNBOUNDED):
 
   Args:
     learning_rate: in units of the parameters, such as pictures in [0, 1]; may
-      be traced.
+      be traced, or a function of the step.
     b1: of the moving average of the gradients; may be traced.
     b2: of the moving average of their squares; may be traced.
     eps: added to the root of the latter; may be traced.

@@ -592,3 +592,17 @@ def test_verify_goes_by_the_hash_where_there_are_no_known(folder, monkeypatch):
   assert 'md5 is that of the published' in verified.sentence
   np.savez(folder / 'b.npz', **fires(3)[0])
   assert not pretrained.verify(folder / 'b.npz').authentic
+
+
+def test_grey_small_and_transparent_images_are_taken_as_pictures():
+  encoder = random_filters.encoder()
+  taking = encoders.of_any_image(encoder)
+  grey = np.random.default_rng(0).random((2, 8, 8, 1)).astype(np.float32)
+  large = jax.image.resize(grey, (2, 16, 16, 1), 'linear')
+  wanted = encoder.apply(
+    encoder.params, np.repeat(large, 3, -1), encoder.content
+  )
+  alpha = np.ones_like(grey)
+  for images in grey, np.concatenate([*[grey] * 3, alpha], -1):
+    found = taking.apply(taking.params, images, encoder.content)
+    jax.tree.map(np.testing.assert_array_equal, found, wanted)
