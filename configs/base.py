@@ -28,6 +28,12 @@ def get_config():
   config.seed = 0  # of the whole run
   config.images = 60_000  # images that the discriminator sees in the whole run
   config.batch_size = 64  # images in one update of the discriminator
+  # Another run's workdir, whose networks this run begins with; '': none.
+  config.init_from = dict(
+    run='',
+    players='generator,discriminator',  # or one of them
+    checkpoint='last',  # or best
+  )
   config.data = dict(
     name='digits',  # or folder, or a data set prepared by TFDS
     dir='',  # folder of the pictures, or of TFDS' data sets

@@ -5,12 +5,16 @@ r"""Trains the GAN of a config, or resumes the run in the workdir.
     --workdir runs/msg --config.loss=hinge --config.images=200_000
   python -m experiments.train --workdir runs/best \
     --config.evaluate.measures=fid,prdc --config.evaluate.every=5_000
+  python -m experiments.train --workdir runs/longer --config.images=200_000 \
+    --config.init_from.run=runs/dcgan
 
 Any field of the config can be overridden, as the second example shows. The
-third one also measures samples as it trains, and keeps the best checkpoint. The
-workdir holds config.json, metrics.jsonl, tensorboard/ (the same metrics),
-samples/ (the same latents over time), checkpoints/, and samples.png at the end.
-The same command again resumes, to the bit; Ctrl-C saves first.
+third one also measures samples as it trains, and keeps the best checkpoint; the
+fourth one begins with the networks of another run. The workdir holds
+config.json, metrics.jsonl, tensorboard/ (the same metrics), samples/ (the same
+latents over time), checkpoints/, and samples.png at the end.
+The same command again resumes, to the bit, also with more --config.images;
+Ctrl-C saves first.
 """
 
 import jax
@@ -18,7 +22,7 @@ from absl import flags
 from tqdm import tqdm
 
 from ganjax import launch, parallel, pictures
-from ganjax.config import datasets, flag, runs, workdir
+from ganjax.config import datasets, flag, runs, warm_start, workdir
 from ganjax.evaluation import while_training
 from ganjax.training import dispatch, loop
 
@@ -60,16 +64,22 @@ def main():
   config = datasets.with_classes(config, data)
   run = runs.run(config, data, parallel.mesh(config.mesh.data))
   run = run._replace(evaluation=while_training.evaluation(config, data))
-  with workdir.claimed(_WORKDIR.value, config, data) as (folder, records):
-    return _train(config, data, run, folder, records)
+  place, start = _WORKDIR.value, runs.start(config, data.images.shape[1:])
+  history = []
+  if not workdir.started(place):
+    begin, history = warm_start.begin(config, start)
+    run = run._replace(begin=begin)
+  with workdir.claimed(place, config, data, history) as (folder, records):
+    return _train(config, data, run, start, folder, records)
 
 
-def _train(config, data, run, folder, records):
+def _train(config, data, run, start, folder, records):
   """Trains in a folder; returns the exit code."""
   main = jax.process_index() == 0
   announce = tqdm.write if main else lambda sentence: None
-  start = runs.start(config, data.images.shape[1:])
   for sentence in _introduction(config, data, run, start):
+    announce(sentence)
+  for sentence in records['history']:
     announce(sentence)
   state, finished = loop.fit(run, start, folder, records, announce)
   if not finished:

@@ -95,6 +95,24 @@ def plan(
   return tuple(periods)
 
 
+def continues(before: tuple[Period, ...], longer: tuple[Period, ...]) -> bool:
+  """Returns whether all that a plan does is what a longer one begins with.
+
+  It is not where the shorter plan ends while a stage fades in.
+
+  Args:
+    before: the `Period`s of the shorter plan.
+    longer: those of a plan with more images, and otherwise the same.
+  """
+  *whole, last = before
+  own = longer[len(whole)]
+  return (
+    whole == list(longer[: len(whole)])
+    and last.fade == own.fade
+    and last.hold <= own.hold
+  )
+
+
 def alpha(step: Scalar, first: int, fade: int) -> Scalar:
   """Returns how far a stage has faded in before a step, in [0, 1].
 

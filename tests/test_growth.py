@@ -209,3 +209,14 @@ def test_a_run_without_growth_begins_with_the_last_stage(config):
   whole.growth.first = 0
   (phase,) = runs.phases(whole, SHAPE)
   assert (phase.title, phase.steps) == ('8 pixels', 8)
+
+
+def test_a_plan_goes_on_as_a_longer_one_unless_it_ends_in_a_fade():
+  def plan(images):
+    return growth.plan(0, 2, images, fade=20, hold=40, rows=lambda stage: 10)
+
+  longest = plan(1000)
+  ends_in_a_fade = {50, 110}
+  for images in range(10, 300, 10):
+    expected = images not in ends_in_a_fade
+    assert growth.continues(plan(images), longest) == expected, images

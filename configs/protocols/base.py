@@ -18,6 +18,7 @@ def protocol():
   config = base.get_config()
   for field in (
     'images',
+    'init_from',
     'log',
     'samples',
     'checkpoint',

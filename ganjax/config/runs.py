@@ -5,6 +5,7 @@ import math
 import warnings as pywarnings
 
 import jax
+from ml_collections import ConfigDict
 
 from ganjax import capacity, files, growth, steps
 from ganjax.config import datasets, games, purpose, ranges, schedules
@@ -146,6 +147,25 @@ def _periods(config, shape):
     hold=config.growth.hold,
     rows=lambda stage: schedules.rows(_at_stage(config, stage)),
   )
+
+
+def check_longer(before, now, shape):
+  """Raises ValueError if a longer run does not begin as a shorter one ends.
+
+  Args:
+    before: the JSON values of the config of the shorter run.
+    now: those of the longer one, which differ in `images` alone.
+    shape: of one image, (H, W, C).
+  """
+  if 'growth' not in now:
+    return
+  periods = (_periods(ConfigDict(own), shape) for own in (before, now))
+  if not growth.continues(*periods):
+    raise ValueError(
+      f'images was {before["images"]}, which ends while a stage fades in, and '
+      f'{now["images"]} would make that fade longer: the run cannot go on as '
+      'if it had been so from the start. Take another workdir.'
+    )
 
 
 def _at_stage(config, stage):

@@ -16,6 +16,7 @@ from jax.experimental import multihost_utils
 from ml_collections import ConfigDict
 
 from ganjax import files, locks, paths
+from ganjax.config import runs
 from ganjax.training import checkpoint, provenance
 
 _FOLDERS = 'checkpoints', 'samples', 'tensorboard'
@@ -23,16 +24,18 @@ _FILES = 'config.json', 'run.json', 'metrics.jsonl', 'samples.png', 'lock'
 
 
 @contextlib.contextmanager
-def claimed(workdir, config, data, **inputs):
+def claimed(workdir, config, data, history=(), **inputs):
   """Yields the folder of a run and the records that its checkpoints carry.
 
   No other process may train there until the block ends. `config.json` and
-  `run.json` are written.
+  `run.json` are written. A run whose `images` were raised goes on, and says so
+  in its `history`.
 
   Args:
     workdir: the path of the folder, which is made if need be.
     config: a `ConfigDict`.
     data: the `ImageSet` that is trained on.
+    history: sentences on how a new run begins.
     **inputs: JSON values that change when anything else does that the run is
       computed from.
 
@@ -57,6 +60,7 @@ def claimed(workdir, config, data, **inputs):
       'identity': data.identity,
       **inputs,
     },
+    'history': list(history),
   }
   with contextlib.ExitStack() as stack:
     if jax.process_index() == 0:
@@ -65,6 +69,7 @@ def claimed(workdir, config, data, **inputs):
     saved = _saved(folder)
     if saved:
       _check(folder, saved, records)
+      records['history'] = _history(saved, config)
     if jax.process_index() == 0:
       _write(folder, records, saved)
     # All processes have looked for checkpoints before the first of them trains.
@@ -83,8 +88,26 @@ def _saved(folder):
   return None
 
 
+def started(workdir):
+  """Returns whether a folder has a checkpoint that a run goes on from."""
+  return _saved(pathlib.Path(workdir)) is not None
+
+
+def _history(saved, config):
+  """Returns the sentences of a checkpoint, and one more on a longer run."""
+  history = saved.get('history', [])
+  before = saved['config'].get('images', 0)
+  if config.get('images', 0) > before:
+    return [*history, f'images was raised from {before} to {config.images}.']
+  return history
+
+
 def _check(folder, saved, records):
-  files.check_same(folder, saved['config'], records['config'])
+  now, there = records['config'], saved['config']
+  longer = now.get('images', 0) > there.get('images', 0)
+  files.check_same(folder, there, now, ignore=['images'] if longer else ())
+  if longer:
+    runs.check_longer(there, now, records['data']['shape'])
   changed = files.differences(saved['data'], records['data'])
   if changed:
     raise ValueError(
@@ -98,7 +121,11 @@ def _write(folder, records, saved):
   path = folder / 'config.json'
   if saved:
     try:
-      fault = files.read_json(path) != saved['config'] and 'says otherwise'
+      # It was written when `images` was raised, before any checkpoint.
+      differing = files.differences(
+        saved['config'], files.read_json(path), ignore=['images']
+      )
+      fault = differing and 'says otherwise'
     except files.FormatError:
       raise
     except (OSError, ValueError) as error:
@@ -107,6 +134,7 @@ def _write(folder, records, saved):
       _warn_of_record(path, fault)
   files.write_json(path, files.versioned(records['config']))
   about = records['data'] | provenance.record()
+  about['history'] = records['history']
   files.write_json(folder / 'run.json', files.versioned(about))
 
 

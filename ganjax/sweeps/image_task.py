@@ -41,8 +41,8 @@ def of(config, data, evaluations, metrics=(), number=1000, reals=None):
       returns them; needed where there are metrics.
 
   Raises:
-    ValueError: if the images are streamed, if the config evaluates by itself,
-      or if a run has fewer steps than evaluations.
+    ValueError: if the images are streamed, if the config evaluates by itself or
+      begins with another run, or if a run has fewer steps than evaluations.
   """
   if config.data.loader == 'stream':
     raise ValueError(
@@ -53,6 +53,12 @@ def of(config, data, evaluations, metrics=(), number=1000, reals=None):
     raise ValueError(
       f'evaluate.measures is {config.evaluate.measures!r}, but a sweep '
       "measures its runs by --metrics and --evaluations; leave it at ''."
+    )
+  if config.init_from.run:
+    raise ValueError(
+      f'init_from.run is {config.init_from.run!r}, but the runs of a '
+      'population begin with networks of their own; leave it empty, or train '
+      'the runs one by one.'
     )
   config = datasets.with_classes(config, data)
   shape = data.images.shape[1:]

@@ -58,6 +58,7 @@ class Run(NamedTuple):
       or None.
     samples_warning: from the images of a sample grid to a sentence likewise.
     evaluation: an `evaluations.Evaluation`; None evaluates nothing.
+    begin: `state -> state`, done to the first state of a new training.
   """
 
   phases: tuple
@@ -72,6 +73,7 @@ class Run(NamedTuple):
   metrics_warning: Callable = lambda means: None
   samples_warning: Callable = lambda samples: None
   evaluation: evaluations.Evaluation | None = None
+  begin: Callable = lambda state: state
 
 
 def fit(run, start, workdir, config, announce=tqdm.write):
@@ -106,7 +108,9 @@ def fit(run, start, workdir, config, announce=tqdm.write):
     state = checkpoint.restore(manager, like)
     if state is None:
       announce('Starting a new run.')
-      state = jax.jit(start, out_shardings=parallel.whole(run.mesh))()
+      whole = parallel.whole(run.mesh)
+      state = run.begin(jax.jit(start, out_shardings=whole)())
+      state = jax.device_put(state, whole)
     else:
       done = images_seen(run.phases, int(state.step))
       announce(f'Resuming after {done} images.')

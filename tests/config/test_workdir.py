@@ -84,6 +84,41 @@ def test_a_checkpoint_is_not_gone_on_from_with_other_data(own, words, tmp_path):
   claim(tmp_path)
 
 
+def test_a_longer_run_goes_on_and_says_so(tmp_path):
+  trained(tmp_path, changed(images=10))
+  with pytest.raises(ValueError, match='images: 10 there, 9 now'):
+    claim(tmp_path, changed(images=9))
+  with pytest.raises(ValueError, match='another run[^;]*: loss: "hinge"'):
+    claim(tmp_path, changed(images=20, loss='x'))
+  for length, number in ((20, 1), (20, 1), (10, 0)):
+    claim(tmp_path, changed(images=length))
+    history = json.loads((tmp_path / 'run.json').read_text())['history']
+    # Claimed only: the checkpoint is still that of the shorter run.
+    assert history == ['images was raised from 10 to 20.'][:number]
+    assert (
+      json.loads((tmp_path / 'config.json').read_text())['images'] == length
+    )
+
+
+def test_a_run_that_ends_while_it_grows_does_not_get_longer(tmp_path):
+  growing = changed(
+    batch_size=1,
+    critic_steps=1,
+    optimizers={},
+    growth={'first': 4, 'fade': 8, 'hold': 8, 'batch_size': (), 'rate': (1.0,)},
+  )
+
+  def long(images):
+    return ConfigDict({**growing.to_dict(), 'images': images})
+
+  own = data()._replace(images=np.zeros((3, 8, 8, 1), np.uint8))
+  trained(tmp_path / 'a', long(12), own)
+  with pytest.raises(ValueError, match='12, which ends while .* fades in, and'):
+    claim(tmp_path / 'a', long(40), own)
+  trained(tmp_path / 'b', long(20), own)
+  claim(tmp_path / 'b', long(40), own)
+
+
 @pytest.mark.parametrize('name', ['config.json', 'run.json'])
 def test_a_damaged_record_is_that_of_the_checkpoint(name, tmp_path):
   trained(tmp_path)

@@ -173,6 +173,29 @@ def test_stopping_and_going_on_changes_no_bit(
   same_runs(tmp_path / 'whole', tmp_path / 'parts')
 
 
+@pytest.mark.parametrize('preset', ['dense', 'progressive'])
+def test_a_longer_run_is_that_of_its_length_from_the_start(
+  preset, program, tmp_path
+):
+  """Growing ends at 64 of its images while the second stage is held."""
+  flags = DENSE if preset == 'dense' else small('progressive.py:digits')
+  whole, parts = tmp_path / 'whole', tmp_path / 'parts'
+  assert program('train', *flags, f'--workdir={whole}')[0] == 0
+  command = (*flags, f'--workdir={parts}')
+  assert program('train', *command, '--config.images=64')[0] == 0
+  code, out, err = program('train', *command)
+  assert (code, err) == (0, '')
+  assert 'Resuming after 64 images.' in out
+  assert 'images was raised from 64 to 80.' in out
+  left, right = (restore.last(folder).state for folder in (whole, parts))
+  same_bits(left, right)
+  history = json.loads((parts / 'run.json').read_text())['history']
+  assert history == ['images was raised from 64 to 80.']
+  # It is done, and says how it came to be again.
+  code, out, _ = program('train', *command)
+  assert code == 0 and 'images was raised from 64 to 80.' in out
+
+
 def test_a_run_leaves_what_it_says(program, tmp_path):
   folder = tmp_path / 'of' / 'a run'
   code, out, _ = program('train', *DENSE, f'--workdir={folder}')
