@@ -75,6 +75,20 @@ def get_config():
   # Which classes fakes have: those of the batch in a random order; or uniform,
   # or paired (each that of the real beside it).
   config.fake_labels = dict(name='shuffled')
+  # How a conditional discriminator knows the classes: projection and
+  # concatenation put them into its logits; acgan, tacgan, adcgan, contragan and
+  # reacgan are auxiliary heads on its features, with terms of both players.
+  config.conditional = dict(
+    name='projection',
+    strength=1.0,  # of all that labels add; a schedule may raise it from 0
+    zero=False,  # tables of classes begin at 0, as the unconditional game
+    # Arguments of the heads; None: those of their papers.
+    weight=placeholder(float),  # of the terms
+    temperature=placeholder(float),  # of contragan and reacgan
+    margin=placeholder(float),  # of reacgan, its m_p
+    size=placeholder(int),  # of the embeddings of both
+    fakes=placeholder(bool),  # whether acgan learns from fakes too
+  )
   config.loss = 'non_saturating'  # any Pair of ganjax.losses
   # How D runs in its updates: on reals and fakes apart, or joint, in one pass,
   # which is for discriminators that do not mix the examples of a batch.
@@ -138,6 +152,7 @@ def get_config():
     optimizers=rates,
     regularizers=dict(discriminator=penalties),
     augment=dict(p=schedule()),
+    conditional=dict(strength=schedule()),
     ema_decay=schedule(),
     ema=dict(half_life=schedule()),
   )

@@ -1,4 +1,6 @@
 from . import adaptive as adaptive
+from . import auxiliary as auxiliary
+from . import class_losses as class_losses
 from . import dirac as dirac
 from . import dirac_cases as dirac_cases
 from . import dynamics as dynamics

@@ -15,7 +15,14 @@ import jax.numpy as jnp
 from ganjax import passes
 from ganjax.arrays import Batch, Metrics, Tree
 from ganjax.losses import Loss
-from ganjax.players import PLAYERS, Discriminator, Generator, Pair
+from ganjax.players import (
+  PLAYERS,
+  Discriminator,
+  Generator,
+  Pair,
+  activations,
+  head_outputs,
+)
 from ganjax.priors import Prior
 from ganjax.turns import Regularizer, Turn
 
@@ -208,10 +215,15 @@ def gan(
           params.discriminator, buffers, images, keys[key], True, *given(labels)
         )
 
-      def bound(function, labels):
-        return lambda images: critic(function, labels)(images, critic_buffers)
+      def bound(function, labels, key='fake'):
+        run = critic(function, labels, key)
+        return lambda images: run(images, critic_buffers)[0]
 
-      judge, examine = discriminator.apply, discriminator.with_features
+      def examined(read, labels, key='fake'):
+        run = bound(discriminator.with_features, labels, key)
+        return lambda images: read(run(images)[1])
+
+      judge = discriminator.apply
       real_logits, fake_logits, critic_buffers, gradients = run(
         lambda batch, buffers, which: critic(judge, batch.labels, which)(
           batch.images, buffers
@@ -232,15 +244,19 @@ def gan(
       turn = Turn(
         real=real,
         fake=fake.images,
+        labels=batch.labels,
+        fake_labels=fake.labels,
         real_logits=real_logits,
         fake_logits=fake_logits,
         gradients=gradients,
         latents=fake.latents,
         styles=fake.styles,
-        critic=lambda images: bound(judge, batch.labels)(images)[0],
-        fake_critic=lambda images: bound(judge, fake.labels)(images)[0],
-        features=lambda images: bound(examine, batch.labels)(images)[0][1],
-        fake_features=lambda images: bound(examine, fake.labels)(images)[0][1],
+        critic=bound(judge, batch.labels),
+        fake_critic=bound(judge, fake.labels),
+        features=examined(activations, batch.labels),
+        fake_features=examined(activations, fake.labels),
+        heads=examined(head_outputs, batch.labels, 'real'),
+        fake_heads=examined(head_outputs, fake.labels),
         generate=lambda latents: synthesis(
           generator.mapping(
             params.generator, fake.buffers, latents, mapping_key, True, *labels

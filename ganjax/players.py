@@ -47,9 +47,22 @@ class Generator(NamedTuple):
 
 def _no_features(params, buffers, images, key, train, *labels):
   raise ValueError(
-    'This discriminator has no features, which feature matching compares and '
-    'classes are projected on; give its record the field `with_features`.'
+    'This discriminator has no features, which feature matching compares, '
+    'classes are projected on, and auxiliary heads take; give its record the '
+    'field `with_features`.'
   )
+
+
+class Headed(NamedTuple):
+  """The features of a discriminator with auxiliary heads, and what these say.
+
+  Attributes:
+    features: `[M, D]`, the activations before the last layer.
+    outputs: those of the heads, a tree.
+  """
+
+  features: jax.Array
+  outputs: Tree
 
 
 class Discriminator(NamedTuple):
@@ -64,10 +77,30 @@ class Discriminator(NamedTuple):
     prepare_real: `images -> images`: turns reals into what `apply` takes, by
       resizing or fading them, or as a pyramid. Fakes need no preparation.
     with_features: as `apply`, with the activations before the last layer
-      beside the logits: `((logits [M], features [M, D]), buffers)`.
+      beside the logits: `((logits [M], features [M, D]), buffers)`, or with a
+      `Headed` in the place of the features.
   """
 
   init: Callable[..., tuple[Tree, Tree]]
   apply: Callable[..., tuple[jax.Array, Tree]]
   prepare_real: Callable[[Tree], Tree] = lambda images: images
   with_features: Callable[..., tuple[tuple, Tree]] = _no_features
+
+
+def activations(examined: jax.Array | Headed) -> jax.Array:
+  """Returns the features `[M, D]` among what `with_features` returns."""
+  return examined.features if isinstance(examined, Headed) else examined
+
+
+def head_outputs(examined: jax.Array | Headed) -> Tree:
+  """Returns the outputs of heads among what `with_features` returns.
+
+  Raises:
+    ValueError: if the discriminator has no heads.
+  """
+  if isinstance(examined, Headed):
+    return examined.outputs
+  raise ValueError(
+    'This discriminator has no auxiliary heads to say the class of an image; '
+    'give it some by `networks.conditional.with_heads`.'
+  )

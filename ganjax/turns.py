@@ -18,6 +18,8 @@ class Turn(NamedTuple):
     real: the reals, prepared for the discriminator: images `[N, ...]`, or a
       tree of them.
     fake: the generator's images, likewise, as a function of its parameters.
+    labels: int32 `[N]`, those of the reals; None in unconditional games.
+    fake_labels: those of the fakes, likewise.
     real_logits: `[M]`, the logits of the reals; M is N, except with packs.
     fake_logits: `[M]`, the logits of the fakes.
     gradients: `() -> (real, fake)`, those of the sum of all logits in the
@@ -30,6 +32,9 @@ class Turn(NamedTuple):
     features: images -> the critic's last activations `[M, D]`, with the labels
       of the reals.
     fake_features: the same with the labels of the fakes.
+    heads: images -> what the auxiliary heads of the critic say, with the draws
+      and the labels of the reals.
+    fake_heads: the same with those of the fakes.
     generate: latents -> images, with the parameters and labels bound.
     synthesis: styles -> images, likewise.
     key: for the random draws of the regulariser.
@@ -37,6 +42,8 @@ class Turn(NamedTuple):
 
   real: Tree
   fake: Tree
+  labels: jax.Array | None
+  fake_labels: jax.Array | None
   real_logits: jax.Array
   fake_logits: jax.Array
   gradients: Callable[[], tuple[Tree, Tree]]
@@ -46,6 +53,8 @@ class Turn(NamedTuple):
   fake_critic: Callable[[Tree], jax.Array]
   features: Callable[[Tree], jax.Array]
   fake_features: Callable[[Tree], jax.Array]
+  heads: Callable[[Tree], Tree]
+  fake_heads: Callable[[Tree], Tree]
   generate: Callable[[jax.Array], Tree]
   synthesis: Callable[[Tree], Tree]
   key: jax.Array

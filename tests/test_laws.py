@@ -46,6 +46,7 @@ LAYERS = (
   (
     {
       'losses',
+      'class_losses',
       'gradient_penalties',
       'regularizers',
       'priors',
@@ -61,7 +62,7 @@ LAYERS = (
     # Beside the ladder: it imports nothing but that layer, and no jax.
     {'reports'},
   ),
-  ({'turns', 'labels', 'passes'},),
+  ({'turns', 'labels', 'passes', 'auxiliary'},),
   ({'game'},),
   ({'memory', 'truncation', 'averages'},),
   (

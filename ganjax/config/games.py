@@ -23,7 +23,13 @@ from ganjax import (
   remedies,
   steps,
 )
-from ganjax.config import augmentations, networks, regularizers, schedules
+from ganjax.config import (
+  augmentations,
+  conditional,
+  networks,
+  regularizers,
+  schedules,
+)
 from ganjax.game import gan
 from ganjax.lookup import choose, functions
 from ganjax.players import Pair
@@ -96,7 +102,14 @@ def _terms(config):
   return (
     _loss(config),
     _prior(config),
-    Pair(*map(regularizers.of_section, _pair(config.regularizers))),
+    Pair(
+      *(
+        regularizers.of_section(section) | added
+        for section, added in zip(
+          _pair(config.regularizers), conditional.terms(config), strict=True
+        )
+      )
+    ),
     _fake_labels(config) if config.labels else None,
   )
 

@@ -72,6 +72,10 @@ RANGES = {
   'prior.size': (_at_least(1), 'the size of a latent'),
   'classes': (_at_least(0), 'the number of classes'),
   # Of games and remedies.
+  'conditional.strength': (_SHARE, 'a factor of what labels add'),
+  'conditional.temperature': (_ABOVE_0, 'what similarities are divided by'),
+  'conditional.margin': (_SHARE, 'a cosine'),
+  'conditional.size': (_at_least(1), 'the size of an embedding'),
   'pack': (_at_least(1), 'the images of a pack'),
   'augment.p': (_SHARE, 'the probability of a transform'),
   'augment.target': (_SHARE, 'the mean sign of the logits of reals'),
