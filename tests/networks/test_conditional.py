@@ -151,6 +151,119 @@ def test_the_class_of_a_pack_is_the_mean_of_its_labels(critic):
   )
 
 
+def test_a_class_beside_the_image_is_so_many_constant_channels():
+  seen = []
+  own = conditional.beside_images(
+    Discriminator(
+      init=lambda key, images: (images.shape, {}),
+      apply=lambda params, buffers, images, key, train: (
+        seen.append(images),
+        buffers,
+      ),
+    ),
+    CLASSES,
+  )
+  images = jax.random.normal(KEY, (4, 3, 3, 1))
+  shape, _ = own.init(KEY, images, LABELS)
+  assert shape == (4, 3, 3, 1 + CLASSES)
+  own.apply({}, {}, images, None, True, LABELS)
+  np.testing.assert_array_equal(seen[-1][..., :1], images)
+  expected = np.eye(CLASSES)[np.asarray(LABELS)][:, None, None]
+  np.testing.assert_array_equal(
+    seen[-1][..., 1:], np.broadcast_to(expected, (4, 3, 3, CLASSES))
+  )
+  # A pack of two classes has a half of each.
+  packed = remedies.pack(own, 2)
+  packed.apply({}, {}, images, None, True, LABELS)
+  np.testing.assert_array_equal(
+    seen[-1][:, 0, 0, 2:], [[0.5, 0.5, 0], [0, 0.5, 0.5]]
+  )
+
+
+def test_learned_vectors_beside_latents_have_no_effect_at_first():
+  plain = mlp.generator((2,), widths=(8,))
+  own = conditional.embedded(plain, CLASSES)
+  params, buffers = own.init(KEY, LATENTS, LABELS)
+
+  def images(params, labels):
+    given = params, buffers, LATENTS, None, True, labels
+    return own.synthesis(*given[:2], own.mapping(*given)[0], *given[3:])[0]
+
+  longer = jnp.pad(LATENTS, ((0, 0), (0, CLASSES)))
+  alone, _ = plain.synthesis(params['network'], buffers, longer, None, True)
+  for labels_ in (LABELS, LABELS[::-1]):
+    np.testing.assert_array_equal(images(params, labels_), alone)
+  # They are learned all the same, those of the classes that are there.
+  slope = jax.grad(lambda params: images(params, LABELS % 2).sum())(params)
+  moved = np.abs(slope['classes']['table']).max(1)
+  assert (moved[:2] > 0).all()
+  assert moved[2] == 0
+  params = shaken(params)
+  np.testing.assert_allclose(
+    images(permuted(params), jnp.asarray(ORDER)[LABELS]),
+    images(params, LABELS),
+    atol=1e-6,
+  )
+
+
+def test_the_strength_is_a_factor_of_what_labels_add(critic):
+  own, params, plain = critic
+  params = shaken(params)
+
+  def logits(network, params, *labels):
+    return network.apply(params, {}, IMAGES, None, True, *labels)[0]
+
+  def at(strength):
+    return logits(conditional.scaled(own, CLASSES, strength), params, LABELS)
+
+  alone = logits(plain, params['network'])
+  np.testing.assert_array_equal(at(0.0), alone)
+  np.testing.assert_array_equal(at(1.0), logits(own, params, LABELS))
+  np.testing.assert_allclose(
+    at(0.25), alone + (at(1.0) - alone) / 4, rtol=1e-5, atol=1e-6
+  )
+  packed = remedies.pack(conditional.scaled(own, CLASSES, 0.0), 2)
+  params, _ = packed.init(KEY, IMAGES, LABELS)
+  np.testing.assert_array_equal(
+    logits(packed, params, LABELS),
+    plain.apply(params['network'], {}, IMAGES.reshape(2, 4), None, True)[0],
+  )
+
+
+def test_a_generator_of_no_strength_does_not_know_the_class(generator):
+  _, params = generator
+  params = shaken(params)
+  own = dcgan.generator(16, 1, width=4, classes=CLASSES)
+  _, buffers = jax.eval_shape(own.init, KEY, LATENTS, LABELS)
+  buffers = jax.tree.map(lambda leaf: jnp.ones(leaf.shape), buffers)
+
+  @jax.jit
+  def images(strength, labels):
+    network = conditional.scaled(own, CLASSES, strength)
+    given = params, buffers, LATENTS, None, True, labels
+    return network.synthesis(*given)[0]
+
+  found = images(0.0, LABELS), images(0.0, LABELS[::-1])
+  np.testing.assert_array_equal(*found)
+  assert np.abs(images(0.5, LABELS) - found[0]).max() > 1e-3
+
+
+def test_tables_that_begin_at_0_are_those_of_the_classes_alone(critic):
+  own, params, _ = critic
+  zeroed, _ = conditional.zeroed(own).init(KEY, IMAGES, LABELS)
+  assert not zeroed['classes']['kernel'].any()
+  jax.tree.map(
+    np.testing.assert_array_equal, zeroed['network'], params['network']
+  )
+  bare = conditional.zeroed(
+    conditional.concatenated(mlp.generator((2,), widths=(8,)), CLASSES)
+  )
+  with pytest.raises(
+    ValueError, match='This generator has no table of classes'
+  ):
+    bare.init(KEY, LATENTS, LABELS)
+
+
 def test_labels_beside_latents_have_their_size():
   beside = conditional.with_classes(LATENTS, LABELS, CLASSES)
   assert beside.shape == (4, 5 + CLASSES)
