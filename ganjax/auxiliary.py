@@ -23,7 +23,7 @@ from ganjax.class_losses import (
   data_to_data_cross_entropy,
 )
 from ganjax.players import Pair
-from ganjax.turns import Regularizer, Turn, stateless
+from ganjax.turns import Regularizer, stateless
 
 Values = Callable[[Tree, jax.Array], jax.Array]
 """What a player minimises: `(outputs of the heads, labels [M]) -> [M]`."""
@@ -135,10 +135,11 @@ def contragan(
     temperature: as there; 1 is that of StudioGAN for CIFAR-10.
     size: of the embeddings.
   """
-  return _embedded(
-    size,
-    lambda *given: weight * conditional_contrastive(*given, temperature),
-  )
+
+  def loss(*given):
+    return weight * conditional_contrastive(*given, temperature)
+
+  return _embedded(size, loss)
 
 
 def reacgan(
@@ -155,12 +156,11 @@ def reacgan(
     margin: the paper's m_p.
     size: of the embeddings.
   """
-  return _embedded(
-    size,
-    lambda *given: (
-      weight * data_to_data_cross_entropy(*given, temperature, margin)
-    ),
-  )
+
+  def loss(*given):
+    return weight * data_to_data_cross_entropy(*given, temperature, margin)
+
+  return _embedded(size, loss)
 
 
 def terms(kind: Kind, strength: Scalar = 1.0) -> Pair[Regularizer]:
@@ -175,13 +175,13 @@ def terms(kind: Kind, strength: Scalar = 1.0) -> Pair[Regularizer]:
     without labels, or where a logit is that of a pack of images.
   """
 
-  def generator(turn: Turn) -> jax.Array:
+  def generator(turn):
     _check(turn)
     return strength * kind.generator(
       turn.fake_heads(turn.fake), turn.fake_labels
     )
 
-  def discriminator(turn: Turn) -> jax.Array:
+  def discriminator(turn):
     _check(turn)
     real = kind.real(turn.heads(turn.real), turn.labels)
     fake = kind.fake(turn.fake_heads(turn.fake), turn.fake_labels)
