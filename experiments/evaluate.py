@@ -79,14 +79,14 @@ def main():
   chosen = _chosen()
   folder = pathlib.Path(_WORKDIR.value)
   number, seed = _SAMPLES.value, _SEED.value
-  config, examples = restore.described(folder)
+  config, _ = restore.described(folder)
   config.data.loader = 'auto'  # All reals, where training streamed them.
   data = datasets.dataset(config)
   extractors.check(chosen, data, _FEATURES.value, config.labels)
   classes = trained.classes(config, data) if _BY.value else {}
   labels = trained.labels(config, data, number, seed)
   drawn = _WEIGHTS.value, seed, labels
-  sample = trained.sampler(config, examples.shape, *drawn, number)
+  sample = trained.sampler(config, data, *drawn, number)
   extractor = extractors.extractor(data, _FEATURES.value)
   reals = samples.of(data.images, extractor, data.labels)
   settings = results.settings(config, data, extractor, seed)
@@ -123,9 +123,7 @@ def main():
       now = trained.tracked(run, *drawn), about['images_seen']
       checkpoints = before and (before, now)
       before = now
-    own = functools.cache(
-      lambda run=run: samples.of(sample(run), extractor, labels)
-    )
+    own = functools.cache(lambda run=run: sample(run, extractor))
     take(about, own, checkpoints)
     if fewer < number:
       # Distances fall with the number of images: these are as many as held out.

@@ -45,7 +45,8 @@ class Measure(NamedTuple):
     name: as `--metrics` takes it.
     columns: of its values.
     needs: 'images', 'features' or 'logits' of the samples; 'labels', logits and
-      the labels of the samples; or 'tracked', the images of the same latents at
+      the labels of the samples; 'generator', what drew the samples, so that it
+      cannot be taken of reals; or 'tracked', the images of the same latents at
       two checkpoints.
     take: `(reals, fakes, seed) -> values, settings`, of two `samples.Samples`;
       a measure that needs 'tracked' is given `samples.tracked` of an earlier
@@ -203,6 +204,26 @@ def distance(reals, fakes, seed):
   own = _scaled_subset(fakes, seed)
   value = float(metrics.diversity.pairwise_distance(own))
   return {'distance': value}, {'images': len(own)}
+
+
+@measure(
+  Column('reconstruction', 'reconstruction MSE x 1000', 'minimize'),
+  Column('reconstruction_worst', 'MSE x 1000 of the worst tenth', 'minimize'),
+  needs='generator',
+)
+def reconstruction(reals, fakes, seed):
+  """Mean squared error of held-out images as the generator can make them.
+
+  Latents are searched for as `ganjax.evaluation.reconstruction` says. The worst
+  tenth are the images that the generator comes least near to.
+  """
+  errors, _, settings = fakes.reconstructions()
+  settings = {'images': len(errors), **settings}
+  if not len(errors):  # No image of this class is held out.
+    return {}, settings
+  worst = np.sort(errors)[-max(1, len(errors) // 10) :]
+  values = {'reconstruction': errors, 'reconstruction_worst': worst}
+  return {k: 1000 * float(v.mean()) for k, v in values.items()}, settings
 
 
 @measure(Column('change', 'mean squared change'), needs='tracked')

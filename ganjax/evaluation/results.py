@@ -49,6 +49,8 @@ def complete(row, measures, pair, checkpoints, seed):
       continue
     if measure.needs != 'tracked':
       given = pair()
+      if measure.needs == 'generator' and given[1].reconstructions is None:
+        continue
     elif checkpoints:
       (earlier, since), (now, _) = checkpoints
       given = earlier, now

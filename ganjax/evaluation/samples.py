@@ -23,31 +23,50 @@ class Samples(NamedTuple):
     features: `() -> [N, D]`, which computes them at the first call.
     logits: `() -> [N, K]`, of the classes that the network tells apart.
     labels: int32 `[N]`, the classes of the images; None where they have none.
+    reconstructions: `() -> reconstruction.Reconstructions`, by the generator
+      that drew the images; None where none did.
   """
 
   images: np.ndarray
   features: Callable
   logits: Callable
   labels: np.ndarray | None = None
+  reconstructions: Callable | None = None
 
 
-def of(pixels, extractor, labels=None):
+def of(pixels, extractor, labels=None, reconstructions=None):
   """Returns the `Samples` of images.
 
   Args:
     pixels: uint8 `[N, H, W, C]`.
     extractor: a `features.Features`.
     labels: int32 `[N]`, or None.
+    reconstructions: as in `Samples`; it is called once at most.
   """
   rows = functools.cache(lambda: features.in_batches(extractor.apply, pixels))
   return Samples(
-    pixels, rows, lambda: np.asarray(extractor.logits(rows())), labels
+    pixels,
+    rows,
+    lambda: np.asarray(extractor.logits(rows())),
+    labels,
+    reconstructions and functools.cache(reconstructions),
   )
 
 
 def of_class(own, label):
   """Returns those of `Samples` that have a label; all where that is None."""
-  return own if label is None else _of_rows(own, own.labels == label)
+  if label is None:
+    return own
+  part = _of_rows(own, own.labels == label)
+  if own.reconstructions is None:
+    return part
+
+  def reconstructions():
+    found = own.reconstructions()
+    rows = found.labels == label
+    return found._replace(errors=found.errors[rows], labels=found.labels[rows])
+
+  return part._replace(reconstructions=reconstructions)
 
 
 def first(own, number):
@@ -56,11 +75,11 @@ def first(own, number):
 
 
 def _of_rows(own, rows):
-  return Samples(
-    own.images[rows],
-    lambda: own.features()[rows],
-    lambda: own.logits()[rows],
-    None if own.labels is None else own.labels[rows],
+  return own._replace(
+    images=own.images[rows],
+    features=lambda: own.features()[rows],
+    logits=lambda: own.logits()[rows],
+    labels=None if own.labels is None else own.labels[rows],
   )
 
 

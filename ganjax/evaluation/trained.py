@@ -8,18 +8,19 @@ import numpy as np
 
 from ganjax import capacity
 from ganjax.config import datasets, restore, runs, schedules
+from ganjax.evaluation import reconstruction
 from ganjax.evaluation import samples as of_generators
 
 
-def sampler(config, shape, weights, seed, labels, number):
-  """Returns `TrainedRun -> samples`, uint8 `[number, side, side, C]`.
+def sampler(config, data, weights, seed, labels, number):
+  """Returns `(TrainedRun, Features) -> Samples`, of a number of samples.
 
   It compiles once for all checkpoints of a run, unless what its generator is
   changes with the step.
 
   Args:
     config: of the run.
-    shape: of one of its examples, (H, W, C).
+    data: the `images.ImageSet` that it was trained on.
     weights: as in `restore.generator`.
     seed: of the latents.
     labels: int32 `[number]`, or None.
@@ -31,10 +32,12 @@ def sampler(config, shape, weights, seed, labels, number):
   Raises:
     ValueError: if the memory is too small for the samples.
   """
+  shape = data.images.shape[1:]
   capacity.check(
     {f'{number} samples': number * math.prod(shape)}, 'take fewer samples'
   )
   changes = 'growth' in config or bool(schedules.sections(config))
+  held_out = functools.cache(lambda: to_reconstruct(config, data, seed))
 
   @functools.cache
   def at(step):
@@ -43,15 +46,45 @@ def sampler(config, shape, weights, seed, labels, number):
     def generate(given, latents, key, labels):
       return game.sample(*given, latents, key, labels=labels)
 
-    return of_generators.sampler(generate), game.prior
+    return (
+      of_generators.sampler(generate),
+      reconstruction.reconstructor(generate, game.prior, shape[0]),
+      game.prior,
+    )
 
-  def sample(run):
-    draw, prior = at(int(run.state.step) if changes else 0)
+  def sample(run, extractor):
+    draw, reconstruct, prior = at(int(run.state.step) if changes else 0)
     given = restore.generator_weights(run, weights)
     source = restore.title(run, weights)
-    return draw(given, prior, number, seed, shape[0], labels, source)
+    drawn = draw(given, prior, number, seed, shape[0], labels, source)
+    classes = config.classes if config.labels else 0
+    return of_generators.of(
+      drawn,
+      extractor,
+      labels,
+      lambda: reconstruct(given, held_out(), classes, seed),
+    )
 
   return sample
+
+
+def to_reconstruct(config, data, seed):
+  """Returns the `images.ImageSet` that reconstructions are measured on.
+
+  They are images of the split 'test', or else, with a warning, some of those
+  that the run is trained on, as its name says.
+
+  Args:
+    config: of the run.
+    data: the `images.ImageSet` that it is trained on.
+    seed: that they are drawn with.
+  """
+  number = reconstruction.IMAGES
+  found = held_out(config, 'test', number, seed)
+  if found is None:
+    name = f'{data.name} ({data.identity}), trained on'
+    found = _drawn(data, number, seed)._replace(name=name)
+  return found
 
 
 def tracked(run, weights, seed, labels):
@@ -119,9 +152,14 @@ def held_out(config, split, number, seed):
   except ValueError as error:
     warnings.warn(f'No held-out reals: {error}', stacklevel=2)
     return None
+  name = f'{found.name} ({found.identity})'
+  return _drawn(found, number, seed)._replace(name=name)
+
+
+def _drawn(data, number, seed):
+  """Returns at most a number of the images of an `images.ImageSet`."""
   images, labels = (
     rows if rows is None else of_generators.subset(rows, number, seed)
-    for rows in (found.images, found.labels)
+    for rows in (data.images, data.labels)
   )
-  name = f'{found.name} ({found.identity})'
-  return found._replace(images=images, labels=labels, name=name)
+  return data._replace(images=images, labels=labels)

@@ -48,12 +48,15 @@ def evaluation(config, data):
   labels = trained.labels(config, data, asked.samples, _SEED)
   shape = data.images.shape[1:]
   sample = trained.sampler(
-    config, shape, asked.weights, _SEED, labels, asked.samples
+    config, data, asked.weights, _SEED, labels, asked.samples
   )
 
   def values(reals, fakes):
     found = {}
     for measure in chosen:
+      # Reals, on which measures are tried, were drawn by no generator.
+      if measure.needs == 'generator' and fakes.reconstructions is None:
+        continue
       found |= measure.take(reals, fakes, _SEED)[0]
     return {name: float(value) for name, value in files.flat(found).items()}
 
@@ -62,7 +65,7 @@ def evaluation(config, data):
     state = jax.tree.map(lambda leaf: leaf.addressable_data(0), state)
     game = runs.game(config, shape, int(state.step))
     run = restore.TrainedRun(config, shape, data.classes, game, state)
-    return values(reals, samples.of(sample(run), extractor, labels))
+    return values(reals, sample(run, extractor))
 
   # What cannot be measured raises now, and not after hours of training.
   number = min(_FEW, asked.samples)

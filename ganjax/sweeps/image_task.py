@@ -13,7 +13,13 @@ import numpy as np
 from ganjax import pictures, steps
 from ganjax.config import datasets, games, runs, schedules
 from ganjax.data import images
-from ganjax.evaluation import measures, results, samples, trained
+from ganjax.evaluation import (
+  measures,
+  reconstruction,
+  results,
+  samples,
+  trained,
+)
 from ganjax.sweeps.task import (
   Measured,
   Task,
@@ -108,10 +114,14 @@ def _steps(phases):
 def _measure(config, data, metrics, number, reals):
   shape = data.images.shape[1:]
   labels = trained.labels(config, data, number, _SEED)
+  classes = config.classes if config.labels else 0
+  held_out = functools.cache(
+    lambda: trained.to_reconstruct(config, data, _SEED)
+  )
 
   @functools.cache
   def sampler(step):
-    """Returns what samples the generator at a step, and its prior."""
+    """Returns what samples the generator at a step and inverts it; a prior."""
 
     def generate(given, latents, key, labels):
       state, numbers = given
@@ -119,16 +129,24 @@ def _measure(config, data, metrics, number, reals):
       own = steps.weights(state, 'ema')
       return game.sample(*own, latents, key, labels=labels)
 
-    return samples.sampler(generate), runs.game(config, shape, step).prior
+    prior = runs.game(config, shape, step).prior
+    return (
+      samples.sampler(generate),
+      reconstruction.reconstructor(generate, prior, shape[0]),
+      prior,
+    )
 
   def measure(step, state, numbers, record):
     extractor, real = reals()
-    sample, prior = sampler(step if 'growth' in config else 0)
-    source = f'the run at step {step:,}'
-    drawn = sample(
-      (state, numbers), prior, number, _SEED, shape[0], labels, source
+    sample, reconstruct, prior = sampler(step if 'growth' in config else 0)
+    given, source = (state, numbers), f'the run at step {step:,}'
+    drawn = sample(given, prior, number, _SEED, shape[0], labels, source)
+    fake = samples.of(
+      drawn,
+      extractor,
+      labels,
+      lambda: reconstruct(given, held_out(), classes, _SEED),
     )
-    fake = samples.of(drawn, extractor, labels)
     values, how = {}, {}
     for own in metrics:
       found, how[own.name] = own.take(real, fake, _SEED)
