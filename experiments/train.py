@@ -12,7 +12,8 @@ Any field of the config can be overridden, as the second example shows. The
 third one also measures samples as it trains, and keeps the best checkpoint; the
 fourth one begins with the networks of another run. The workdir holds
 config.json, metrics.jsonl, tensorboard/ (the same metrics), samples/ (the same
-latents over time), checkpoints/, and samples.png at the end.
+latents over time), checkpoints/, samples.png at the end, and index.html, a page
+on all of it, which is written while it trains.
 The same command again resumes, to the bit, also with more --config.images;
 Ctrl-C saves first.
 """
@@ -24,7 +25,7 @@ from tqdm import tqdm
 from ganjax import launch, parallel, pictures
 from ganjax.config import datasets, flag, runs, warm_start, workdir
 from ganjax.evaluation import while_training
-from ganjax.training import dispatch, loop
+from ganjax.training import dispatch, loop, warnings
 
 _CONFIG = flag.define(
   'configs/dcgan.py',
@@ -63,7 +64,9 @@ def main():
   data = datasets.dataset(config)
   config = datasets.with_classes(config, data)
   run = runs.run(config, data, parallel.mesh(config.mesh.data))
-  run = run._replace(evaluation=while_training.evaluation(config, data))
+  run = run._replace(
+    evaluation=while_training.evaluation(config, data), page=_page
+  )
   place, start = _WORKDIR.value, runs.start(config, data.images.shape[1:])
   history = []
   if not workdir.started(place):
@@ -91,11 +94,19 @@ def _train(config, data, run, start, folder, records):
     pictures.save(folder / 'samples.png', picture, zoom=2)
   done = dispatch.images_seen(run.phases, int(state.step))
   announce(
-    f'Done after {done} images. In {folder}: samples.png, samples/ (the '
-    'same latents over time), checkpoints/, config.json, metrics.jsonl, '
-    'tensorboard/.'
+    f'Done after {done} images. In {folder}: index.html (a page on all of it), '
+    'samples.png, samples/ (the same latents over time), checkpoints/, '
+    'config.json, metrics.jsonl, tensorboard/.'
   )
   return 0
+
+
+def _page(folder):
+  try:  # Its libraries are those of an extra.
+    from ganjax.reports import run_page
+  except ModuleNotFoundError as error:
+    raise ImportError(launch.missing_extra(error) or f'{error}') from error
+  run_page.write(folder, warnings.on_balance)
 
 
 def _introduction(config, data, run, start):

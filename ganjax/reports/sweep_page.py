@@ -1,20 +1,17 @@
 """The report of a sweep: a page, tables and figures, from its folder."""
 
-import base64
 import json
 import pathlib
-import warnings
 
-import jinja2
 import markupsafe
 import numpy as np
-from PIL import Image
 
-from ganjax import files, paths
+from ganjax import files
 from ganjax.reports import (
   columns,
   commands,
   effects,
+  pages,
   render,
   sweep_figures,
   sweep_results,
@@ -24,14 +21,6 @@ from ganjax.reports.figures import layout
 from ganjax.reports.sweep_results import words
 
 _GRIDS = 60  # of samples at most: of the best cells, and a fifth of the worst
-
-_PAGES = jinja2.Environment(
-  loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent / 'templates'),
-  autoescape=True,
-  trim_blocks=True,
-  lstrip_blocks=True,
-  undefined=jinja2.StrictUndefined,
-)
 
 
 def write(workdir):
@@ -55,11 +44,10 @@ def write(workdir):
     for ending in ('png', 'pdf'):
       drawn.append(folder / f'{name}.{ending}')
       layout.save(figure, drawn[-1])
-    images[name] = _image(folder / f'{name}.png')
-  page = _PAGES.get_template('sweep.html.jinja')
+    images[name] = pages.figure(folder / f'{name}.png')
   table = sweep_tables.table(sweep)
   contents = {
-    'report.html': page.render(_context(sweep, folder, images)),
+    'report.html': pages.render('sweep', _context(sweep, folder, images)),
     'table.csv': render.csv(sweep_tables.run_lines(sweep)),
     'table_evaluations.csv': render.csv(sweep_tables.evaluation_lines(sweep)),
     'table_cells.csv': render.csv(sweep_tables.cell_lines(sweep)),
@@ -211,7 +199,7 @@ def _samples(sweep, folder, order, lines):
       (
         (row, source)
         for row in reversed(run.rows)
-        if (source := _picture(folder, row.get('picture')))
+        if (source := pages.picture(folder, row.get('picture')))
       ),
       (None, None),
     )
@@ -225,33 +213,3 @@ def _samples(sweep, folder, order, lines):
       }
     )
   return samples if any(sample['source'] for sample in samples) else []
-
-
-def _picture(folder, name):
-  """Returns a picture that a row names for the page; None if there is none.
-
-  With a warning, that is also what leads out of the folder or is no PNG.
-  """
-  if not name:
-    return None
-  try:
-    path = paths.inside(folder, name)
-    with Image.open(path, formats=('PNG',)) as image:
-      image.verify()
-    return _embedded(path)
-  except FileNotFoundError:
-    return None
-  except (OSError, SyntaxError, TypeError, ValueError) as error:
-    warnings.warn(f'A picture is left out: {error}', stacklevel=2)
-    return None
-
-
-def _image(path):
-  """Returns a figure for the page and its width: 120 pixels an inch."""
-  with Image.open(path, formats=('PNG',)) as image:
-    return {'source': _embedded(path), 'width': round(0.6 * image.width)}
-
-
-def _embedded(path):
-  encoded = base64.b64encode(path.read_bytes()).decode()
-  return f'data:image/png;base64,{encoded}'

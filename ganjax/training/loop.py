@@ -22,6 +22,7 @@ from ganjax.training import (
   divergence,
   evaluations,
   log,
+  page,
   signals,
 )
 from ganjax.training.dispatch import Loader, dispatches, images_seen
@@ -59,6 +60,7 @@ class Run(NamedTuple):
     samples_warning: from the images of a sample grid to a sentence likewise.
     evaluation: an `evaluations.Evaluation`; None evaluates nothing.
     begin: `state -> state`, done to the first state of a new training.
+    page: `workdir -> None`, which writes a page on what is there so far.
   """
 
   phases: tuple
@@ -74,6 +76,7 @@ class Run(NamedTuple):
   samples_warning: Callable = lambda samples: None
   evaluation: evaluations.Evaluation | None = None
   begin: Callable = lambda state: state
+  page: Callable = lambda workdir: None
 
 
 def fit(run, start, workdir, config, announce=tqdm.write):
@@ -168,6 +171,7 @@ def _fit(run, state, workdir, manager, config, announce):
   )
   announce_cost = cost.announcer(run.phases, announce)
   warn = _warner(announce)
+  write_page = page.writer(lambda: run.page(workdir), announce)
   evaluator = evaluations.evaluator(
     run.evaluation, workdir / 'checkpoints' / 'best', config, announce
   )
@@ -220,9 +224,13 @@ def _fit(run, state, workdir, manager, config, announce):
         checkpoint.save(manager, step, state, config)
       if leave:
         break
+      if sample and main:
+        write_page()
       compiling.clear()
       pending, logged, clock = [], done, time.monotonic()
   checkpoint.wait(manager)
+  if main:
+    write_page(last=True)
   return state
 
 

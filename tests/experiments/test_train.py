@@ -203,6 +203,7 @@ def test_a_run_leaves_what_it_says(program, tmp_path):
   left = {path.name for path in folder.iterdir()}
   assert {
     'config.json',
+    'index.html',
     'metrics.jsonl',
     'samples.png',
     'samples',

@@ -83,6 +83,7 @@ def curves(
   xlabel='images seen',
   scale='linear',
   shared=True,
+  alike=True,
   bottom=None,
   top=None,
   references=None,
@@ -101,6 +102,7 @@ def curves(
     scale: of the vertical axes, 'linear' or 'log'.
     shared: whether the same name is the same colour in all panels, and stands
       in one legend; else each panel has its own.
+    alike: whether the vertical axes of all panels are the same.
     bottom: the highest lower end of linear vertical axes; None for any.
     top: the upper end of linear vertical axes; None for any.
     references: from some of the titles to a value to compare with: a dashed
@@ -114,7 +116,7 @@ def curves(
   references, shared = references or {}, shared or len(results) == 1
   names = [name for lines in results.values() for name in lines]
   titled = all(list(lines) == [title] for title, lines in results.items())
-  figure, places = _panels(results, shared, titled)
+  figure, places = _panels(results, shared, titled, alike)
   drawn = {}
   for axes, (title, lines) in zip(places, results.items(), strict=True):
     colours = _colours(names if shared and not titled else list(lines))
@@ -204,17 +206,17 @@ def _left_out(results):
   return f'Seeds left out where they are not finite: {", ".join(words)}.'
 
 
-def _panels(results, shared, titled):
+def _panels(results, shared, titled, alike):
   """Returns a figure and its axes, as large as the curves and legends need."""
   if len(results) == 1:
     return panels(1, 1, (4.4, 2.3))
   if shared or titled:
-    return panels(len(results), 4, (2, 1.6), sharex=True, sharey=True)
+    return panels(len(results), 4, (2, 1.6), sharex=True, sharey=alike)
   entries = max(
     (-(-len(lines) // _legend_columns(lines)) for lines in results.values()),
     default=0,
   )
-  return panels(len(results), 3, (2.6, 2.1 + 0.13 * entries), sharey=True)
+  return panels(len(results), 3, (2.6, 2.1 + 0.13 * entries), sharey=alike)
 
 
 def _legend_columns(names):
