@@ -36,6 +36,7 @@ from .metrics import kid as kid
 from .metrics import modes as modes
 from .metrics import prdc as prdc
 from .metrics import swd as swd
+from .networks import attention as attention
 from .networks import conditional as conditional
 from .networks import dcgan as dcgan
 from .networks import equalized as equalized
@@ -47,6 +48,7 @@ from .networks import norms as norms
 from .networks import progressive as progressive
 from .networks import r3gan as r3gan
 from .networks import resample as resample
+from .networks import resnet as resnet
 from .networks import stylegan as stylegan
 from .players import Discriminator as Discriminator
 from .players import Generator as Generator

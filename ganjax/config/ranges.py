@@ -63,6 +63,8 @@ RANGES = {
   '*.groups': (_at_least(1), 'the ghost batches of a batch'),
   '*.expansion': (_at_least(1), 'a factor of the channels'),
   '*.blocks': (_at_least(0), 'a number of blocks'),
+  '*.attention': (_at_least(0), 'the side of images in pixels'),
+  '*.embedding': (_at_least(0), 'the size of the vector of a class'),
   '*.outer_kernel': (_at_least(1), 'the side of a kernel'),
   '*.statistics.group': (_at_least(0), 'the images of a group'),
   '*.statistics.*': (_at_least(1), 'the size of a statistic'),

@@ -6,6 +6,7 @@ lie between classes, weights of the classes, float32 `[N, classes]`. Any
 architecture may take labels in a way of its own instead, as `dcgan` does.
 """
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import jax
@@ -16,6 +17,8 @@ from ganjax.networks import layers
 from ganjax.players import Discriminator, Generator, Headed
 
 Network = TypeVar('Network', Generator, Discriminator)
+
+_VECTORS = layers.normal(0.02)
 
 
 def with_classes(
@@ -91,18 +94,23 @@ def embedded(generator: Generator, classes: int) -> Generator:
   return generator._replace(init=init, mapping=mapping, synthesis=synthesis)
 
 
-def projected(discriminator: Discriminator, classes: int) -> Discriminator:
+def projected(
+  discriminator: Discriminator,
+  classes: int,
+  initial: Callable[..., jax.Array] = _VECTORS,
+) -> Discriminator:
   """Returns the `Discriminator` with a projection of its features on the class.
 
   Miyato and Koyama, "cGANs with Projection Discriminator", 2018,
   arXiv:1802.05637, equation 3: the logits are those of the discriminator plus
   the product of its last activations with a vector of the class. The vectors
-  are N(0, .02^2) at first, and one kernel, which `remedies.spectral` divides by
-  its norm. For a pack of images, the vectors of their labels are averaged.
+  are one kernel, which `remedies.spectral` divides by its norm. For a pack of
+  images, the vectors of their labels are averaged.
 
   Args:
     discriminator: an unconditional `Discriminator` with features `[M, D]`.
     classes: how many there are, at least 1.
+    initial: of the vectors, `(key, [classes, D]) -> vectors`.
 
   Returns:
     A `Discriminator`, whose parameters are a dict with the keys 'network' and
@@ -112,7 +120,7 @@ def projected(discriminator: Discriminator, classes: int) -> Discriminator:
   def init(key, images, labels):
     params, buffers = discriminator.init(key, images)
     shape = classes, _size(discriminator, params, buffers, images, key)
-    vectors = 0.02 * jax.random.normal(jax.random.fold_in(key, 1), shape)
+    vectors = initial(jax.random.fold_in(key, 1), shape)
     return {'network': params, 'classes': {'kernel': vectors}}, buffers
 
   def with_features(params, buffers, images, key, train, labels):

@@ -125,13 +125,24 @@ class BatchNorm(nn.Module):
   classes: int = 0
 
   @nn.compact
-  def __call__(self, inputs, train, labels=None):
-    """Returns the inputs normalised, by their own statistics if `train`."""
+  def __call__(self, inputs, train, labels=None, affine=None):
+    """Returns the inputs normalised, by their own statistics if `train`.
+
+    Args:
+      inputs: `[N, ..., C]`.
+      train: a Python bool.
+      labels: `[N]`, where there are classes.
+      affine: the scales and the biases of each example, both `[N, C]`; with
+        them the module has no parameters.
+    """
     channels = inputs.shape[-1:]
-    scale = self.param('scale', self.scale_init, channels)
-    bias = self.param('bias', nn.initializers.zeros, channels)
+    rows = len(inputs), *[1] * (inputs.ndim - 2), *channels
+    if affine is not None:
+      scale, bias = (own.astype(jnp.float32).reshape(rows) for own in affine)
+    else:
+      scale = self.param('scale', self.scale_init, channels)
+      bias = self.param('bias', nn.initializers.zeros, channels)
     if self.classes:
-      rows = len(inputs), *[1] * (inputs.ndim - 2), *channels
       shape = self.classes, *channels
       tables = (
         self.param(name, nn.initializers.zeros, shape)
@@ -160,7 +171,7 @@ class BatchNorm(nn.Module):
       return rows.reshape(self.groups, -1, *rows.shape[1:])
 
     grouped = in_groups(inputs.astype(jnp.float32))
-    if self.classes:
+    if scale.ndim > 1:  # those of each example
       scale, bias = in_groups(scale), in_groups(bias)
     axes = tuple(range(1, grouped.ndim - 1))
 

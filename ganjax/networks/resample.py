@@ -39,6 +39,21 @@ def average(images: jax.Array) -> jax.Array:
   return tiles.mean((-4, -2), dtype=jnp.float32).astype(images.dtype)
 
 
+def maximum(images: jax.Array) -> jax.Array:
+  """Returns images `[..., H/2, W/2, C]`, the largest of 2x2 pixels.
+
+  The derivative is a comparison, and of equal pixels each has its share. That
+  of XLA's own pooling is a scatter, which has no deterministic order on a GPU.
+
+  Raises:
+    ValueError: if a side is odd.
+  """
+  _check_even(images)
+  *rows, height, width, channels = images.shape
+  tiles = images.reshape(*rows, height // 2, 2, width // 2, 2, channels)
+  return tiles.max((-4, -2))
+
+
 def blur(images: jax.Array) -> jax.Array:
   """Returns images blurred by the binomial kernel 1 2 1, padded by zeros.
 

@@ -10,6 +10,18 @@ from ganjax.networks import resample
 IMAGES = jax.random.normal(jax.random.key(0), (2, 6, 4, 3))
 
 
+def test_maximum_is_the_largest_of_four_and_shares_the_gradient():
+  expected = np.asarray(IMAGES).reshape(2, 3, 2, 2, 2, 3).max((2, 4))
+  np.testing.assert_array_equal(resample.maximum(IMAGES), expected)
+  slopes = jax.grad(lambda own: resample.maximum(own).sum())
+  largest = expected.repeat(2, 1).repeat(2, 2) == IMAGES
+  np.testing.assert_array_equal(slopes(IMAGES), largest)
+  np.testing.assert_allclose(slopes(jnp.ones_like(IMAGES)), 0.25)
+  assert 'scatter' not in str(jax.make_jaxpr(slopes)(IMAGES))
+  with pytest.raises(ValueError, match='cannot be halved'):
+    resample.maximum(IMAGES[:, 1:])
+
+
 def up_matrix(side):
   """Rows of new pixels, by the definition: zeros between pixels, then a filter.
 
