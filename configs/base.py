@@ -63,6 +63,13 @@ def get_config():
     images=500_000,  # in which p could go from 0 to 1
     paired=False,  # the same draws for the real and the fake of each index
   )
+  # Fakes in the place of reals, in the updates of the discriminator.
+  config.apa = dict(
+    p=0.0,  # probability that a real is replaced
+    adapted=False,  # to overfitting, from 0 on, in the place of p
+    target=0.6,  # of the mean sign of reals' logits, when p is adapted
+    images=500_000,  # in which p could go from 0 to 1
+  )
   # Remedies of the game.
   config.consensus = 0.0  # weight of half the squared norm of both gradients
   config.historical_averaging = 0.0  # weight of the squared distance
@@ -101,6 +108,7 @@ def get_config():
     generator=dict(
       mode_seeking=dict(weight=0.0, every=1),
       feature_matching=dict(weight=0.0, every=1),  # with loss='features_only'
+      zcr_diversity=dict(weight=0.0, every=1, spread=0.05),  # beside D's zcr
     ),
     discriminator=dict(
       r1=dict(weight=0.0, every=1),
@@ -113,6 +121,9 @@ def get_config():
       jensen_shannon=dict(weight=0.0, every=1),
       lecam=dict(weight=0.0, every=1, decay=0.99),
       drift=dict(weight=0.0, every=1),
+      cr=dict(weight=0.0, every=1),
+      bcr=dict(weight=0.0, every=1),  # cr of reals and of fakes
+      zcr=dict(weight=0.0, every=1, spread=0.05),
     ),
   )
   # Other optimisers are optimistic_adam, rmsprop and sgd. b1 is the decay of

@@ -139,3 +139,19 @@ def biggan_lite(config):
   config.prior.size = 32
   for player in config.generator, config.discriminator:
     player.width = 64
+
+
+def sweep(add):
+  """Adds the terms of consistency and balance, each with its usual weight."""
+  penalties = 'regularizers.discriminator'
+  add({f'{penalties}.cr.weight': 10.0})
+  add({f'{penalties}.bcr.weight': 10.0})
+  add(
+    {
+      f'{penalties}.zcr.weight': 20.0,
+      'regularizers.generator.zcr_diversity.weight': 0.5,
+    }
+  )
+  add({f'{penalties}.lecam.weight': 0.3})
+  add({'top_k.share': 0.75, 'top_k.steps': 1_000})
+  add({'apa.adapted': True, 'apa.images': 100_000})

@@ -28,7 +28,8 @@ from ganjax.turns import Regularizer, Turn
 
 # Initialisation needs shapes only; packs and groups of 2, 3 and 4 divide it.
 _EXAMPLES = 12
-_LABELS = 2**32 - 1  # folded into the key of the latents
+# Folded into keys; that of an update, `ganjax.updates` folds 2^32 - 3 into.
+_LABELS, _REALS = 2**32 - 1, 2**32 - 4
 
 
 class Game(NamedTuple):
@@ -95,6 +96,7 @@ def gan(
   fake_labels: Callable | None = None,
   paired_draws: bool = False,
   critic_pass: Callable = passes.separate,
+  reals: Callable | None = None,
 ) -> Game:
   """Returns the `Game` of two networks, over images or trees of them.
 
@@ -117,6 +119,8 @@ def gan(
     critic_pass: a function of `ganjax.passes`, which the discriminator runs on
       reals and fakes by in its own updates. In the generator's they are always
       separate, for its gradient does not pass through the reals.
+    reals: `(real, fake, key) -> Batch`, of two `Batch`es: what updates of the
+      discriminator take for reals, such as `adaptive.pseudo(p)`; None: reals.
 
   Raises:
     ValueError: when an unconditional game is given labels, or a conditional one
@@ -208,7 +212,10 @@ def gan(
           keys['generated'],
           drawn_labels(keys['latents'], batch.labels),
         )
-      real = discriminator.prepare_real(batch.images)
+      real = batch._replace(images=discriminator.prepare_real(batch.images))
+      if reals is not None and player == 'discriminator':
+        own = jax.random.fold_in(key, _REALS)
+        real = reals(real, Batch(fake.images, fake.labels), own)
 
       def critic(function, labels, key='fake'):
         return lambda images, buffers: function(
@@ -229,7 +236,7 @@ def gan(
           batch.images, buffers
         ),
         networks.discriminator,
-        Batch(real, batch.labels),
+        real,
         Batch(fake.images, fake.labels),
       )
 
@@ -242,20 +249,20 @@ def gan(
         )[0]
 
       turn = Turn(
-        real=real,
+        real=real.images,
         fake=fake.images,
-        labels=batch.labels,
+        labels=real.labels,
         fake_labels=fake.labels,
         real_logits=real_logits,
         fake_logits=fake_logits,
         gradients=gradients,
         latents=fake.latents,
         styles=fake.styles,
-        critic=bound(judge, batch.labels),
+        critic=bound(judge, real.labels),
         fake_critic=bound(judge, fake.labels),
-        features=examined(activations, batch.labels),
+        features=examined(activations, real.labels),
         fake_features=examined(activations, fake.labels),
-        heads=examined(head_outputs, batch.labels, 'real'),
+        heads=examined(head_outputs, real.labels, 'real'),
         fake_heads=examined(head_outputs, fake.labels),
         generate=lambda latents: synthesis(
           generator.mapping(

@@ -7,7 +7,8 @@ of packs gives `[M]` logits, where M divides N, and so there are `[M]` values:
 an example is then a pack of N / M consecutive images.
 
 Those of gradients are in `ganjax.gradient_penalties`, which says what batch
-normalisation in a critic does to them.
+normalisation in a critic does to them, and those of consistency in
+`ganjax.consistency`.
 
 A config can choose every public function here by its name. Its arguments that
 are fields of `ganjax.turns.Turn` come from the turn, and the config gives the
@@ -19,6 +20,7 @@ import jax
 import jax.numpy as jnp
 
 from ganjax.arrays import Scalar, Tree
+from ganjax.consistency import bcr, cr, zcr, zcr_diversity
 from ganjax.gradient_penalties import (
   Critic,
   dragan,
@@ -32,6 +34,8 @@ from ganjax.gradient_penalties import (
 )
 
 __all__ = [
+  'bcr',
+  'cr',
   'dragan',
   'drift',
   'feature_matching',
@@ -45,6 +49,8 @@ __all__ = [
   'r2',
   'r2_by_differences',
   'wgan_gp',
+  'zcr',
+  'zcr_diversity',
 ]
 
 

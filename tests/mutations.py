@@ -33,6 +33,8 @@ SECONDS = 600  # at most, for the tests of one mutation
 SUBJECTS = {
   'losses': ('test_losses', 'test_dirac'),
   'regularizers': ('test_regularizers',),
+  'consistency': ('test_consistency',),
+  'adaptive': ('test_adaptive',),
   'remedies': ('test_remedies', 'test_dirac'),
   'updates': ('test_steps', 'test_dirac'),
   'steps': ('test_steps', 'test_averages', 'test_dirac'),

@@ -1,4 +1,4 @@
-"""The controller of ADA by its arithmetic, and what it carries along."""
+"""The controller of ADA and APA by its arithmetic, and pseudo reals."""
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from ganjax.game import gan
 from ganjax.networks import mlp
 from ganjax.players import PLAYERS, Discriminator, Pair
 from ganjax.training import population
+from ganjax.turns import stateless
 
 KEY = jax.random.key(0)
 
@@ -125,8 +126,26 @@ def batches(key, step):
   return Batch(jax.random.normal(jax.random.fold_in(key, step), (8, 8, 8, 1)))
 
 
-def test_p_and_the_signs_are_in_the_state_and_resume_to_the_bit():
-  game = images_game()
+def pseudo_game():
+  """The adaptive game of small images with fakes for reals, p rising."""
+
+  def make(p):
+    return gan(
+      mlp.generator((8, 8, 1), (4,)),
+      mlp.discriminator((6,)),
+      losses.non_saturating,
+      priors.normal(4),
+      reals=adaptive.pseudo(p),
+    )
+
+  return adaptive.augmentation(
+    make, 8, target=-2, images=40, every=2, name='apa'
+  )
+
+
+@pytest.mark.parametrize('make', [images_game, pseudo_game])
+def test_p_and_the_signs_are_in_the_state_and_resume_to_the_bit(make):
+  game = make()
   step = steps.alternating(game, OPTIMIZERS)
   start = jax.jit(lambda key: steps.init(game, OPTIMIZERS, key))(KEY)
   run = jax.jit(lambda state: step(state, batches(KEY, state.step)))
@@ -194,3 +213,82 @@ def test_it_is_the_same_inside_and_outside_of_other_games(outside):
   memory = own['memory'] if outside else own['game']['memory']
   np.testing.assert_allclose(memory['p'], 0.008, rtol=1e-6)
   assert {'augment/p', 'regularizer/consensus'} <= set(metrics)
+
+
+@pytest.mark.parametrize('p', [0.0, 0.3, 1.0])
+def test_pseudo_reals_are_fakes_of_the_next_row_with_their_labels(p):
+  number = 4_000
+  rows = jnp.arange(number, dtype=jnp.float32)
+  real = Batch((rows, rows[:, None] + 0.25), jnp.zeros(number, jnp.int32))
+  fake = Batch((-rows - 1, -rows[:, None] - 1), 1 + jnp.arange(number))
+  found = adaptive.pseudo(p)(real, fake, KEY)
+  (one, other), own = found.images, found.labels
+  taken = np.asarray(own > 0)
+  # Four standard errors.
+  assert abs(taken.mean() - p) <= 4 * (p * (1 - p) / number) ** 0.5
+  beside = np.roll(-np.arange(number) - 1, 1)
+  np.testing.assert_array_equal(one, np.where(taken, beside, rows))
+  np.testing.assert_array_equal(
+    other[:, 0], np.where(taken, beside, rows + 0.25)
+  )
+  np.testing.assert_array_equal(own, np.where(taken, -beside, 0))
+  slopes = jax.grad(
+    lambda images: adaptive.pseudo(p)(
+      Batch(rows), Batch(images), KEY
+    ).images.sum()
+  )(-rows)
+  np.testing.assert_array_equal(slopes, 0)
+
+
+def test_only_the_discriminator_takes_fakes_for_reals():
+  """With p = 1 it sees fakes alone, and the generator sees the reals."""
+
+  def game(p):
+    return gan(
+      mlp.generator((2,), (4,)),
+      mlp.discriminator((4,)),
+      losses.wasserstein._replace(generator=lambda real, fake: real),
+      priors.normal(4),
+      reals=None if p is None else adaptive.pseudo(p),
+    )
+
+  params, buffers = game(None).init(KEY)
+  batch = Batch(10 + jax.random.normal(KEY, (8, 2)))
+
+  def values(p):
+    return {
+      player: getattr(game(p), player)(params, buffers, batch, KEY)
+      for player in PLAYERS
+    }
+
+  plain, none, all_ = values(None), values(0.0), values(1.0)
+  jax.tree.map(np.testing.assert_array_equal, plain, none)
+  jax.tree.map(
+    np.testing.assert_array_equal, plain['generator'], all_['generator']
+  )
+  value, (_, metrics) = all_['discriminator']
+  assert abs(plain['discriminator'][0]) > 1e-2
+  np.testing.assert_allclose(value, 0, atol=1e-5)
+  np.testing.assert_allclose(
+    metrics['logits/real'], metrics['logits/fake'], rtol=1e-5
+  )
+
+
+def test_penalties_are_those_of_what_is_taken_for_real():
+  seen = {}
+
+  def spy(turn):
+    seen['real'], seen['fake'] = turn.real, turn.fake
+    return turn.real_logits
+
+  made = gan(
+    mlp.generator((2,), (4,)),
+    mlp.discriminator((4,)),
+    losses.hinge,
+    priors.normal(4),
+    Pair({}, {'spy': stateless(spy)}),
+    reals=adaptive.pseudo(1.0),
+  )
+  params, buffers = made.init(KEY)
+  made.discriminator(params, buffers, Batch(jnp.ones((6, 2))), KEY)
+  np.testing.assert_array_equal(seen['real'], jnp.roll(seen['fake'], 1, 0))

@@ -43,10 +43,12 @@ LAYERS = (
       'picture_files',
     },
   ),
+  ({'augment'},),
   (
     {
       'losses',
       'class_losses',
+      'consistency',
       'gradient_penalties',
       'regularizers',
       'priors',
@@ -55,7 +57,6 @@ LAYERS = (
       'pictures',
     },
     {'networks'},
-    {'augment'},
     {'data'},
     {'metrics'},
     {'weights'},

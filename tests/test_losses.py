@@ -204,6 +204,20 @@ def test_top_k_is_the_mean_over_the_largest_logits(name):
   assert losses.top_k(loss, 0.5).discriminator is loss.discriminator
 
 
+def test_top_k_gives_the_others_no_gradient_and_all_of_them_the_plain_loss():
+  real, fake = jnp.zeros(4), jnp.array([0.5, -1.0, 2.0, 0.0])
+
+  def slopes(loss):
+    return jax.grad(lambda fake: loss.generator(real, fake).mean())(fake)
+
+  plain = slopes(losses.non_saturating)
+  top = functools.partial(losses.top_k, losses.non_saturating)
+  np.testing.assert_allclose(slopes(top(1.0)), plain, rtol=1e-6)
+  np.testing.assert_allclose(
+    slopes(top(0.5)), 2 * plain * np.array([1, 0, 1, 0]), rtol=1e-6
+  )
+
+
 def test_top_k_of_equal_logits_keeps_k_of_them():
   loss = losses.top_k(losses.hinge, 0.5)
   values = loss.generator(jnp.zeros(4), jnp.ones(4))

@@ -61,6 +61,10 @@ def ring():
     dragan={f'{base.PENALTY}.dragan.weight': 1.0},
     spectral={'spectral.discriminator': True},
     lecam={f'{base.PENALTY}.lecam.weight': 0.3},
+    zcr={
+      f'{base.PENALTY}.zcr.weight': 20.0,
+      'regularizers.generator.zcr_diversity.weight': 0.5,
+    },
     two_rates={'optimizers.generator.learning_rate': 2.5e-4},
     critic_steps={'critic_steps': 4},
     skipping={'skip_below': 0.9},

@@ -1,4 +1,4 @@
-"""From a config to the augmentation of its discriminator."""
+"""From a config to what its discriminator sees, augmented or pseudo reals."""
 
 from ganjax import adaptive, augment, remedies
 from ganjax.lookup import choose, gather
@@ -14,17 +14,45 @@ def augmentation_names():
 
 
 def game(config, make):
-  """Returns the `Game` of a config with the augmentation that it chooses.
+  """Returns the `Game` of a config with the augmentations that it chooses.
 
   Args:
     config: the config of a training run.
-    make: `augmented -> Game`, where `augmented` is a function from a
-      `Discriminator` to the one that the game is to have.
+    make: `(augmented, reals) -> Game`, where `augmented` is a function from a
+      `Discriminator` to the one that the game is to have, and `reals` is the
+      argument of `game.gan`.
 
   Raises:
     ValueError: if there is no such augmentation or policy, or p is no
-      probability.
+      probability, or it is given and adapted.
   """
+  section = config.apa
+  fixed = isinstance(section.p, float | int)
+  if section.adapted and not (fixed and section.p == 0):
+    raise ValueError(
+      f'apa.adapted is true and apa.p is {section.p}, but an adapted p begins '
+      'at 0; leave apa.p at 0, or set apa.adapted to false.'
+    )
+
+  def at(reals):
+    return _augmented(config, lambda augmented: make(augmented, reals))
+
+  if section.adapted:
+    return adaptive.augmentation(
+      lambda p: at(adaptive.pseudo(p)),
+      config.batch_size,
+      section.target,
+      section.images,
+      most=1.0,
+      name='apa',
+    )
+  if fixed and section.p == 0:
+    return at(None)
+  return at(adaptive.pseudo(section.p))
+
+
+def _augmented(config, make):
+  """Returns the `Game` of `make`, which is given `augmented`."""
   section = config.augment
   if section.name == 'none':
     return make(lambda discriminator: discriminator)

@@ -70,8 +70,11 @@ def schedule(config, shape, stage=lambda step: {}, images_seen=None):
   return lambda step: at(step, **stage(step))
 
 
-def _game(config, pair, step, augmented):
-  """Returns the `Game` of networks at a step; `augmented` wraps one of them."""
+def _game(config, pair, step, augmented, reals):
+  """Returns the `Game` of networks at a step.
+
+  `augmented` and `reals` are those of `augmentations.game`.
+  """
   loss, *others = _terms(config)
   noise, top_k = config.instance_noise, config.top_k
   generator, discriminator = pair
@@ -89,6 +92,7 @@ def _game(config, pair, step, augmented):
     *others,
     paired_draws=config.augment.paired,
     critic_pass=choose('pass', pass_names(), config.critic_pass),
+    reals=reals,
   )
   if not _is(config.consensus, 0):
     game = remedies.consensus(game, config.consensus)

@@ -143,3 +143,38 @@ def test_pyramids_are_refused_before_the_first_step(tiny):
   config = tiny(msg.get_config(), {'augment.name': 'diffaugment'})
   with pytest.raises(ValueError, match='not a tree of 3'):
     jax.eval_shape(runs.start(config, SHAPE))
+
+
+def test_fakes_for_reals_are_fixed_or_adapted(config):
+  state, found = one_step(config)
+  assert 'apa/p' not in found
+  config.apa.p = 0.3
+  state, found = one_step(config)
+  assert 'game' not in state.buffers.discriminator
+  config.apa.update(p=0.0, adapted=True)
+  state, found = one_step(config)
+  assert {'apa/p', 'apa/sign'} <= set(found)
+  # Beside ADA, each has a p of its own.
+  config.augment.name = 'ada'
+  state, found = one_step(config)
+  assert {'apa/p', 'augment/p'} <= set(found)
+  memories = (
+    state.buffers.discriminator['memory'],
+    state.buffers.discriminator['game']['memory'],
+  )
+  assert all(set(own) == {'p', 'sum', 'count'} for own in memories)
+  config.apa.p = 0.1
+  with pytest.raises(ValueError, match=r'apa.adapted is true and apa.p is 0.1'):
+    games.schedule(config, SHAPE)
+
+
+def test_an_adapted_share_of_fakes_is_a_probability(config, monkeypatch):
+  given = []
+  monkeypatch.setattr(
+    adaptive,
+    'augmentation',
+    lambda make, *own, **named: given.append((own, named)) or make(0.0),
+  )
+  config.apa.update(adapted=True, target=0.5, images=7_000)
+  games.schedule(config, SHAPE)
+  assert given == [((8, 0.5, 7_000), {'most': 1.0, 'name': 'apa'})]

@@ -84,9 +84,10 @@ def test_every_regularizer_makes_a_step(every, config):
   penalised, metrics = one_step(config)
   found = {name for name in metrics if name.startswith('regularizer/')}
   assert found == {f'regularizer/{name}' for name in names}
-  # LeCam asks nothing while reals are rated below fakes.
-  rest = found - {'regularizer/lecam'}
+  # LeCam asks nothing while reals are rated below fakes, and diversity pays.
+  rest = found - {'regularizer/lecam', 'regularizer/zcr_diversity'}
   assert all(metrics[name] > 0 for name in rest), metrics
+  assert metrics['regularizer/zcr_diversity'] < 0
   assert any(
     (one != other).any()
     for one, other in zip(
