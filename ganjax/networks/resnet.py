@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
-from ganjax.lookup import choose
+from ganjax import lookup
 from ganjax.networks import conditional, layers, linen
 from ganjax.networks.attention import SelfAttention
 from ganjax.networks.residual import (
@@ -184,7 +184,7 @@ def generator(
       attention,
       hierarchical,
       embedding,
-      choose('initialiser', INITIALS, initial),
+      lookup.choose('initialiser', INITIALS, initial),
       classes,
       dtype,
     )
@@ -222,7 +222,7 @@ def discriminator(
       width,
       attention,
       head_bias,
-      choose('initialiser', INITIALS, initial),
+      lookup.choose('initialiser', INITIALS, initial),
       dtype,
     )
   )
