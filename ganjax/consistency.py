@@ -139,7 +139,7 @@ def zcr_diversity(
       jax.tree.leaves(fake), jax.tree.leaves(moved), strict=True
     )
   ]
-  return sum(terms) / len(terms)
+  return jnp.stack(terms).mean(0)
 
 
 def _near(latents, key, spread):
