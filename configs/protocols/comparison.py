@@ -85,19 +85,41 @@ def conditional_ring():
 
   Of 8 modes, mode m has the label m mod `data.classes`, which is 4, or 2. A
   generator that has collapsed obeys its labels and has one mode for each. The
-  latents have the label beside them, and the discriminator is projected on it.
-  The relativistic loss compares reals with fakes of their own label, as R3GAN
-  does.
+  latents have the label beside them, the loss is the non-saturating one, and
+  the discriminator is projected on the label, but for what a row changes:
+
+  - `projection` has no remedy; `projection_spectral` bounds the vectors of the
+    labels with all else (Miyato and Koyama, 2018, arXiv:1802.05637), and
+    `projection_zero` begins without labels, as R3GAN's successor does;
+  - `concatenation` and the rows that end in `gan` are other kinds of
+    conditional discriminators; docs/classes.md has their papers and terms;
+  - `transitional` raises the strength of the labels from 0 to 1, from step
+    1,000 to 2,500, after the modes are found (Shahbazi et al., "Collapse by
+    Conditioning", 2022, arXiv:2201.06578); `unconditional_start` raises it at
+    once, at step 2,500, with tables of labels that are 0 until then, which a
+    user of its code reported to work better;
+  - `rpgan_r1_r2` compares reals with fakes of their own label, as R3GAN does
+    (Huang et al., 2024, arXiv:2501.05441).
+
+  Augmentations are of images, and have no row here. All numbers but those of
+  the kinds' papers are ours, and none is tuned.
   """
   config = ring()
+  config.seeds = 5
   config.data = dict(
     name='conditional_ring', modes=8, classes=4, radius=1.0, std=0.02, pool=0
   )
   config.labels = True
+  kinds = 'concatenation', 'acgan', 'tacgan', 'adcgan', 'contragan', 'reacgan'
   base.remedies(
     config,
-    gan={'loss': 'minimax'},
-    non_saturating={},
+    minimax={'loss': 'minimax'},
+    projection={},
+    projection_spectral={'spectral.discriminator': True},
+    projection_zero={'conditional.zero': True},
+    **{kind: {'conditional.name': kind} for kind in kinds},
+    transitional=_raised(config, 1_000, 1_500),
+    unconditional_start={'conditional.zero': True} | _raised(config, 2_500, 1),
     r1={base.R1: 0.5},
     rpgan_r1_r2={
       'loss': 'relativistic',
@@ -105,9 +127,20 @@ def conditional_ring():
       base.R1: 0.5,
       base.R2: 0.5,
     },
-    spectral={'spectral.discriminator': True},
   )
   return config
+
+
+def _raised(config, start, steps):
+  """Returns what raises the strength of labels from 0 to 1 over some steps."""
+  strength = 'conditional.strength'
+  return {
+    strength: 0.0,
+    f'schedules.{strength}.name': 'linear',
+    f'schedules.{strength}.to': 1.0,
+    f'schedules.{strength}.images': float(steps * config.batch_size),
+    f'schedules.{strength}.start': float(start * config.batch_size),
+  }
 
 
 def grid():

@@ -31,17 +31,34 @@ def check(measures, data, which, labels):
       'features=random, or inception.'
     )
   for measure in measures:
-    if measure.needs == 'labels' and not labels:
+    by_class = measure.needs.endswith('by class')
+    if (by_class or measure.needs == 'labels') and not labels:
       raise ValueError(
         f'{measure.name} compares samples with their labels, but this game is '
         'unconditional; leave this metric out, or train with labels=true.'
       )
+    if measure.needs == 'features by class':
+      _check_several(measure, data)
     if measure.needs in ('logits', 'labels') and _untrained(data, which):
       raise ValueError(
         f'{measure.name} needs a network that tells classes apart, but the '
         f'features of {data.name} would be untrained; use '
         'features=inception, or leave this metric out.'
       )
+
+
+def _check_several(measure, data):
+  """Raises ValueError if a class has a single image, without a neighbour."""
+  numbers = np.bincount(data.labels)
+  alone = ', '.join(
+    data.classes[label] for label in np.flatnonzero(numbers == 1)
+  )
+  if alone:
+    raise ValueError(
+      f'{measure.name} needs two images of a class or more, each a neighbour '
+      f'of another, but {data.name} has a single one of {alone}; leave this '
+      'metric out, or give these classes more images.'
+    )
 
 
 def extractor(data, which='auto'):

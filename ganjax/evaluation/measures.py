@@ -45,9 +45,10 @@ class Measure(NamedTuple):
     name: as `--metrics` takes it.
     columns: of its values.
     needs: 'images', 'features' or 'logits' of the samples; 'labels', logits and
-      the labels of the samples; 'generator', what drew the samples, so that it
-      cannot be taken of reals; or 'tracked', the images of the same latents at
-      two checkpoints.
+      the labels of the samples; 'images by class' or 'features by class', those
+      and the labels of reals and samples; 'generator', what drew the samples,
+      so that it cannot be taken of reals; or 'tracked', the images of the same
+      latents at two checkpoints.
     take: `(reals, fakes, seed) -> values, settings`, of two `samples.Samples`;
       a measure that needs 'tracked' is given `samples.tracked` of an earlier
       checkpoint and of this one instead. `values` is a dict with a number for
@@ -74,7 +75,7 @@ def measure(*columns, needs='images'):
       features follows from what it needs.
     needs: as in `Measure`.
   """
-  on_features = needs in ('features', 'logits', 'labels')
+  on_features = needs in ('features', 'features by class', 'logits', 'labels')
   columns = tuple(own._replace(on_features=on_features) for own in columns)
 
   def add(take):
@@ -224,6 +225,53 @@ def reconstruction(reals, fakes, seed):
   worst = np.sort(errors)[-max(1, len(errors) // 10) :]
   values = {'reconstruction': errors, 'reconstruction_worst': worst}
   return {k: 1000 * float(v.mean()) for k, v in values.items()}, settings
+
+
+@measure(
+  Column('coverage_within', 'coverage within a class', 'maximize'),
+  needs='features by class',
+)
+def coverage_within(reals, fakes, seed):
+  """Coverage of the reals of a class by its samples, the mean over classes.
+
+  A generator that has one sample for each class may still cover many reals if
+  classes are not told apart. Here the balls of a class reach to its own
+  neighbours, and hold its own samples.
+  """
+  found, k = [], 5
+  for label in np.unique(reals.labels):
+    pair = [
+      samples.subset(samples.of_class(own, label).features(), _NEIGHBOURS, seed)
+      for own in (reals, fakes)
+    ]
+    # The images of a class may be as few as two.
+    own_k = min(k, len(pair[0]) - 1)
+    covered = len(pair[1]) and metrics.prdc.density_coverage(*pair, own_k)[1]
+    found.append(float(covered))
+  settings = {**_counts(reals.images, fakes.images), 'k_at_most': k}
+  return {'coverage_within': float(np.mean(found))}, settings
+
+
+@measure(
+  Column('distance_within', 'distance within a class', 'maximize'),
+  needs='images by class',
+)
+def distance_within(reals, fakes, seed):
+  """Mean distance of the pixels of two samples of a class, over classes.
+
+  It is 0 of a generator that has one sample for each class, whatever the
+  distance of all its samples is. Classes with fewer than two samples have no
+  pairs, and are left out.
+  """
+  found = [
+    float(metrics.diversity.pairwise_distance(_scaled_subset(own, seed)))
+    for label in np.unique(fakes.labels)
+    if len((own := samples.of_class(fakes, label)).images) > 1
+  ]
+  settings = {'images': len(fakes.images), 'classes': len(found)}
+  # There may be no pair, as of a class with a single image held out.
+  values = {'distance_within': float(np.mean(found))} if found else {}
+  return values, settings
 
 
 @measure(Column('change', 'mean squared change'), needs='tracked')

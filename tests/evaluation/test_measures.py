@@ -5,7 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from ganjax.evaluation import measures, samples
+from ganjax import metrics
+from ganjax.data import images
+from ganjax.evaluation import extractors, features, measures, samples
 from ganjax.evaluation.measures import Column
 
 SMALL = (
@@ -102,6 +104,7 @@ def test_values_have_one_column_in_all_measures():
   assert [name for name in names if columns[name]['on_features']] == [
     *('fid', 'kid', 'kid_std', 'inception_score', 'inception_score_std'),
     *('accuracy', 'precision', 'recall', 'density', 'coverage'),
+    'coverage_within',
   ]
   directions = {own['direction'] for own in columns.values()}
   assert directions == {'minimize', 'maximize', None}
@@ -141,3 +144,77 @@ def test_a_subset_is_drawn_in_its_order():
   assert (np.diff(drawn) > 0).all()
   assert drawn[-1] > 80
   np.testing.assert_array_equal(samples.subset(np.arange(9), 30, 0), range(9))
+
+
+def labelled(centres, number, std=4.0):
+  """`Samples` around a grey value for each class; pixels are features."""
+  random = np.random.default_rng(len(centres) + number)
+  labels = np.repeat(np.arange(len(centres)), number)
+  grey = np.reshape(centres, (-1, 1, 1, 1))[labels]
+  noise = random.normal(0, std, (len(labels), 2, 2, 1))
+  pixels = np.uint8(np.clip(np.round(grey + noise), 0, 255))
+  flat = features.Features('pixels', lambda rows: rows.reshape(len(rows), -1))
+  return samples.of(pixels, flat, labels)
+
+
+def within(reals, fakes):
+  return {
+    name: measures.MEASURES[name].take(reals, fakes, 0)[0][name]
+    for name in ('coverage_within', 'distance_within')
+  }
+
+
+def test_within_a_class_a_perfect_sampler_covers_the_reals():
+  reals, fakes = labelled([60, 180], 40), labelled([60, 180], 41)
+  found = within(reals, fakes)
+  assert found['coverage_within'] > 0.9
+  # Of N(0, 4^2) in four dimensions, in units of half the range of a pixel; the
+  # mean of chi with four degrees of freedom is 3/4 sqrt(2 pi).
+  expected = 4 * 2**0.5 * 0.75 * (2 * np.pi) ** 0.5 / 2 / 127.5
+  np.testing.assert_allclose(found['distance_within'], expected, rtol=0.1)
+
+
+def test_one_picture_for_each_class_has_no_distance_within_it():
+  reals, fakes = labelled([60, 180], 40), labelled([60, 180], 20, std=0.0)
+  found = within(reals, fakes)
+  assert found['distance_within'] == 0
+  # By hand: the share of the reals with their fifth neighbour farther away.
+  expected = []
+  for label, grey in enumerate((60, 180)):
+    own = reals.images[reals.labels == label].reshape(40, 4).astype(float)
+    apart = np.sort(((own[:, None] - own) ** 2).sum(-1), axis=1)[:, 5]
+    expected.append(np.mean(((own - grey) ** 2).sum(-1) < apart))
+  # Neighbours of whole numbers may be equally far, and rounding parts them.
+  np.testing.assert_allclose(
+    found['coverage_within'], np.mean(expected), atol=0.02
+  )
+  # All samples are two pictures, which are apart.
+  whole, _ = measures.MEASURES['distance'].take(reals, fakes, 0)
+  assert whole['distance'] > 0.4
+
+
+def test_samples_of_another_class_cover_nothing():
+  reals, fakes = labelled([60, 180], 40), labelled([180, 60], 40)
+  assert within(reals, fakes)['coverage_within'] == 0
+  whole = metrics.prdc.density_coverage(reals.features(), fakes.features())
+  assert whole.coverage > 0.9
+  # A row of one class is of that class alone, and one without samples has 0.
+  one = [samples.of_class(own, 1) for own in (reals, labelled([60, 180], 41))]
+  assert within(*one)['coverage_within'] > 0.9
+  found = within(reals, samples.of_class(reals, 0))['coverage_within']
+  np.testing.assert_allclose(found, 0.5, atol=0.02)
+
+
+def test_too_few_images_of_a_class_are_named():
+  reals = labelled([60, 120, 180], 3)
+  values, _ = measures.MEASURES['distance_within'].take(
+    reals, labelled([60, 120, 180], 1), 0
+  )
+  assert not values
+  data = images.ImageSet(
+    reals.images[:7], reals.labels[:7], 'three', ('a', 'b', 'c'), 'now'
+  )
+  with pytest.raises(ValueError, match='three has a single one of c; leave'):
+    extractors.check(measures.chosen(['coverage_within']), data, 'auto', True)
+  with pytest.raises(ValueError, match='coverage_within compares .* labels=tr'):
+    extractors.check(measures.chosen(['coverage_within']), data, 'auto', False)

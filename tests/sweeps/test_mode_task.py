@@ -456,7 +456,7 @@ def test_rules_of_counting_are_the_config_s():
 def conditional_ring(**changes):
   """The config of `conditional_ring`, as small as `ring`."""
   config = mode_task.remedied(
-    mode_collapse.get_config('conditional_ring'), 'non_saturating'
+    mode_collapse.get_config('conditional_ring'), 'projection'
   )
   config.generator.widths, config.prior.size = (6,), 3
   config.batch_size, config.measure.samples = 12, 20
