@@ -53,11 +53,13 @@ UNREAD_ENDINGS = (
 """What the names of pictures end in that are not read here."""
 
 
-def read(path) -> Image.Image:
+def read(path, take=None):
   """Returns the picture of a file, as `decode`.
 
   Args:
     path: of the file.
+    take: `path -> what is returned`, which calls `decode`; None returns what
+      that does.
 
   Raises:
     FileNotFoundError: if there is no such file.
@@ -66,7 +68,7 @@ def read(path) -> Image.Image:
   """
   path = paths.check_file(path)
   try:
-    return decode(path)
+    return (take or decode)(path)
   except MemoryError as error:
     raise ValueError(
       f'{path} is a picture that needs more memory than there is; make it '

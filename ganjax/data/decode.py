@@ -36,6 +36,23 @@ def _resize(image, size, box):
   return image.resize(size, method, box, reducing_gap=3.0)
 
 
+def read(path, resolution, channels, crop):
+  """Returns uint8 [resolution, resolution, channels] of a file, as `fit` does.
+
+  Args:
+    path: of the file.
+    resolution: as in `fit`.
+    channels: as in `fit`.
+    crop: as in `fit`.
+
+  Raises:
+    FileNotFoundError: as `picture_files.read`, and its other errors.
+  """
+  return picture_files.read(
+    path, lambda file: fit(file, resolution, channels, crop)[0]
+  )
+
+
 def fit(file, resolution, channels, crop):
   """Returns uint8 [resolution, resolution, channels], and the picture's side.
 
