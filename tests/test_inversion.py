@@ -1,11 +1,14 @@
 """Inversion against least squares, and of what a generator has made itself."""
 
+import pathlib
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ganjax import inversion, latent_spaces, losses, priors
+from ganjax import inversion, latent_spaces, losses, priors, steps
 from ganjax.game import gan
 from ganjax.inversion import Method
 from ganjax.networks import mlp, stylegan
@@ -194,3 +197,16 @@ def test_a_generator_without_a_mapping_has_no_styles():
   space = latent_spaces.styles(game, 8)
   with pytest.raises(ValueError, match='no mapping'):
     space.draw(jax.random.key(0), given, 5, 0)
+
+
+def test_the_snippet_of_the_page_runs(monkeypatch):
+  page = pathlib.Path(__file__).resolve().parents[1] / 'docs' / 'inversion.md'
+  [snippet] = re.findall(r'```python\n(.*?)```', page.read_text(), re.DOTALL)
+  game, (params, buffers) = game_of(mlp.generator((32, 32, 1), (4,)), 2)
+  monkeypatch.setattr(steps, 'weights', lambda *_: (params, buffers))
+  images = game.sample(params, buffers, jnp.ones((1, 2)))
+  names = {'game': game, 'state': None, 'images': images}
+  exec(compile(snippet, page.name, 'exec'), names)
+  found = names['found']
+  assert found.error < 1e-4 < np.mean((images - images.mean()) ** 2)
+  np.testing.assert_allclose(found.images, images, atol=0.05)
