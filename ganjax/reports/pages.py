@@ -6,6 +6,7 @@ import pathlib
 import warnings
 
 import jinja2
+import markupsafe
 from PIL import Image
 
 from ganjax import paths
@@ -35,6 +36,11 @@ def render(name, values):
     values: a dict of what the template names.
   """
   return _TEMPLATES.get_template(f'{name}.html.jinja').render(values)
+
+
+def markup(text):
+  """Returns text that is HTML already, such as a table, for `render`."""
+  return markupsafe.Markup(text)
 
 
 def picture(folder, name, large=True):

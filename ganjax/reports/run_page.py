@@ -5,7 +5,6 @@ import shlex
 import tempfile
 from pathlib import Path
 
-import markupsafe
 import numpy as np
 
 from ganjax import files
@@ -59,7 +58,7 @@ def _context(run, warn):
     'figures': {'metrics': drawn(_figure(run))} if run.metrics else {},
     'warnings': _warnings(run, warn),
     'history': run.about.get('history', []),
-    'table': markupsafe.Markup(
+    'table': pages.markup(
       render.html(evaluations.table(rows, columns)._replace(notes=[]))
     )
     if rows

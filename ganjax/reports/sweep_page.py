@@ -3,7 +3,6 @@
 import json
 import pathlib
 
-import markupsafe
 import numpy as np
 
 from ganjax import files
@@ -181,7 +180,7 @@ def _level_table(levels, title, write_):
     mean = f'{write_(level.mean)} ± {write_(level.error)}'
     rows.append([words(level.value), mean, difference, level.cells, level.runs])
   titles = ['', title, 'difference', 'cells', 'runs']
-  return markupsafe.Markup(
+  return pages.markup(
     render.html(render.Table(titles, rows, frozenset(range(1, 5))))
   )
 
