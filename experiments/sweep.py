@@ -21,9 +21,9 @@ import sys
 from absl import flags
 from tqdm import tqdm
 
-from ganjax import launch
+from ganjax import launch, sweeps
 from ganjax.config import flag
-from ganjax.sweeps import command, forecast
+from ganjax.reports import sweep_page
 from ganjax.training import provenance
 
 flag.define('configs/dcgan.py', 'Of a training on images or of a protocol.')
@@ -104,21 +104,23 @@ def main():
   if _REPORT.value:
     return _report(folder)
   launch.one_device_a_core()
-  planned = command.prepare(_asked())
+  planned = sweeps.command.prepare(_asked())
   if not _QUIET.value:
-    command.announce(planned, _PROCESSES.value)
+    sweeps.command.announce(planned, _PROCESSES.value)
   if _DRY_RUN.value:
     return 0
-  if not command.run(planned, _PROCESSES.value):
+  if not sweeps.command.run(planned, _PROCESSES.value):
     tqdm.write('Stopped by a signal; the same command goes on from there.')
     return launch.STOPPED
   if _QUIET.value:
     return 0
-  if not command.finished(planned):
+  if not sweeps.command.finished(planned):
     tqdm.write('Other processes run the rest; the last of them reports.')
     return 0
   if _ALONE.value:
-    forecast.compare_alone(planned.programs[0], planned.sweep, _ALONE.value)
+    sweeps.forecast.compare_alone(
+      planned.programs[0], planned.sweep, _ALONE.value
+    )
   return _report(folder)
 
 
@@ -130,14 +132,13 @@ def _asked():
     'command': [provenance.program(), *sys.argv[1:]],
     'workdir': pathlib.Path(_WORKDIR.value),
   }
-  rest = set(command.Asked._fields) - own.keys()
-  return command.Asked(**own, **{name: given[name].value for name in rest})
+  rest = set(sweeps.command.Asked._fields) - own.keys()
+  return sweeps.command.Asked(
+    **own, **{name: given[name].value for name in rest}
+  )
 
 
 def _report(folder):
-  # What it needs comes with what sweeps need, which is missed first.
-  from ganjax.reports import sweep_page
-
   paths = sweep_page.write(folder)
   names = ', '.join(path.name for path in paths)
   tqdm.write(f'In {folder}: {names}.')

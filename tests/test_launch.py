@@ -33,7 +33,7 @@ def of_extras():
   [
     ('optuna', 'sweeps'),
     ('sqlalchemy', 'sweeps'),
-    ('jinja2', 'reports'),
+    ('jinja2', 'sweeps'),
     ('matplotlib', 'reports'),
     ('h5py', 'style'),
     ('grain', 'streaming'),
