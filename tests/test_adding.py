@@ -1,5 +1,6 @@
 """Each thing is added in one place, and a config then finds it by its name."""
 
+import contextlib
 import functools
 import sys
 import types
@@ -9,7 +10,15 @@ import jax.numpy as jnp
 import pytest
 
 from configs import base
-from ganjax import losses, networks, optimizers, priors, regularizers, steps
+from ganjax import (
+  augment,
+  losses,
+  networks,
+  optimizers,
+  priors,
+  regularizers,
+  steps,
+)
 from ganjax.arrays import Batch
 from ganjax.config import games, runs
 from ganjax.lookup import gather
@@ -150,14 +159,26 @@ NETWORKS = {'mine': build}
 """
 
 
+@contextlib.contextmanager
+def second_folder(package, folder, monkeypatch):
+  """A second folder of a package, whose modules are forgotten afterwards."""
+  monkeypatch.setattr(package, '__path__', [*package.__path__, str(folder)])
+  yield folder
+  for path in folder.glob('*.py'):
+    sys.modules.pop(f'{package.__name__}.{path.stem}', None)
+    vars(package).pop(path.stem, None)
+
+
 @pytest.fixture
 def own_networks(tmp_path, monkeypatch):
-  """A second folder of the package `ganjax.networks`."""
-  monkeypatch.setattr(networks, '__path__', [*networks.__path__, str(tmp_path)])
-  yield tmp_path
-  for path in tmp_path.glob('*.py'):
-    sys.modules.pop(f'ganjax.networks.{path.stem}', None)
-    vars(networks).pop(path.stem, None)
+  with second_folder(networks, tmp_path, monkeypatch) as folder:
+    yield folder
+
+
+@pytest.fixture
+def own_augmentations(tmp_path, monkeypatch):
+  with second_folder(augment, tmp_path, monkeypatch) as folder:
+    yield folder
 
 
 def test_a_network_is_one_file_of_its_package(config, own_networks):
@@ -172,6 +193,32 @@ def test_a_network_is_one_file_of_its_package(config, own_networks):
     one_step(config)
   assert "no network 'mini'; did you mean 'mine'?" in str(error.value)
   assert 'choose from dcgan, mine, mlp, msg,' in str(error.value)
+
+
+AUGMENTATION = """
+def negated(policy='all'):
+  return lambda images, key, p: images * (1 - 2 * p)
+
+
+AUGMENTATIONS = {'mine': negated}
+"""
+
+
+def test_an_augmentation_is_one_file_of_its_package(config, own_augmentations):
+  (own_augmentations / 'my_file.py').write_text(AUGMENTATION)
+  plain = one_step(config)[1]['logits/real']
+  config.augment.update(name='mine', p=0.0)
+  assert one_step(config)[1]['logits/real'] == plain
+  config.augment.p = 1.0
+  assert one_step(config)[1]['logits/real'] != plain
+  # Without a p, it is adapted to overfitting.
+  config.augment.p = None
+  assert one_step(config)[1]['augment/p'] == 0
+  config.augment.name = 'min'
+  with pytest.raises(ValueError) as error:
+    one_step(config)
+  assert "no augmentation 'min'; did you mean 'mine'?" in str(error.value)
+  assert 'choose from ada, diffaugment, mine, none' in str(error.value)
 
 
 def test_a_name_that_two_files_define_is_refused(own_networks):

@@ -14,10 +14,11 @@ TEXT = (ROOT / 'CONTRIBUTING.md').read_text()
 SNIPPETS = re.findall(r'```python\n# (\S+)\n(.*?)```', TEXT, re.DOTALL)
 FOUND = """
 import jax
+import jax.numpy as jnp
 
 from configs import linear
 from configs.protocols import mine
-from ganjax.config import datasets, runs
+from ganjax.config import augmentations, datasets, runs
 from ganjax.evaluation import measures
 from ganjax.sweeps import task
 
@@ -34,6 +35,14 @@ batch = phase.preprocess(batch, jax.random.key(0), 0)
 _, metrics = jax.jit(phase.step)(runs.start(config, (8, 8, 1))(), batch)
 assert metrics['regularizer/centred'] >= 0
 
+config.augment.name, config.augment.p = 'mirror', 1.0
+mirrored = augmentations.augmentation_names()['mirror']()
+images = jnp.arange(12.0).reshape(1, 3, 4, 1)
+assert (mirrored(images, jax.random.key(0), 1.0) == images[:, :, ::-1]).all()
+[phase] = runs.phases(config, (8, 8, 1))
+jax.eval_shape(phase.step, jax.eval_shape(runs.start(config, (8, 8, 1))), batch)
+
+config.augment.name = 'none'
 config.network, config.labels = 'linear_by_class', True
 config = datasets.with_classes(config, data)
 assert config.classes == 2

@@ -57,15 +57,12 @@ class DCGANGenerator(nn.Module):
       return nn.relu(images)
 
     width = self.width * self.resolution // 8
-    images = nn.Dense(
-      16 * width, use_bias=False, kernel_init=_WEIGHTS, dtype=self.dtype
-    )(latents)
+    images = nn.Dense(16 * width, use_bias=False, kernel_init=_WEIGHTS)(latents)
     images = activate(images.reshape(-1, 4, 4, width))
     while width > self.width:
       width //= 2
       images = activate(ConvTranspose(width, dtype=self.dtype)(images))
-    images = ConvTranspose(self.channels, dtype=self.dtype)(images)
-    return jnp.tanh(images).astype(jnp.float32)
+    return jnp.tanh(ConvTranspose(self.channels)(images))
 
 
 class DCGANDiscriminator(nn.Module):
@@ -86,14 +83,12 @@ class DCGANDiscriminator(nn.Module):
     while images.shape[1] > 4:
       width *= 2
       images = normalize(Conv(width, dtype=self.dtype)(images), train)
-    features = images.reshape(images.shape[0], -1)
+    features = images.astype(jnp.float32).reshape(images.shape[0], -1)
     self.sow('features', 'last', features)
     if self.statistics is not None:
       features = self.statistics()(features)
-    logits = nn.Dense(
-      1, use_bias=False, kernel_init=_WEIGHTS, dtype=self.dtype
-    )(features)
-    return logits[:, 0].astype(jnp.float32)
+    logits = nn.Dense(1, use_bias=False, kernel_init=_WEIGHTS)(features)
+    return logits[:, 0]
 
 
 def generator(
@@ -114,7 +109,8 @@ def generator(
       doubles them.
     groups: ghost batches of the batch normalisation.
     axis_name: the name of the devices' axis under `jax.pmap`, or None.
-    dtype: of the computation; parameters are float32.
+    dtype: of the computation; parameters, the first 4x4 pixels, statistics, and
+      the layers of images and of logits are float32.
     classes: how many; with them the generator is conditional, by batch
       normalisation whose scales and biases are those of the class. 0 for an
       unconditional one. The discriminator is made conditional by

@@ -97,8 +97,8 @@ class MSGGenerator(nn.Module):
     def start(styles, width):
       # Of a single pixel, this convolution is its own transpose.
       pixel = styles[:, None, None]
-      images = convolved(pixel, width, size=4, padding=3)
-      return equalized.pixel_norm(convolved(images, width))
+      images = convolved(pixel, width, size=4, padding=3, dtype=jnp.float32)
+      return equalized.pixel_norm(convolved(images, width, dtype=jnp.float32))
 
     def grow(images, width):
       images = resample.nearest(images)
@@ -111,8 +111,8 @@ class MSGGenerator(nn.Module):
       function = functools.partial(start if side == 4 else grow, width=width)
       images = self.remat(layers.Block)(function, name=f'block{side}')(images)
       if side in self.sides:
-        rgb = self.linear(self.channels, name=f'rgb{side}')(images)
-        pyramid.append(rgb.astype(jnp.float32))
+        rgb = self.linear(self.channels, dtype=jnp.float32, name=f'rgb{side}')
+        pyramid.append(rgb(images))
     return tuple(pyramid)
 
 
@@ -158,9 +158,9 @@ class MSGDiscriminator(nn.Module):
       return function(images)
 
     def end(images):
-      width = self.widths[0][1]
-      images = equalized.leaky_relu(self.conv(width)(images))
-      images = self.conv(width, size=4, padding=0)(images)
+      conv = functools.partial(self.conv, self.widths[0][1], dtype=jnp.float32)
+      images = equalized.leaky_relu(conv()(images))
+      images = conv(size=4, padding=0)(images)
       return equalized.leaky_relu(images)[:, 0, 0]
 
     largest, width = self.widths[-1]
@@ -181,8 +181,8 @@ class MSGDiscriminator(nn.Module):
     )(hidden)
     self.sow('features', 'last', features)
     # A pixel for each example, of which the 1x1 convolution is a dense layer.
-    logits = self.linear(1, name='logits')(features[:, None, None])
-    return logits[:, 0, 0, 0].astype(jnp.float32)
+    logits = self.linear(1, dtype=jnp.float32, name='logits')
+    return logits(features[:, None, None])[:, 0, 0, 0]
 
 
 def linear_from_rgb(linear: Callable, width: int, rgb: jax.Array) -> jax.Array:
@@ -228,7 +228,8 @@ def generator(
     scaling: `equalized.equalized` or `equalized.at_init`.
     remat: a transform of module classes, put around each block: `nn.remat`
       computes activations again in the backward pass, instead of storing them.
-    dtype: of the computation; parameters and images are float32.
+    dtype: of the computation; parameters, images, what is computed at 4 pixels,
+      and the layers of images and of logits are float32.
     classes: how many; with them the generator is conditional, and takes latents
       and labels together. 0 for an unconditional one.
 

@@ -57,7 +57,8 @@ class ProgressiveGenerator(nn.Module):
     def start(styles, width):
       # Of a single pixel, this convolution is a dense layer.
       pixel = styles[:, None, None]
-      return convolved(convolved(pixel, width, size=4, padding=3), width)
+      images = convolved(pixel, width, size=4, padding=3, dtype=jnp.float32)
+      return convolved(images, width, dtype=jnp.float32)
 
     def grow(images, width):
       return convolved(convolved(resample.nearest(images), width), width)
@@ -67,8 +68,10 @@ class ProgressiveGenerator(nn.Module):
     for stage, width in enumerate(self.widths[: self.stage + 1]):
       function = functools.partial(grow if stage else start, width=width)
       hidden = self.remat(layers.Block)(function, name=f'block{stage}')(hidden)
-      rgb = self.conv(self.channels, 1, gain=1.0, name=f'rgb{stage}')(hidden)
-      images.append(rgb.astype(jnp.float32))
+      rgb = self.conv(
+        self.channels, 1, gain=1.0, dtype=jnp.float32, name=f'rgb{stage}'
+      )
+      images.append(rgb(hidden))
     last = images[-1]
     if self.stage:
       last = _fade(resample.nearest(images[-2]), last, self.alpha)
@@ -113,8 +116,10 @@ class ProgressiveDiscriminator(nn.Module):
       )
 
     def end(images, width):
-      images = convolved(images, width)
-      return convolved(images, width, size=4, padding=0)[:, 0, 0]
+      images = convolved(images, width, dtype=jnp.float32)
+      return convolved(images, width, size=4, padding=0, dtype=jnp.float32)[
+        :, 0, 0
+      ]
 
     hidden = from_rgb(images, self.stage)
     for stage in range(self.stage, 0, -1):
@@ -131,8 +136,8 @@ class ProgressiveDiscriminator(nn.Module):
     self.sow('features', 'last', features)
     if self.statistics is not None:
       features = self.statistics()(features)
-    logits = self.dense(1, gain=1.0, name='logits')(features)
-    return logits[:, 0].astype(jnp.float32)
+    logits = self.dense(1, gain=1.0, dtype=jnp.float32, name='logits')
+    return logits(features)[:, 0]
 
 
 def generator(
@@ -172,7 +177,8 @@ def generator(
     scaling: `equalized.equalized` or `equalized.at_init`.
     remat: a transform of module classes, put around each block: `nn.remat`
       computes activations again in the backward pass, instead of storing them.
-    dtype: of the computation; parameters and images are float32.
+    dtype: of the computation; parameters, images, what is computed at 4 pixels,
+      and the layers of images and of logits are float32.
 
   Raises:
     ValueError: if there is no such resolution or stage.

@@ -170,8 +170,8 @@ class StyleGenerator(nn.Module):
         images, styles[:, 2 * stage : 2 * stage + 2]
       )
       if side in self.sides:
-        rgb = self.linear(self.channels, name=f'rgb{side}')(images)
-        pyramid.append(rgb.astype(jnp.float32))
+        rgb = self.linear(self.channels, dtype=jnp.float32, name=f'rgb{side}')
+        pyramid.append(rgb(images))
       first = grow
     return tuple(pyramid)
 
