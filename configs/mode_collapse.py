@@ -31,6 +31,7 @@ PROTOCOLS = {
   for protocol in (
     comparison.ring,
     comparison.conditional_ring,
+    comparison.conditional_digits,
     comparison.grid,
     comparison.spiral,
     stacked_mnist.stacked_mnist,

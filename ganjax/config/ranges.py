@@ -130,6 +130,8 @@ RANGES = {
   'data.modes': (_at_least(1), 'the modes of the data'),
   'data.side': (_at_least(1), 'the modes of a side of the grid'),
   'data.classes': (_at_least(1), 'the labels of the data'),
+  'data.number': (_at_least(2), 'the images of a class'),
+  'data.neighbours': (_at_least(1), 'a number of neighbours'),
   'data.std': (_at_least(0), 'a standard deviation'),
   'data.noise': (_at_least(0), 'a standard deviation'),
   'data.pool': (_at_least(0), 'the examples that are drawn once'),

@@ -225,7 +225,28 @@ def count_by_label(
   found = tally(
     places, good, len(centres), minimum=minimum, counted=counted, **rules
   )
-  captured = _histogram(places, good, len(centres)) >= minimum
+  return by_label(found, places, good, owners, number, minimum)
+
+
+def by_label(
+  found: Modes,
+  places: Array,
+  good: Array,
+  owners: Array,
+  number: int,
+  minimum: Scalar = 1,
+) -> LabelledModes:
+  """Returns the `LabelledModes` of what `tally` found.
+
+  Args:
+    found: of all samples.
+    places: the mode of each sample, `[N]`, as `tally` takes them.
+    good: which samples are good, `[N]` bool.
+    owners: the labels of the modes, int32 `[K]`.
+    number: of the labels, L, a Python int.
+    minimum: how many good samples capture a mode; may be traced.
+  """
+  captured = _histogram(places, good, len(owners)) >= minimum
   return LabelledModes(*found, _histogram(owners, captured, number))
 
 

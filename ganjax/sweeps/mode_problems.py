@@ -12,7 +12,7 @@ from ganjax.data import images, order, stacked_mnist, toy
 from ganjax.evaluation import classifier, features
 from ganjax.labels import in_turn
 from ganjax.lookup import choose
-from ganjax.metrics import modes
+from ganjax.metrics import few_images, modes
 from ganjax.sweeps import mixtures
 
 
@@ -54,8 +54,8 @@ def problem(config, cache=None, report=None):
 
   Args:
     config: of a protocol.
-    cache: the folder of decoded digits and of their classifier; needed for
-      Stacked MNIST only.
+    cache: the folder of decoded images and of the classifier of digits; needed
+      where the data are images.
     report: `(done, total, *others)`, which is called while the classifier is
       trained; or None.
 
@@ -64,6 +64,8 @@ def problem(config, cache=None, report=None):
   """
   if config.data.name == 'stacked_mnist':
     return _stacked(config, cache, report)
+  if config.data.name == 'few_images':
+    return _few(config, cache)
   data = config.data
   mixture = mixtures.mixture(data)
   rules = _rules(config.measure)
@@ -227,6 +229,55 @@ def _stacked(config, cache, report):
   )
 
 
+def _few(config, cache):
+  """Returns the `Problem` of some images of each class, each of them a mode."""
+  data = config.data
+  stored = images.load(
+    data.source, data.dir or None, data.split, data.resolution, cache=cache
+  )
+  if stored.labels is None:
+    raise ValueError(
+      f'{stored.name} has no classes, of which data.number images would be '
+      'taken; choose other data as data.source.'
+    )
+  classes = len(stored.classes)
+  rows = [
+    np.flatnonzero(stored.labels == label)[: data.number]
+    for label in range(classes)
+  ]
+  for name, own in zip(stored.classes, rows, strict=True):
+    if len(own) < data.number:
+      raise ValueError(
+        f'The class {name} of {stored.name} has {len(own)} images, but '
+        f'data.number is {data.number}; choose a smaller number.'
+      )
+  chosen = np.concatenate(rows)
+  neighbours = min(data.neighbours, data.number - 1)
+
+  def batch(tables, key, first, number, shared):
+    own = order.indices(key, first, number, len(chosen))
+    return Batch(shared.images[own], shared.labels[own])
+
+  return Problem(
+    shape=stored.images.shape[1:],
+    modes=len(chosen),
+    classes=classes,
+    data=Batch(
+      jnp.asarray(images.scale(stored.images[chosen])),
+      jnp.asarray(stored.labels[chosen]),
+    ),
+    tables=lambda key, shared, pack=1: (),
+    batch=batch,
+    count=lambda samples, shared: few_images.count_by_class(
+      *samples, *shared, classes, neighbours
+    ),
+    host_count=None,
+    divergence=0.0,
+    name=f'{data.number} images of each of {classes} classes of {stored.name} '
+    f'({stored.identity[:8]}), each a mode',
+  )
+
+
 def _digits(directory, split, cache):
   digits, labels = stacked_mnist.digits(directory, split, cache)
   return digits[..., None], labels
@@ -258,7 +309,8 @@ def floor(config, problem):
     problem: the `Problem` of it.
   """
   counted, share = config.measure.samples, 1.0
-  if config.data.name != 'stacked_mnist' and not config.measure.all_counted:
+  points = len(problem.shape) == 1
+  if points and not config.measure.all_counted:
     share = modes.ceiling(config.measure.within)
   free = problem.modes - share * max(problem.classes - 1, 0)
   return float(modes.floor(free, share * counted, problem.divergence))

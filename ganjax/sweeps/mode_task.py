@@ -18,6 +18,7 @@ from ganjax.data import images, order
 from ganjax.evaluation import measures
 from ganjax.evaluation import samples as image_samples
 from ganjax.evaluation.measures import Column
+from ganjax.labels import in_turn
 from ganjax.lookup import choose
 from ganjax.sweeps.mode_problems import in_parts, labels, reals, with_classes
 from ganjax.sweeps.task import (
@@ -69,6 +70,9 @@ LABELLED_MODES = measures.Measure(
 
 def taken(config):
   """Returns the measures of a protocol, a list."""
+  if config.data.name == 'few_images':
+    within = measures.MEASURES['distance_within']
+    return [MODES, LABELLED_MODES, within]
   return [MODES, LABELLED_MODES] if config.labels else [MODES]
 
 
@@ -258,10 +262,14 @@ def _measure(config, problem):
 
   def measure(step, state, numbers, record):
     samples, values, how = record['samples'], {}, {}
+    pictured = image_samples.Samples(
+      samples, None, None, in_turn(len(samples), problem.classes)
+    )
     for own in taken(config):
-      found, how[own.name] = own.take(
-        record['modes'], settings, config.measure.seed
-      )
+      given = record['modes'], settings
+      if own.needs != 'modes':
+        given = None, pictured
+      found, how[own.name] = own.take(*given, config.measure.seed)
       values |= found
     if samples.ndim == 2:
       picture = scatter(samples, reals(problem, len(samples)))
