@@ -101,7 +101,7 @@ def flowers128(config):
 
 def paper1024(config):
   """Sets FFHQ, in a folder: an FID of 8.36 at 6 M images, on four V100."""
-  config.images = 6_000_000
+  config.images = config.paper_images = 6_000_000
   config.data.update(
     name='folder', resolution=1024, mirror=True, loader='stream'
   )
@@ -160,7 +160,7 @@ def style128(config):
 def style1024(config):
   """Sets FFHQ, in a folder: an FID of 5.80 at 9.6 M images, on four V100."""
   paper1024(config)
-  config.images = 9_600_000
+  config.images = config.paper_images = 9_600_000
   _stylegan(config, scales=9)
 
 

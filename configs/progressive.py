@@ -86,7 +86,7 @@ def cifar10(config):
   Its penalty has a target of 750: 10 ((|g| - 750) / 750)^2. Its players are
   updated simultaneously, and here alternately.
   """
-  config.images = 20_000_000
+  config.images = config.paper_images = 20_000_000
   config.data.update(name='cifar10', resolution=32)
   config.growth.update(fade=400_000, hold=400_000)
   high_resolution.widths(config, 4096, 128, latents=128)
@@ -109,7 +109,7 @@ def table1(config):
 
 def flowers128(config):
   """Sets flowers at 128 pixels, as the authors' TensorFlow code on one GPU."""
-  config.images = 12_000_000
+  config.images = config.paper_images = 12_000_000
   config.data.update(name='tf_flowers', resolution=128, mirror=True)
   config.growth.batch_size = (128, 128, 128, 64, 32, 16)
   high_resolution.long_run(config)
@@ -121,7 +121,7 @@ def paper1024(config):
   Batch sizes are those of the authors' TensorFlow code for one GPU, which
   raises the learning rate to .0015 at 1024 pixels only.
   """
-  config.images = 12_000_000
+  config.images = config.paper_images = 12_000_000
   config.data.update(name='folder', resolution=1024, mirror=True)
   config.data.loader = 'stream'
   config.growth.batch_size = (128, 128, 128, 64, 32, 16, 8, 4, 4)

@@ -109,7 +109,7 @@ def mnist16(config):
 
 def cifar10(config):
   """Sets CIFAR-10 by class: an FID of 1.96 in the paper, on 8 L40."""
-  config.images = 250_000_000
+  config.images = config.paper_images = 250_000_000
   config.batch_size = 512
   config.labels = True
   config.dtype = 'bfloat16'
@@ -130,14 +130,14 @@ def _ffhq(config, resolution, gamma):
 
 def ffhq64(config):
   """Sets FFHQ at 64 pixels, in a folder: an FID of 1.95 in the paper."""
-  config.images = 100_000_000
+  config.images = config.paper_images = 100_000_000
   _networks(config, widths=(768, 768, 768, 768, 384))
   _ffhq(config, 64, gamma=2.0)
 
 
 def ffhq256(config):
   """Sets FFHQ at 256 pixels, in a folder: an FID of 2.75 in the paper."""
-  config.images = 200_000_000
+  config.images = config.paper_images = 200_000_000
   _networks(config, widths=(768, 768, 768, 768, 384, 192, 96))
   _ffhq(config, 256, gamma=150.0)
 

@@ -66,7 +66,7 @@ def digits(config):
 
 
 def _on_cifar10(config, images, mirror):
-  config.images = images
+  config.images = config.paper_images = images
   config.data.update(name='cifar10', resolution=32, mirror=mirror)
   high_resolution.long_run(config)
 

@@ -3,20 +3,24 @@ r"""Trains the GAN of a config, or resumes the run in the workdir.
   python -m experiments.train --config configs/dcgan.py --workdir runs/dcgan
   python -m experiments.train --config configs/msg.py:digits \
     --workdir runs/msg --config.loss=hinge --config.images=200_000
+  python -m experiments.train --config configs/msg.py:style128 --dry_run
   python -m experiments.train --workdir runs/best \
     --config.evaluate.measures=fid,prdc --config.evaluate.every=5_000
   python -m experiments.train --workdir runs/longer --config.images=200_000 \
     --config.init_from.run=runs/dcgan
 
 Any field of the config can be overridden, as the second example shows. The
-third one also measures samples as it trains, and keeps the best checkpoint; the
-fourth one begins with the networks of another run. The workdir holds
+third one says what a run would cost: operations, memory and time. The fourth
+one also measures samples as it trains, and keeps the best checkpoint; the fifth
+one begins with the networks of another run. The workdir holds
 config.json, metrics.jsonl, tensorboard/ (the same metrics), samples/ (the same
 latents over time), checkpoints/, samples.png at the end, and index.html, a page
 on all of it, which is written while it trains.
 The same command again resumes, to the bit, also with more --config.images;
 Ctrl-C saves first.
 """
+
+import itertools
 
 import jax
 from absl import flags
@@ -25,19 +29,18 @@ from tqdm import tqdm
 from ganjax import launch, parallel, pictures
 from ganjax.config import datasets, flag, runs, warm_start, workdir
 from ganjax.evaluation import while_training
-from ganjax.training import dispatch, loop, warnings
+from ganjax.training import dispatch, dry_run, loop, warnings
 
 _CONFIG = flag.define(
   'configs/dcgan.py',
   'The file of the training, of configs/; a preset of it follows a colon.',
 )
-_WORKDIR = flags.DEFINE_string(
-  'workdir', None, 'The folder that the run is written to.'
+_WORKDIR = flags.DEFINE_string('workdir', None, 'The folder of the run.')
+_DRY_RUN = flags.DEFINE_bool(
+  'dry_run', False, 'Take a few steps, write nothing, say what all would cost.'
 )
 _COORDINATOR = flags.DEFINE_string(
-  'coordinator',
-  None,
-  'The HOST:PORT of process 0, where several processes share a run.',
+  'coordinator', None, 'HOST:PORT of process 0, where several share a run.'
 )
 _PROCESSES = flags.DEFINE_integer(
   'num_processes', 1, 'How many processes share the run.', lower_bound=1
@@ -45,7 +48,11 @@ _PROCESSES = flags.DEFINE_integer(
 _PROCESS = flags.DEFINE_integer(
   'process_id', 0, 'The number of this process among them.', lower_bound=0
 )
-flags.mark_flag_as_required('workdir')
+flags.register_multi_flags_validator(
+  ['workdir', 'dry_run'],
+  lambda given: given['workdir'] is not None or given['dry_run'],
+  '--workdir has no value; give the folder of the run, or --dry_run.',
+)
 
 
 def main():
@@ -64,10 +71,17 @@ def main():
   data = datasets.dataset(config)
   config = datasets.with_classes(config, data)
   run = runs.run(config, data, parallel.mesh(config.mesh.data))
-  run = run._replace(
-    evaluation=while_training.evaluation(config, data), page=_page
-  )
   place, start = _WORKDIR.value, runs.start(config, data.images.shape[1:])
+  if _DRY_RUN.value:
+    about = _introduction(config, data, run, start)
+    for sentence in itertools.chain(about, dry_run.forecast(run, start)):
+      tqdm.write(sentence)
+    return 0
+  run = run._replace(
+    evaluation=while_training.evaluation(config, data),
+    page=_page,
+    note=workdir.note,
+  )
   history = []
   if not workdir.started(place):
     begin, history = warm_start.begin(config, start)

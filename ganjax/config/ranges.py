@@ -44,6 +44,7 @@ RANGES = {
   # a name, the first one holds.
   'seed': (_SEED, 'from which all that is drawn follows'),
   'images': (_at_least(1), 'the images of the whole run'),
+  'paper_images': (_at_least(1), "the images of the paper's run"),
   'batch_size': (_at_least(1), 'the images of a batch'),
   'growth.batch_size': (_at_least(1), 'the images of a batch of each stage'),
   'growth.rate': (_at_least(0), 'a factor of the learning rates'),

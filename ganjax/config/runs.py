@@ -12,6 +12,7 @@ from ganjax.config import datasets, games, purpose, ranges, schedules
 from ganjax.data import decode, images
 from ganjax.lookup import choose
 from ganjax.metrics import diversity
+from ganjax.players import PLAYERS
 from ganjax.training import compilation, dispatch, loop, warnings
 
 
@@ -252,11 +253,24 @@ def run(config, data, mesh):
       f'loss G {means["loss/generator"]:.3f} '
       f'D {means["loss/discriminator"]:.3f}'
     ),
+    paper_images=config.get('paper_images', 0),
+    memory_advice=_memory_advice(config),
     metrics_warning=warnings.on_balance,
     samples_warning=lambda samples: warnings.on_diversity(
       float(diversity.pairwise_distance(samples)), real_distance
     ),
   )
+
+
+def _memory_advice(config):
+  """Returns what of a config needs less memory, as an imperative."""
+  found = [f'a batch_size below {config.batch_size}']
+  for player in PLAYERS:
+    if config[player].get('remat') is False:
+      found.append(f'{player}.remat=true')
+  if config.dtype == 'float32':
+    found.append('dtype=bfloat16 (on an accelerator)')
+  return f'choose {", or ".join(found)}'
 
 
 def check_memory(state):

@@ -135,6 +135,9 @@ def _write(folder, records, saved):
   files.write_json(path, files.versioned(records['config']))
   about = records['data'] | provenance.record()
   about['history'] = records['history']
+  if saved:  # What is expected again replaces it.
+    with contextlib.suppress(OSError, ValueError, KeyError):
+      about['memory'] = files.read_json(folder / 'run.json')['memory']
   files.write_json(folder / 'run.json', files.versioned(about))
 
 
@@ -143,6 +146,13 @@ def _warn_of_record(path, fault):
     f'{path} {fault}; what the last checkpoint was saved with is taken.',
     stacklevel=4,
   )
+
+
+def note(workdir, values):
+  """Adds JSON values by name to the `run.json` of a run that is claimed."""
+  path = pathlib.Path(workdir) / 'run.json'
+  about = files.read_json(path) | values
+  files.write_json(path, files.versioned(about))
 
 
 class Examples(NamedTuple):

@@ -186,8 +186,8 @@ def dispatches(phases, state, loader, mesh, steps_together, compiled):
     loader: a `Loader`.
     mesh: with an axis 'data'.
     steps_together: in one dispatch; the last of a phase may have fewer.
-    compiled: is called with the phase, the steps in one dispatch and the
-      seconds that compiling took.
+    compiled: is called with the phase, the steps in one dispatch, the seconds
+      that compiling took, and the compiled program, before it runs.
   """
   # On the host: loaders ask for it outside of the compiled program.
   words = np.asarray(jax.random.key_data(order.data_key(state.key)))
@@ -214,7 +214,8 @@ def dispatches(phases, state, loader, mesh, steps_together, compiled):
             programs[which] = program.lower(
               state, fed, began, phase.arguments
             ).compile()
-            compiled(phase, steps, time.monotonic() - before)
+            seconds = time.monotonic() - before
+            compiled(phase, steps, seconds, programs[which])
           state, metrics = programs[which](state, fed, began, phase.arguments)
           step += steps
           yield phase, state, metrics, step

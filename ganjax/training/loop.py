@@ -5,6 +5,7 @@ for style transfer. The loop logs metrics, draws samples, saves and resumes.
 """
 
 import contextlib
+import functools
 import math
 import pathlib
 import time
@@ -18,6 +19,7 @@ from tqdm import tqdm
 from ganjax import parallel, pictures
 from ganjax.training import (
   checkpoint,
+  compiled_cost,
   cost,
   divergence,
   evaluations,
@@ -61,6 +63,10 @@ class Run(NamedTuple):
     evaluation: an `evaluations.Evaluation`; None evaluates nothing.
     begin: `state -> state`, done to the first state of a new training.
     page: `workdir -> None`, which writes a page on what is there so far.
+    note: `(workdir, values) -> None`, which keeps JSON values by name with the
+      run: `memory`, what its largest program needs, and what was held at most.
+    paper_images: the images of the run in the paper; 0 where that is not known.
+    memory_advice: what needs less memory, as an imperative.
   """
 
   phases: tuple
@@ -77,6 +83,9 @@ class Run(NamedTuple):
   evaluation: evaluations.Evaluation | None = None
   begin: Callable = lambda state: state
   page: Callable = lambda workdir: None
+  note: Callable = lambda workdir, values: None
+  paper_images: int = 0
+  memory_advice: str = 'choose a smaller batch'
 
 
 def fit(run, start, workdir, config, announce=tqdm.write):
@@ -100,9 +109,11 @@ def fit(run, start, workdir, config, announce=tqdm.write):
   Raises:
     FloatingPointError: if a metric or the state is not finite; the last
       checkpoint is from before that.
+    MemoryError: if the memory is full, with what a step needs of it.
     OSError: if the disk is full.
   """
-  if jax.process_index():
+  main = jax.process_index() == 0
+  if not main:
     announce = _silent
   workdir = pathlib.Path(workdir)
   manager = checkpoint.manager(workdir / 'checkpoints', run.keep)
@@ -117,7 +128,9 @@ def fit(run, start, workdir, config, announce=tqdm.write):
     else:
       done = images_seen(run.phases, int(state.step))
       announce(f'Resuming after {done} images.')
-    state = _fit(run, state, workdir, manager, config, announce)
+    note = functools.partial(run.note, workdir) if main else lambda values: None
+    with compiled_cost.watched(run.memory_advice, announce, note) as expect:
+      state = _fit(run, state, workdir, manager, config, announce, expect)
   finally:
     checkpoint.close(manager)
   done, total = (
@@ -135,7 +148,7 @@ def _silent(sentence):
   """Says nothing: of several processes the first one speaks for all."""
 
 
-def _fit(run, state, workdir, manager, config, announce):
+def _fit(run, state, workdir, manager, config, announce, expect_memory):
   """Returns the state at the end, or where a signal asked to stop."""
   main = jax.process_index() == 0
   step, total = int(state.step), images_seen(run.phases, math.inf)
@@ -161,15 +174,20 @@ def _fit(run, state, workdir, manager, config, announce):
     journal.picture(done, 'samples', picture)
     return samples
 
-  def compiled(phase, steps, seconds):
+  def compiled(phase, steps, seconds, program):
     compiling.append(seconds)
     what = f' for {phase.title}' if phase.title else ''
-    announce(f'Compiled {steps} step(s) a dispatch{what} in {seconds:.1f} s.')
+    announce(
+      f'Compiled {steps} step(s) a dispatch{what} in {seconds:.1f} s: '
+      f'{compiled_cost.in_words(expect_memory(program))}.'
+    )
 
   progress = dispatches(
     run.phases, state, run.loader, run.mesh, run.steps_together, compiled
   )
-  announce_cost = cost.announcer(run.phases, announce)
+  announce_cost = cost.announcer(
+    run.phases, announce, run.mesh.size, run.paper_images
+  )
   warn = _warner(announce)
   write_page = page.writer(lambda: run.page(workdir), announce)
   evaluator = evaluations.evaluator(

@@ -20,6 +20,7 @@ import optax
 import pytest
 from PIL import Image
 
+from configs import progressive
 from ganjax import parallel, steps
 from ganjax.arrays import Batch
 from ganjax.config import restore
@@ -296,11 +297,12 @@ def test_what_a_run_costs_is_said_once_and_what_compiling_took_is_kept(
   )
   code, out, _ = program('train', *flags, f'--workdir={tmp_path}/run')
   assert code == 0
-  [sentence] = re.findall(r'.* images a second: .*', out)
+  [sentence] = re.findall(r'.* images a second .*', out)
   assert out.index(sentence) < out.index('960/960 images')
   pace, left, memory = re.fullmatch(
-    r'([\d,.]+) images a second: ([\d.]+) minutes to the end at this pace, '
-    r'\w+ memory ([\d.]+) GiB at its peak\.',
+    r'([\d,.]+) images a second \([\d,]+ an hour\): ([\d.]+) minutes, or '
+    r'0.0\d device-hours, to the end at this pace, \w+ memory ([\d.]+) GiB at '
+    r'its peak\.',
     sentence,
   ).groups()
   pace = float(pace.replace(',', ''))
@@ -309,6 +311,12 @@ def test_what_a_run_costs_is_said_once_and_what_compiling_took_is_kept(
   lines = (tmp_path / 'run' / 'metrics.jsonl').read_text().splitlines()
   compiled = [json.loads(line).get('compile_seconds') for line in lines]
   assert compiled[0] > 0 and set(compiled[1:]) == {None}
+  # What a step needs is said before it runs, and kept with what was held.
+  [needs] = re.findall(r'Compiled 4 step\(s\) .*: (.*)\.\n', out)
+  about = json.loads((tmp_path / 'run' / 'run.json').read_text())['memory']
+  assert f'about {about["estimate"]["bytes"] / 2**30:.2f} GiB' in needs
+  assert about['estimate']['flops'] > 0
+  assert about['peak']['bytes'] > about['estimate']['bytes']
   [events] = (tmp_path / 'run' / 'tensorboard').iterdir()
   assert len(logged(events)['compile_seconds']) == 1
 
@@ -336,7 +344,8 @@ def test_each_stage_says_what_is_left_of_it(monkeypatch):
   # 1,600 images in 80 seconds; of 1,099 steps, 989 are left.
   [words] = said
   assert words.startswith(
-    '20.0 images a second: 13.2 minutes to the end of this stage at this pace, '
+    '20.0 images a second (72,000 an hour): 13.2 minutes, or 0.22 '
+    'device-hours, to the end of this stage at this pace, '
   )
   for _ in range(89):
     go(fade, 10, 1.0)
@@ -348,7 +357,8 @@ def test_each_stage_says_what_is_left_of_it(monkeypatch):
   # 400 images in 40 seconds; 885 steps of 4 are left.
   assert len(said) == 2
   assert said[1].startswith(
-    '10.0 images a second: 5.9 minutes to the end at this pace, '
+    '10.0 images a second (36,000 an hour): 5.9 minutes, or 0.10 '
+    'device-hours, to the end at this pace, '
   )
 
 
@@ -362,7 +372,66 @@ def test_evaluations_are_no_part_of_the_pace(monkeypatch):
   tell(phase, {'loss': np.zeros(1)}, 101, 500.0)
   # 1,600 images in 80 seconds, and 199 steps are left.
   [words] = said
-  assert words.startswith('20.0 images a second: 2.7 minutes to the end at ')
+  assert words.startswith(
+    '20.0 images a second (72,000 an hour): 2.7 minutes, '
+  )
+
+
+def test_the_length_of_the_paper_is_said_where_it_is_known(monkeypatch):
+  clock = iter([0.0, 80.0])
+  ticking = types.SimpleNamespace(monotonic=lambda: next(clock))
+  monkeypatch.setattr(cost, 'time', ticking)
+  phase, said = dispatch.Phase('step', None, rows=16, steps=300), []
+  tell = cost.announcer((phase,), said.append, devices=4, paper_images=720_000)
+  tell(phase, {'loss': np.zeros(1)}, 1)
+  tell(phase, {'loss': np.zeros(1)}, 101)
+  # 4,800 of 720,000 images; 36,000 seconds of four devices.
+  assert said[1] == (
+    'The run of the paper has 720,000 images; this one has 4,800, 0.667 % of '
+    'them. At this pace the whole would take 10.0 hours, or 40.00 device-hours.'
+  )
+  assert cost.of_the_paper((phase,), 20.0, 1, 4800) == (
+    'The run has 4,800 images, as many as that of the paper.'
+  )
+  assert progressive.get_config('paper1024').paper_images == 12_000_000
+
+
+def test_a_dry_run_says_what_a_run_would_cost_and_writes_nothing(
+  program, tmp_path, monkeypatch
+):
+  monkeypatch.setattr(loop, 'fit', lambda *_: pytest.fail('It trains.'))
+  code, out, err = program(
+    'train',
+    *DENSE,
+    '--config.images=96000',
+    '--dry_run',
+    f'--workdir={tmp_path}/run',
+  )
+  assert code == 0, err
+  assert not list(tmp_path.iterdir())
+  parameters, needs, memory, forecast = out.splitlines()
+  assert 'the generator has' in parameters
+  assert re.fullmatch(
+    r'[\d.e-]+ GFLOP a step, and about 0.0\d GiB of memory\.', needs
+  )
+  assert 'GiB were expected for a step' in memory
+  images, pace, minutes = re.fullmatch(
+    r'([\d,]+) images at ([\d,.]+) images a second \([\d,]+ an hour\): '
+    r'([\d.]+) minutes, or [\d.]+ device-hours, without evaluations, samples '
+    r'and checkpoints\.',
+    forecast,
+  ).groups()
+  assert images == '96,000'
+  pace = float(pace.replace(',', ''))
+  assert float(minutes) == pytest.approx(96_000 / pace / 60, abs=0.051)
+
+
+def test_a_run_needs_a_folder_or_is_a_dry_one(program):
+  code, _, err = program('train')
+  assert code == 2
+  assert (
+    '--workdir has no value; give the folder of the run, or --dry_run' in err
+  )
 
 
 def test_alarms_are_raised_once(program, tmp_path, monkeypatch):

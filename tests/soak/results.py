@@ -19,7 +19,7 @@ _LEFT_OUT = re.compile(
   r'(^|/)(tensorboard|[^/]*\.damaged\d*|[^/]*orbax-checkpoint-tmp[^/]*)(/|$)'
   r'|lock$|\.tmp$|\.html$|\.pdf$'
 )
-_TIMES = re.compile(r'seconds|per_second')
+_TIMES = re.compile(r'seconds|per_second|^memory$')
 # Tables with a column of seconds, whose numbers are in the JSON and CSV beside.
 _DRAWN = re.compile(r'^table\.(md|tex)$')
 
