@@ -98,8 +98,8 @@ class R3GANGenerator(nn.Module):
       if stage:
         images = resample.fir_up(_widened(images, width, dtype, stage))
       images = _residuals(self, images, stage, dtype)
-    images = _one_by_one(self.channels, dtype, _scaled(), 'to_rgb')(images)
-    return images.astype(jnp.float32)
+    to_rgb = _one_by_one(self.channels, jnp.float32, _scaled(), 'to_rgb')
+    return to_rgb(images)
 
 
 class R3GANDiscriminator(nn.Module):
@@ -176,7 +176,8 @@ def generator(
       cardinality of 96 at a width of 768.
     low_precision: how many resolutions, from the highest down, are computed in
       `dtype`; the others, and always that of 4 pixels, in float32.
-    dtype: of the computation; parameters and images are float32.
+    dtype: of the computation; parameters, images, and the layers of images and
+      of logits are float32.
     classes: how many; with them the generator is conditional. 0 for an
       unconditional one.
     embedding: size of the vector of a class.

@@ -119,8 +119,8 @@ class GeneratorBlock(nn.Module):
     hidden = convolved(resample.nearest(activated(images)))
     hidden = convolved(activated(hidden))
     # Before the pixels are repeated, which is the same, and a quarter of it.
-    shortcut = _one_by_one(self.width, self, 'shortcut')(images)
-    return hidden + resample.nearest(shortcut)
+    shortcut = _one_by_one(self.width, self, images.dtype)(images)
+    return hidden + resample.nearest(shortcut.astype(self.dtype))
 
 
 class DiscriminatorBlock(nn.Module):
@@ -153,11 +153,11 @@ class DiscriminatorBlock(nn.Module):
     pooled = resample.average if self.halved else lambda images: images
     shortcut = pooled(images)
     if self.halved or images.shape[-1] != self.width:
-      shortcut = _one_by_one(self.width, self, 'shortcut')(shortcut)
+      shortcut = _one_by_one(self.width, self, self.dtype)(shortcut)
     return pooled(hidden) + shortcut
 
 
-def _one_by_one(width, module, name):
+def _one_by_one(width, module, dtype):
   return nn.Dense(
-    width, kernel_init=module.initial.other, dtype=module.dtype, name=name
+    width, kernel_init=module.initial.other, dtype=dtype, name='shortcut'
   )

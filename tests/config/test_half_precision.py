@@ -1,16 +1,19 @@
 """Training in bfloat16 against training in float32, network by network."""
 
+import fnmatch
 import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
 
 from configs import dcgan, msg, progressive, r3gan, resnet
 from ganjax.arrays import Batch
-from ganjax.config import runs
+from ganjax.config import networks, runs
 from ganjax.data import images
+from ganjax.networks import equalized, layers
 
 SHAPE = (16, 16, 1)
 CONFIGS = {
@@ -29,6 +32,30 @@ CHANGES = {
     'discriminator.width': 8,
   },
   'r3gan': {'generator.group': 8, 'discriminator.group': 8},
+}
+LINEAR = nn.Dense, layers.Conv, equalized.Conv, equalized.Dense
+# Layers of the first 4x4 pixels, of images and of logits.
+EXACT = {
+  'dcgan': {
+    'generator': ('Dense_0', 'ConvTranspose_1'),
+    'discriminator': ('Dense_0',),
+  },
+  'msg': {
+    'generator': ('block4/*', 'rgb*'),
+    'discriminator': ('block4/*', 'logits'),
+  },
+  'progressive': {
+    'generator': ('block0/*', 'rgb*'),
+    'discriminator': ('block0/*', 'logits'),
+  },
+  'r3gan': {
+    'generator': ('start', 'block0_0/*', 'to_rgb'),
+    'discriminator': ('block0_0/*', 'head'),
+  },
+  'resnet': {
+    'generator': ('start', 'block0/shortcut', 'to_rgb'),
+    'discriminator': ('head',),
+  },
 }
 LOSSES = 'loss/generator', 'loss/discriminator'
 
@@ -69,6 +96,49 @@ def both(name, tiny, number):
     changes = CHANGES.get(name, {}) | {'dtype': dtype, 'images': 100_000}
     found.append(trained(tiny(CONFIGS[name](), changes), number))
   return found
+
+
+def dtypes(config):
+  """The names of dtypes of what linear layers return, by player and path."""
+  found = {'generator': {}, 'discriminator': {}}
+
+  def watch(player):
+    def spy(call, arguments, named, context):
+      outputs, module = call(*arguments, **named), context.module
+      if context.method_name == '__call__' and isinstance(module, LINEAR):
+        found[player]['/'.join(module.path)] = outputs.dtype.name
+      return outputs
+
+    return nn.intercept_methods(spy)
+
+  def play(key):
+    generator, discriminator = networks.networks(config, SHAPE)
+    latents = jnp.zeros((4, config.prior.size))
+    with watch('generator'):
+      params, buffers = generator.init(key, latents)
+      made, _ = generator.synthesis(params, buffers, latents, key, True)
+    with watch('discriminator'):
+      discriminator.init(key, made)
+    return made
+
+  made = jax.eval_shape(play, jax.random.key(0))
+  assert {leaf.dtype.name for leaf in jax.tree.leaves(made)} == {'float32'}
+  return found
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+def test_the_ends_of_networks_stay_in_float32(name, tiny):
+  changes = CHANGES.get(name, {}) | {'dtype': 'bfloat16'}
+  for player, own in dtypes(tiny(CONFIGS[name](), changes)).items():
+    exact = {path for path, dtype in own.items() if dtype == 'float32'}
+    patterns = EXACT[name][player]
+    matched = {
+      path
+      for path in own
+      if any(fnmatch.fnmatch(path, one) for one in patterns)
+    }
+    assert exact == matched
+    assert len(exact) < len(own)
 
 
 @pytest.mark.parametrize('name', CONFIGS)
