@@ -127,7 +127,7 @@ def test_every_remedy_makes_two_finite_steps(name):
 
 def test_there_are_as_many_different_remedies_as_names():
   configs = [mode_task.remedied(RING, name).to_json() for name in RING.remedies]
-  assert len(set(configs)) == len(configs) == 32
+  assert len(set(configs)) == len(configs) == 33
 
 
 @pytest.mark.parametrize('name', mode_collapse.PROTOCOLS)
@@ -148,7 +148,7 @@ def test_every_protocol_has_the_remedies_that_it_has_values_for(name):
 
 
 @pytest.mark.parametrize(('name', 'remedy'), remedies(TOYS))
-def test_points_keep_the_shapes_of_their_state(name, remedy):
+def test_toys_keep_the_shapes_of_their_state(name, remedy):
   config = mode_task.remedied(mode_collapse.get_config(name), remedy)
   assert_shapes(config, mode_problems.problem(config))
 
@@ -374,7 +374,9 @@ def test_without_a_pool_points_are_new_at_each_position():
   np.testing.assert_array_equal(batches[1], batches[2])
 
 
-@pytest.mark.parametrize('name', TOYS)
+@pytest.mark.parametrize(
+  'name', [name for name in TOYS if 'digits' not in name]
+)
 def test_true_samples_are_good_and_capture_every_mode(name):
   config = mode_collapse.get_config(name)
   config.data.pool = 0  # Of the pool itself, each point is a draw.
