@@ -103,12 +103,14 @@ def get_config():
   config.label_smoothing = 0.0  # one-sided, in [0, 1)
   # Weights are factors of the bare terms: gamma / 2 for R1 and R2, lambda for
   # the others. A term of weight 0 is left out; `every` is the interval of lazy
-  # regularisation, in updates.
+  # regularisation, in updates, or with update_rule='lazy_regularization' that
+  # of updates of the lazy terms alone.
   config.regularizers = dict(
     generator=dict(
       mode_seeking=dict(weight=0.0, every=1),
       feature_matching=dict(weight=0.0, every=1),  # with loss='features_only'
       zcr_diversity=dict(weight=0.0, every=1, spread=0.05),  # beside D's zcr
+      path_length=dict(weight=0.0, every=1, decay=0.99, shrink=2),
     ),
     discriminator=dict(
       r1=dict(weight=0.0, every=1),
@@ -137,7 +139,8 @@ def get_config():
   # Updates of the generator between two synchronisations, 0 for no lookahead,
   # and the step size of the slow weights.
   config.lookahead = dict(every=0, rate=0.5)
-  config.update_rule = 'alternating'  # or simultaneous, extragradient
+  # Or simultaneous, extragradient, lazy_regularization (StyleGAN2's).
+  config.update_rule = 'alternating'
   config.critic_steps = 1  # updates of the discriminator in a step
   config.generator_steps = 1  # updates of the generator in a step
   # Batches of reals in a step that only the generator's updates take; 0: these

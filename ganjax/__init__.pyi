@@ -8,6 +8,7 @@ from . import growth as growth
 from . import inversion as inversion
 from . import labels as labels
 from . import latent_spaces as latent_spaces
+from . import lazy as lazy
 from . import losses as losses
 from . import optimizers as optimizers
 from . import parallel as parallel
@@ -50,9 +51,11 @@ from .networks import r3gan as r3gan
 from .networks import resample as resample
 from .networks import resnet as resnet
 from .networks import stylegan as stylegan
+from .networks import stylegan2 as stylegan2
 from .players import Discriminator as Discriminator
 from .players import Generator as Generator
 from .players import Pair as Pair
+from .truncation import tracked as tracked
 from .truncation import truncated as truncated
 from .turns import Regularizer as Regularizer
 from .turns import Turn as Turn

@@ -56,6 +56,9 @@ class Game(NamedTuple):
       they cannot.
     mapping: the first half of `sample`, with its arguments: latents -> styles.
     synthesis: the second half, likewise: styles -> images.
+    penalties: a `Pair` of functions like `generator` and `discriminator`, whose
+      values are penalties alone, for updates of their own, as those of
+      `lazy.lazy_regularization`. None without such penalties.
   """
 
   init: Callable[[jax.Array], tuple[Pair, Pair]]
@@ -67,6 +70,7 @@ class Game(NamedTuple):
   fake: Callable[..., 'Fake'] | None = None
   mapping: Callable[..., Tree] | None = None
   synthesis: Callable[..., Tree] | None = None
+  penalties: Pair[Callable] | None = None
 
 
 class Fake(NamedTuple):
@@ -97,6 +101,7 @@ def gan(
   paired_draws: bool = False,
   critic_pass: Callable = passes.separate,
   reals: Callable | None = None,
+  penalties: Pair[dict[str, Regularizer]] | None = None,
 ) -> Game:
   """Returns the `Game` of two networks, over images or trees of them.
 
@@ -121,6 +126,8 @@ def gan(
       separate, for its gradient does not pass through the reals.
     reals: `(real, fake, key) -> Batch`, of two `Batch`es: what updates of the
       discriminator take for reals, such as `adaptive.pseudo(p)`; None: reals.
+    penalties: as `regularizers`, of other names; they are no part of the
+      players' values, but are the game's `penalties`.
 
   Raises:
     ValueError: when an unconditional game is given labels, or a conditional one
@@ -133,6 +140,7 @@ def gan(
       'to False, or choose the pass separate.'
     )
   regularizers = regularizers or Pair({}, {})
+  apart = penalties or Pair({}, {})
 
   def given(labels):
     """Returns labels as the last arguments of the players' functions."""
@@ -170,9 +178,11 @@ def gan(
       *(
         {
           'network': network,
-          'memory': {name: term.init() for name, term in terms.items()},
+          'memory': {name: term.init() for name, term in (a | b).items()},
         }
-        for (_, network), terms in zip(networks, regularizers, strict=True)
+        for (_, network), a, b in zip(
+          networks, regularizers, apart, strict=True
+        )
       )
     )
     return params, buffers
@@ -188,27 +198,20 @@ def gan(
     )
     return Fake(latents, labels, styles, images, network)
 
-  def objective(player):
-    terms = getattr(regularizers, player)
+  def objective(player, adversarial, terms):
     run = critic_pass if player == 'discriminator' else passes.separate
 
     def value(params, buffers, batch, key, fake=None):
-      keys = dict(
-        zip(
-          ('latents', 'generated', 'real', 'fake', *terms),
-          jax.random.split(key, 4 + len(terms)),
-          strict=True,
-        )
-      )
+      names = 'latents', 'generated', 'real', 'fake', *terms
+      keys = dict(zip(names, jax.random.split(key, len(names)), strict=True))
       if paired_draws:
         keys['real'] = keys['fake']
       networks = Pair(*(buffer['network'] for buffer in buffers))
       if fake is None:
-        number = jax.tree.leaves(batch.images)[0].shape[0]
         fake = generated(
           params.generator,
           networks.generator,
-          prior(keys['latents'], number),
+          prior(keys['latents'], len(jax.tree.leaves(batch.images)[0])),
           keys['generated'],
           drawn_labels(keys['latents'], batch.labels),
         )
@@ -272,7 +275,7 @@ def gan(
         synthesis=synthesis,
         key=key,
       )
-      total = getattr(loss, player)(real_logits, fake_logits).mean()
+      total = adversarial(real_logits, fake_logits).mean()
       metrics = {f'loss/{player}': total}
       if player == 'discriminator':
         metrics |= {
@@ -283,7 +286,8 @@ def gan(
           'accuracy/real': jnp.heaviside(real_logits, 0.5).mean(),
           'accuracy/fake': jnp.heaviside(-fake_logits, 0.5).mean(),
         }
-      memory, before = {}, getattr(buffers, player)['memory']
+      before = getattr(buffers, player)['memory']
+      memory = dict(before)
       for name, term in terms.items():
         values, memory[name] = term.apply(
           turn._replace(key=keys[name]), before[name]
@@ -298,17 +302,14 @@ def gan(
 
     return value
 
-  def mapping(params, buffers, latents, key=None, train=False, labels=None):
-    network = buffers.generator['network']
-    return generator.mapping(
-      params, network, latents, key, train, *given(labels)
-    )[0]
+  def half(function):
+    def run(params, buffers, inputs, key=None, train=False, labels=None):
+      own = buffers.generator['network'], inputs, key, train, *given(labels)
+      return function(params, *own)[0]
 
-  def synthesis(params, buffers, styles, key=None, train=False, labels=None):
-    network = buffers.generator['network']
-    return generator.synthesis(
-      params, network, styles, key, train, *given(labels)
-    )[0]
+    return run
+
+  mapping, synthesis = half(generator.mapping), half(generator.synthesis)
 
   def sample(params, buffers, latents, *rest, **named):
     styles = mapping(params, buffers, latents, *rest, **named)
@@ -318,13 +319,15 @@ def gan(
     network = buffers.generator['network']
     return generated(params.generator, network, latents, key, labels)
 
+  no_loss = Pair(*[lambda real, fake: jnp.zeros(())] * 2)
   return Game(
     init,
-    *Pair(*map(objective, PLAYERS)),
+    *Pair(*map(objective, PLAYERS, loss, regularizers)),
     prior,
     sample,
     drawn_labels,
     fake,
     mapping,
     synthesis,
+    penalties and Pair(*map(objective, PLAYERS, no_loss, penalties)),
   )

@@ -8,6 +8,7 @@ from ganjax.players import PLAYERS, Pair
 
 # These do not read the buffers; all other functions of a game do.
 _WITHOUT_BUFFERS = ('init', 'prior', 'fake_labels')
+_OBJECTIVES = (*PLAYERS, 'penalties')
 
 
 def carrying(
@@ -20,7 +21,8 @@ def carrying(
 
   Every function of the game runs as that of `make(memory)`, where the memory is
   a `Pair`: each player's own part is updated after its updates, and both parts
-  are read by both players.
+  are read by both players. The game's `penalties` read the memory, and leave it
+  as it is.
 
   Args:
     game: the `Game` without a memory, whose initialisation, prior and labels
@@ -51,15 +53,15 @@ def carrying(
       )
     )
 
-  def objective(player):
+  def objective(player, of, changed):
     def value(params, buffers, *arguments):
       memory, inner = apart(buffers)
-      total, (inner, metrics) = getattr(make(memory), player)(
+      total, (inner, metrics) = getattr(of(make(memory)), player)(
         params, inner, *arguments
       )
       own = {
         'game': getattr(inner, player),
-        'memory': update(player, getattr(memory, player), params, metrics),
+        'memory': changed(player, getattr(memory, player), params, metrics),
       }
       return total, (buffers._replace(**{player: own}), metrics)
 
@@ -75,7 +77,20 @@ def carrying(
   others = {
     name: forwarded(name)
     for name, function in game._asdict().items()
-    if function is not None and name not in (*_WITHOUT_BUFFERS, *PLAYERS)
+    if function is not None and name not in (*_WITHOUT_BUFFERS, *_OBJECTIVES)
   }
-  objectives = {player: objective(player) for player in PLAYERS}
+  objectives = {
+    player: objective(player, lambda game: game, update) for player in PLAYERS
+  }
+  if game.penalties is not None:
+    objectives['penalties'] = Pair(
+      *(
+        objective(
+          player,
+          lambda game: game.penalties,
+          lambda player, memory, params, metrics: memory,
+        )
+        for player in PLAYERS
+      )
+    )
   return game._replace(init=begin, **objectives, **others)

@@ -16,6 +16,8 @@ others; one with the argument `memory` also returns its next memory, and begins
 with that of the function `<name>_memory`.
 """
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 
@@ -43,6 +45,8 @@ __all__ = [
   'lecam',
   'lecam_memory',
   'mode_seeking',
+  'path_length',
+  'path_length_memory',
   'r1',
   'r1_by_differences',
   'r1_r2',
@@ -115,6 +119,65 @@ def mode_seeking(fake: Tree, latents: jax.Array) -> jax.Array:
     for leaf in jax.tree.leaves(fake)
   ]
   return jnp.full(len(latents), sum(terms) / len(terms))
+
+
+def path_length_memory() -> jax.Array:
+  """Returns the initial memory of `path_length`: a mean length of 0."""
+  return jnp.float32(0)
+
+
+def path_length(
+  styles: jax.Array,
+  synthesis: Callable[[jax.Array], Tree],
+  key: jax.Array,
+  memory: jax.Array,
+  decay: Scalar = 0.99,
+  shrink: int = 2,
+) -> tuple[jax.Array, jax.Array]:
+  """Returns the penalty on path lengths far from their mean, and memory.
+
+  Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", 2020,
+  arXiv:1912.04958, equation 4 and appendix B, in the form of its PyTorch code:
+  the length of a style is the norm of the gradient of the image times Gaussian
+  noise, over the root of the number of pixels; with a style for each of L
+  layers, it is the root of the mean of their squares. So the weight is 2 at any
+  resolution R, where the paper has ln 2 / (R^2 (ln R - ln 2)) for the sum over
+  layers and noise that is not divided. The penalty is the squared difference
+  from a moving average, this batch included, through which the gradient passes
+  in this batch alone.
+
+  Args:
+    styles: `[N, L, W]`, or `[N, W]`.
+    synthesis: styles -> images `[N, H, W, C]` or a tree of them, differentiable
+      twice.
+    key: for the noise.
+    memory: of the update before, or `path_length_memory()`.
+    decay: of the moving average, in [0, 1]; may be traced.
+    shrink: each so many-th example has a penalty, to save memory. Above 1 the
+      synthesis must not take labels, which are those of all examples.
+
+  Returns:
+    `[ceil(N / shrink)]`, in units of the images per unit of the styles,
+    squared; and the memory for the next update.
+  """
+  # Strided, so that a sharded batch stays in place.
+  styles = styles[::shrink]
+
+  def projected(styles):
+    leaves = jax.tree.leaves(synthesis(styles))
+    return sum(
+      (image * jax.random.normal(own, image.shape)).sum()
+      / (image.shape[1] * image.shape[2]) ** 0.5
+      for image, own in zip(
+        leaves, jax.random.split(key, len(leaves)), strict=True
+      )
+    )
+
+  squares = jnp.sum(jax.grad(projected)(styles) ** 2, -1)
+  # The root has no derivative at 0: constant images would give NaN.
+  lengths = jnp.sqrt(squares.reshape(len(squares), -1).mean(1) + 1e-12)
+  average = decay * memory + (1 - decay) * lengths.mean()
+  return (lengths - average) ** 2, jax.lax.stop_gradient(average)
 
 
 def lecam_memory() -> tuple[jax.Array, jax.Array, jax.Array]:

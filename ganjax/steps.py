@@ -207,7 +207,7 @@ def alternating(
   def step(state, batch):
     game, optimizers = at(state.step), optimizers_at(state.step)
     keys = jax.random.split(
-      _step_key(state, axis_name), critic_steps + generator_steps
+      updates.step_key(state, axis_name), critic_steps + generator_steps
     )
     critic_keys, generator_keys = keys[:critic_steps], keys[critic_steps:]
     for number, critic_key in enumerate(critic_keys):
@@ -245,7 +245,7 @@ def simultaneous(
   at, optimizers_at = schedule(game), schedule(optimizers)
 
   def step(state, batch):
-    key = _step_key(state, axis_name)
+    key = updates.step_key(state, axis_name)
     game, optimizers = at(state.step), optimizers_at(state.step)
     drawn = updates.draw(game, optimizers, batch, key, axis_name)
     state, metrics = updates.update_both(
@@ -277,7 +277,7 @@ def extragradient(
   at, optimizers_at = schedule(game), schedule(optimizers)
 
   def step(state, batch):
-    key = _step_key(state, axis_name)
+    key = updates.step_key(state, axis_name)
     game, optimizers = at(state.step), optimizers_at(state.step)
     drawn = updates.draw(game, optimizers, batch, key, axis_name)
     extrapolated, _ = updates.update_both(drawn, state, state.params)
@@ -290,14 +290,6 @@ def extragradient(
 def _initial(optimizers, params):
   pairs = zip(optimizers, params, strict=True)
   return Pair(*(optimizer.init(own) for optimizer, own in pairs))
-
-
-def _step_key(state, axis_name):
-  key = jax.random.fold_in(state.key, state.step)
-  if axis_name is None:
-    return key
-  # Without it, every device would draw the same latents.
-  return jax.random.fold_in(key, jax.lax.axis_index(axis_name))
 
 
 def _share(batch, number, shares):

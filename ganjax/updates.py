@@ -38,6 +38,15 @@ class Draw(NamedTuple):
   fakes: Callable
 
 
+def step_key(state, axis_name):
+  """Returns the key for everything that the next step of a state draws."""
+  key = jax.random.fold_in(state.key, state.step)
+  if axis_name is None:
+    return key
+  # Without it, every device would draw the same latents.
+  return jax.random.fold_in(key, jax.lax.axis_index(axis_name))
+
+
 def draw(game, optimizers, batch, key, axis_name):
   """Returns a `Draw`, whose latents and labels are drawn here, and only once.
 
@@ -46,7 +55,14 @@ def draw(game, optimizers, batch, key, axis_name):
 
   Raises:
     TypeError: if the batch of a game of networks is no `Batch`.
+    ValueError: if the game has penalties, which are no part of its values.
   """
+  if game.penalties is not None:
+    raise ValueError(
+      'This game has penalties for updates of their own, which this update '
+      'rule does not make; use lazy.lazy_regularization, or give them to `gan` '
+      'as regularizers.'
+    )
 
   def fakes(params, buffers):
     return (game.fake(params, buffers, latents, fakes_key, labels),)

@@ -72,6 +72,7 @@ LAYERS = (
       'adaptive',
       'updates',
       'steps',
+      'lazy',
       'dynamics',
       'dirac',
       'dirac_cases',

@@ -1,5 +1,7 @@
 """Regularisers against closed forms: linear and quadratic critics."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +15,8 @@ from ganjax.regularizers import (
   lecam,
   lecam_memory,
   mode_seeking,
+  path_length,
+  path_length_memory,
   r1,
   r1_by_differences,
   r2,
@@ -395,3 +399,118 @@ def test_finite_differences_are_exact_for_the_noise_that_was_drawn():
 def test_finite_differences_hold_fakes_constant():
   slope = jax.grad(lambda fake: r2_by_differences(square, fake, KEY).sum())
   np.testing.assert_array_equal(slope(FAKE), 0)
+
+
+def linear_synthesis(matrix):
+  """`styles [N, W] -> images`, a pixel for each row of the matrix."""
+  return lambda styles: (styles @ matrix.T).reshape(len(styles), 4, 3, -1)
+
+
+def test_path_lengths_of_a_linear_synthesis_have_their_mean_square():
+  matrix = jax.random.normal(KEY, (4 * 3 * 2, 5))
+  values, _ = path_length(
+    jnp.zeros((20_000, 5)),
+    linear_synthesis(matrix),
+    KEY,
+    path_length_memory(),
+    decay=1.0,
+    shrink=1,
+  )
+  # Around a mean of 0 that never moves, they are squared lengths.
+  expected = (matrix**2).sum() / (4 * 3)
+  np.testing.assert_allclose(values.mean(), expected, rtol=0.03)
+
+
+def test_path_lengths_under_an_orthogonal_synthesis_are_those_of_noise():
+  matrix = 2 * jnp.linalg.qr(jax.random.normal(KEY, (24, 5)))[0]
+  values, _ = path_length(
+    jnp.zeros((20_000, 5)), linear_synthesis(matrix), KEY, 0.0, 1.0, shrink=1
+  )
+  lengths = jnp.sqrt(values)
+  # 2 chi_5 / sqrt(12), whose mean is sqrt(2) Gamma(3) / Gamma(5/2).
+  mean = math.sqrt(2) * math.gamma(3) / math.gamma(2.5)
+  np.testing.assert_allclose(
+    lengths.mean(), 2 * mean / math.sqrt(12), rtol=0.01
+  )
+  np.testing.assert_allclose(lengths.var(), 4 * (5 - mean**2) / 12, rtol=0.05)
+
+
+def test_a_length_is_the_root_of_the_mean_square_over_layers():
+  # Images of one pixel and channel, so that the gradient is the noise times
+  # what each layer is multiplied by.
+  def synthesis(styles):
+    factors = jnp.array([[3.0, 0.0], [0.0, 4.0]])
+    return (factors * styles).sum((1, 2)).reshape(-1, 1, 1, 1)
+
+  values, average = path_length(
+    jnp.ones((6, 2, 2)), synthesis, KEY, jnp.float32(0), 0.99, shrink=2
+  )
+  (own,) = jax.random.split(KEY, 1)
+  noise = jnp.abs(jax.random.normal(own, (3, 1, 1, 1))).ravel()
+  lengths = noise * math.sqrt((9 + 16) / 2)
+  np.testing.assert_allclose(average, 0.01 * lengths.mean(), rtol=1e-4)
+  np.testing.assert_allclose(values, (lengths - average) ** 2, rtol=1e-4)
+
+
+def test_the_mean_of_path_lengths_is_remembered():
+  # Half of each batch; lengths of no spread, since chi of many is its mean.
+  memory, penalties = path_length_memory(), []
+
+  def synthesis(styles):
+    return 2 * styles.reshape(-1, 32, 32, 4)
+
+  for number in range(1, 4):
+    values, memory = path_length(
+      jnp.zeros((4, 4096)), synthesis, jax.random.fold_in(KEY, number), memory
+    )
+    assert values.shape == (2,)
+    np.testing.assert_allclose(memory, 4 * (1 - 0.99**number), rtol=0.03)
+    penalties.append(values.mean())
+  np.testing.assert_allclose(penalties[0], (0.99 * 4) ** 2, rtol=0.05)
+
+
+def test_path_lengths_weigh_two_at_any_resolution():
+  # The paper's weight is that of a sum over layers, with noise not divided.
+  for side in 32, 64, 256, 1024:
+    paper = math.log(2) / (side**2 * (math.log(side) - math.log(2)))
+    layers = 2 * math.log2(side) - 2
+    np.testing.assert_allclose(2 / (side**2 * layers), paper, rtol=1e-12)
+
+
+def test_a_hundredth_of_the_gradient_passes_through_the_mean():
+  def total(scale, memory, decay):
+    values, after = path_length(
+      jnp.ones((2, 3)),
+      lambda styles: scale * images(styles),
+      KEY,
+      memory,
+      decay,
+    )
+    return values.mean(), after
+
+  def images(styles):
+    return styles.reshape(-1, 1, 1, 3)
+
+  # One example: the penalty is (.99 l)^2, l linear in the scale.
+  gradient, after = jax.grad(total, has_aux=True)(1.0, jnp.float32(0), 0.99)
+  value, _ = total(1.0, jnp.float32(0), 0.99)
+  np.testing.assert_allclose(gradient, 2 * value, rtol=1e-4)
+  # What is remembered has no gradient.
+  blocked = jax.grad(lambda scale: total(scale, jnp.float32(0), 0.99)[1])(1.0)
+  assert blocked == 0
+  assert after > 0
+
+
+def test_path_lengths_of_a_constant_synthesis_are_finite():
+  def penalty(scale):
+    values, _ = path_length(
+      jnp.ones((4, 3)),
+      lambda styles: scale * styles.reshape(-1, 1, 1, 3),
+      KEY,
+      jnp.float32(1),
+    )
+    return values.mean()
+
+  value, gradient = jax.value_and_grad(penalty)(0.0)
+  np.testing.assert_allclose(value, 0.99**2, rtol=1e-4)
+  assert jnp.isfinite(gradient)

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from ganjax import (
   averages,
   labels,
+  lazy,
   losses,
   optimizers,
   passes,
@@ -76,6 +77,9 @@ def _game(config, pair, step, augmented, reals):
   `augmented` and `reals` are those of `augmentations.game`.
   """
   loss, *others = _terms(config)
+  penalties = None
+  if _lazy(config):
+    penalties = Pair(*map(regularizers.apart, _pair(config.regularizers)))
   noise, top_k = config.instance_noise, config.top_k
   generator, discriminator = pair
   if not _is(noise.std, 0):
@@ -93,6 +97,7 @@ def _game(config, pair, step, augmented, reals):
     paired_draws=config.augment.paired,
     critic_pass=choose('pass', pass_names(), config.critic_pass),
     reals=reals,
+    penalties=penalties,
   )
   if not _is(config.consensus, 0):
     game = remedies.consensus(game, config.consensus)
@@ -103,12 +108,15 @@ def _game(config, pair, step, augmented, reals):
 
 def _terms(config):
   """Returns what `gan` is given beside the networks."""
+  of_section = (
+    regularizers.in_every_update if _lazy(config) else regularizers.of_section
+  )
   return (
     _loss(config),
     _prior(config),
     Pair(
       *(
-        regularizers.of_section(section) | added
+        of_section(section) | added
         for section, added in zip(
           _pair(config.regularizers), conditional.terms(config), strict=True
         )
@@ -139,9 +147,12 @@ def optimizer_pair(config, images_seen=None):
 
 def _optimizers(config):
   built = []
-  for section in map(dict, _pair(config.optimizers)):
+  for section, every in zip(
+    map(dict, _pair(config.optimizers)), _intervals(config), strict=True
+  ):
     make = choose('optimizer', optimizer_names(), section.pop('name'))
-    built.append(make(**section))
+    numbers = (section.pop(name) for name in ('learning_rate', 'b1', 'b2'))
+    built.append(make(*lazy.corrected(every, *numbers), **section))
   if not _is(config.clip, 0):
     built[1] = optimizers.clipped(built[1], config.clip)
   if config.lookahead.every:
@@ -179,6 +190,8 @@ def update_step(config, game, images_seen=None):
     )
   taken = inspect.signature(rule).parameters
   arguments = {'ema_decay': _ema_decay(config, images_seen)}
+  if _lazy(config):
+    arguments['every'] = _intervals(config)
   for name, default in _RULE_ARGUMENTS.items():
     if name in taken:
       arguments[name] = config[name]
@@ -229,7 +242,7 @@ def update_rule_names():
   """Returns the update rules that a config can choose, functions by name."""
   return {
     name: function
-    for name, function in functions(steps).items()
+    for name, function in (functions(steps) | functions(lazy)).items()
     if 'ema_decay' in inspect.signature(function).parameters
   }
 
@@ -271,6 +284,18 @@ def _ema_decay(config, images_seen):
   if 'ema_decay' in changing:
     return lambda step: at(step).ema_decay
   return config.ema_decay
+
+
+def _lazy(config):
+  """Returns whether lazy penalties have updates of their own."""
+  return config.update_rule == lazy.lazy_regularization.__name__
+
+
+def _intervals(config):
+  """Returns the `Pair` of intervals of such updates, 0 for none."""
+  if not _lazy(config):
+    return Pair(0, 0)
+  return Pair(*map(regularizers.interval, _pair(config.regularizers)))
 
 
 def _named_loss(config):

@@ -66,6 +66,7 @@ RANGES = {
   '*.blocks': (_at_least(0), 'a number of blocks'),
   '*.attention': (_at_least(0), 'the side of images in pixels'),
   '*.embedding': (_at_least(0), 'the size of the vector of a class'),
+  '*.low_precision': (_at_least(0), 'a number of resolutions'),
   '*.outer_kernel': (_at_least(1), 'the side of a kernel'),
   '*.statistics.group': (_at_least(0), 'the images of a group'),
   '*.statistics.*': (_at_least(1), 'the size of a statistic'),
@@ -97,6 +98,7 @@ RANGES = {
   'regularizers.*.target': (_at_least(0), 'the norm of a gradient'),
   'regularizers.*.spread': (_at_least(0), 'a factor of a deviation'),
   'regularizers.*.decay': (_DECAY, 'the decay of an average'),
+  'regularizers.*.shrink': (_at_least(1), 'a divisor of the batch'),
   # Of optimisers, updates and averages.
   'learning_rate': (_at_least(0), 'the size of a step'),
   '*.learning_rate': (_at_least(0), 'the size of a step'),

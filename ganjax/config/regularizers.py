@@ -17,7 +17,54 @@ def names():
 
 
 def of_section(section):
-  """Returns a player's `Regularizer`s by name, weighted and perhaps lazy.
+  """Returns a player's `Regularizer`s by name, weighted and perhaps lazy."""
+  return {
+    name: lazily(term, every) if every > 1 else term
+    for name, (term, every) in _weighted_terms(section).items()
+  }
+
+
+def in_every_update(section):
+  """Returns those of a player's `Regularizer`s that are not lazy, weighted."""
+  return {
+    name: term
+    for name, (term, every) in _weighted_terms(section).items()
+    if every == 1
+  }
+
+
+def apart(section):
+  """Returns those that are lazy, for updates of their own, weighted."""
+  return {
+    name: term
+    for name, (term, every) in _weighted_terms(section).items()
+    if every > 1
+  }
+
+
+def interval(section):
+  """Returns the interval of those that are lazy, 0 if there are none.
+
+  Raises:
+    ValueError: if they have several.
+  """
+  found = {
+    name: every
+    for name, (_, every) in _weighted_terms(section).items()
+    if every > 1
+  }
+  if len(set(found.values())) > 1:
+    each = ', '.join(f'{name} every {every}' for name, every in found.items())
+    raise ValueError(
+      'With update_rule=lazy_regularization the lazy penalties of a player '
+      f'share its updates, but there are {each}; give them the same interval, '
+      'or 1 to those that are to be in every update.'
+    )
+  return next(iter(found.values()), 0)
+
+
+def _weighted_terms(section):
+  """Returns pairs of a weighted `Regularizer` and its interval, by name.
 
   One whose weight is the number 0 is left out, for second derivatives cost most
   of a step; one whose weight is traced is not.
@@ -29,9 +76,7 @@ def of_section(section):
     term = _regularizer(name, arguments)
     if isinstance(weight, float | int) and weight == 0:
       continue
-    built[name] = _weighted(term, weight)
-    if every > 1:
-      built[name] = lazily(built[name], every)
+    built[name] = _weighted(term, weight), every
   return built
 
 

@@ -50,6 +50,8 @@ class Conv(nn.Module):
     bias: whether a bias is added.
     scaling: `equalized` or `at_init`.
     dtype: of the computation; parameters are float32.
+    product: `(images, kernel) -> images`, in the place of the convolution with
+      this stride and padding; None for that one.
   """
 
   features: int
@@ -60,16 +62,19 @@ class Conv(nn.Module):
   bias: bool = True
   scaling: Callable = equalized
   dtype: Any = jnp.float32
+  product: Callable | None = None
 
   @nn.compact
   def __call__(self, images):
     """Returns the convolved images."""
     shape = self.size, self.size, images.shape[-1], self.features
     kernel = _weights(self, shape, self.gain, 1.0, self.scaling)
-    padding = self.size // 2 if self.padding is None else self.padding
-    outputs = convolution.convolution(
-      images.astype(self.dtype), kernel, self.stride, padding
-    )
+    images = images.astype(self.dtype)
+    if self.product is not None:
+      outputs = self.product(images, kernel)
+    else:
+      padding = self.size // 2 if self.padding is None else self.padding
+      outputs = convolution.convolution(images, kernel, self.stride, padding)
     return outputs + _bias(self, 1.0) if self.bias else outputs
 
 
@@ -117,6 +122,14 @@ def _bias(module, rate, offset=0.0):
 def leaky_relu(inputs: jax.Array) -> jax.Array:
   """Returns the inputs, with those below 0 multiplied by .2."""
   return nn.leaky_relu(inputs, 0.2)
+
+
+def scaled_leaky_relu(inputs: jax.Array) -> jax.Array:
+  """Returns `leaky_relu` of the inputs times `GAIN`, as StyleGAN2 has it.
+
+  Biases are then scaled too, which a gain of the weights leaves as they are.
+  """
+  return GAIN * leaky_relu(inputs)
 
 
 def pixel_norm(inputs: jax.Array) -> jax.Array:

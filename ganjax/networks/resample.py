@@ -66,6 +66,22 @@ def blur(images: jax.Array) -> jax.Array:
   return images
 
 
+def fir(images: jax.Array, padding: int) -> jax.Array:
+  """Returns images blurred by the filter 1 3 3 1 along each axis, over 8.
+
+  They are `[..., H + 2 padding - 3, W + 2 padding - 3, C]`: the filter is of an
+  even length, so that pixels of the result lie between those of the images.
+
+  Args:
+    images: `[..., H, W, C]`.
+    padding: zeros that are added on each side.
+  """
+  for axis in (-3, -2):
+    taps = _shifted(images, axis, padding, 4)
+    images = (taps[0] + 3 * taps[1] + 3 * taps[2] + taps[3]) / 8
+  return images
+
+
 def fir_up(images: jax.Array) -> jax.Array:
   """Returns images `[..., 2H, 2W, C]`, by the filter 1 3 3 1 along each axis.
 
@@ -120,13 +136,18 @@ def pyramid(images: jax.Array, smallest: int = 4) -> tuple[jax.Array, ...]:
 
 def _neighbours(images, axis):
   """Returns the pixels before, at and after each along an axis, padded by 0."""
-  length = images.shape[axis]
+  return _shifted(images, axis, 1, 3)
+
+
+def _shifted(images, axis, padding, number):
+  """Returns as many neighbouring pixels along an axis, with zeros around it."""
   around = [(0, 0)] * images.ndim
-  around[axis] = (1, 1)
+  around[axis] = (padding, padding)
   padded = jnp.pad(images, around)
+  length = padded.shape[axis] - number + 1
   return [
     jax.lax.slice_in_dim(padded, start, start + length, axis=axis)
-    for start in range(3)
+    for start in range(number)
   ]
 
 

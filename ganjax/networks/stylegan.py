@@ -32,6 +32,33 @@ from ganjax.networks import (
 from ganjax.players import Discriminator, Generator
 
 
+def mixed(
+  keys: jax.Array,
+  styles: jax.Array,
+  others: jax.Array,
+  number: int,
+  share: Scalar,
+  draws: int,
+) -> jax.Array:
+  """Returns styles `[N, number, W]`, from a random layer on those of others.
+
+  Karras, Laine and Aila, 2019, arXiv:1812.04948, section 3.1. The layer is
+  uniform among all but the first.
+
+  Args:
+    keys: two of them.
+    styles: `[N, 1, W]`.
+    others: `[N, 1, W]`.
+    number: of layers, at least 2.
+    share: probability of mixing, in [0, 1]; may be traced.
+    draws: N, one draw for each example; or 1, one for the whole batch.
+  """
+  crossover = jax.random.randint(keys[0], (draws, 1), 1, number)
+  chosen = jax.random.bernoulli(keys[1], share, (draws, 1))
+  replaced = chosen & (jnp.arange(number) >= crossover)
+  return jnp.where(replaced[:, :, None], others, styles)
+
+
 class Mapping(nn.Module):
   """Latents `[N, Z]` -> styles `[N, number, width]`, one for each layer.
 
@@ -72,10 +99,7 @@ class Mapping(nn.Module):
     if train and self.has_rng('noise'):
       keys = jax.random.split(self.make_rng('noise'), 3)
       others = mapped(jax.random.normal(keys[0], latents.shape))
-      crossover = jax.random.randint(keys[1], (rows, 1), 1, self.number)
-      mixed = jax.random.bernoulli(keys[2], self.mixing, (rows, 1))
-      replaced = mixed & (jnp.arange(self.number) >= crossover)
-      return jnp.where(replaced[:, :, None], others, styles)
+      return mixed(keys[1:], styles, others, self.number, self.mixing, rows)
     return jnp.broadcast_to(styles, (rows, self.number, self.width))
 
 
