@@ -57,8 +57,7 @@ class Game(NamedTuple):
     mapping: the first half of `sample`, with its arguments: latents -> styles.
     synthesis: the second half, likewise: styles -> images.
     penalties: a `Pair` of functions like `generator` and `discriminator`, whose
-      values are penalties alone, for updates of their own, as those of
-      `lazy.lazy_regularization`. None without such penalties.
+      values are penalties alone, which `lazy` descends; None without such.
   """
 
   init: Callable[[jax.Array], tuple[Pair, Pair]]
@@ -319,7 +318,7 @@ def gan(
     network = buffers.generator['network']
     return generated(params.generator, network, latents, key, labels)
 
-  no_loss = Pair(*[lambda real, fake: jnp.zeros(())] * 2)
+  no_loss = [lambda real, fake: jnp.zeros(())] * 2
   return Game(
     init,
     *Pair(*map(objective, PLAYERS, loss, regularizers)),

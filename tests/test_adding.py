@@ -128,7 +128,9 @@ def test_an_update_rule_is_one_function_of_its_module(config, monkeypatch):
   with pytest.raises(ValueError, match=r"'mine' takes no critic_steps \(2\)"):
     runs.phases(config, SHAPE)
   config.update_rule = 'none_such'
-  with pytest.raises(ValueError, match='extragradient, mine, simultaneous'):
+  with pytest.raises(
+    ValueError, match='lazy_regularization, mine, simultaneous'
+  ):
     runs.phases(config, SHAPE)
 
 
