@@ -139,7 +139,6 @@ def gan(
       'to False, or choose the pass separate.'
     )
   regularizers = regularizers or Pair({}, {})
-  apart = penalties or Pair({}, {})
 
   def given(labels):
     """Returns labels as the last arguments of the players' functions."""
@@ -157,9 +156,7 @@ def gan(
 
   def drawn_labels(key, labels):
     own = given(labels)
-    if not own:
-      return None
-    return fake_labels(jax.random.fold_in(key, _LABELS), *own)
+    return fake_labels(jax.random.fold_in(key, _LABELS), *own) if own else None
 
   def init(key):
     latents_key, generator_key, discriminator_key = jax.random.split(key, 3)
@@ -177,10 +174,10 @@ def gan(
       *(
         {
           'network': network,
-          'memory': {name: term.init() for name, term in (a | b).items()},
+          'memory': {name: term.init() for name, term in (own | more).items()},
         }
-        for (_, network), a, b in zip(
-          networks, regularizers, apart, strict=True
+        for (_, network), own, more in zip(
+          networks, regularizers, penalties or Pair({}, {}), strict=True
         )
       )
     )
@@ -280,8 +277,7 @@ def gan(
         metrics |= {
           'logits/real': real_logits.mean(),
           'logits/fake': fake_logits.mean(),
-          # A logit of 0 is right by half, so that the mean sign of logits is
-          # twice the accuracy, minus 1.
+          # A logit of 0 is right by half; the mean sign is 2 accuracy - 1.
           'accuracy/real': jnp.heaviside(real_logits, 0.5).mean(),
           'accuracy/fake': jnp.heaviside(-fake_logits, 0.5).mean(),
         }
