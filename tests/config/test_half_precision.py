@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from configs import dcgan, msg, progressive, r3gan, resnet
+from configs import dcgan, msg, progressive, r3gan, resnet, stylegan2
 from ganjax.arrays import Batch
 from ganjax.config import networks, runs
 from ganjax.data import images
@@ -22,6 +22,7 @@ CONFIGS = {
   'progressive': progressive.get_config,
   'r3gan': r3gan.get_config,
   'resnet': resnet.get_config,
+  'stylegan2': stylegan2.get_config,
 }
 # No preset of digits has self-attention, and 8 channels have to be a group.
 CHANGES = {
