@@ -74,6 +74,12 @@ flags.DEFINE_string(
   'auto',
   "What FID and the like compare images by, as experiments.evaluate's.",
 )
+flags.DEFINE_string(
+  'reals',
+  '',
+  'The split that samples are compared with, such as test; that of the '
+  'training if not given.',
+)
 flags.DEFINE_enum(
   'mapping',
   None,

@@ -46,8 +46,9 @@ class Measure(NamedTuple):
     columns: of its values.
     needs: 'images', 'features' or 'logits' of the samples; 'labels', logits and
       the labels of the samples; 'images by class' or 'features by class', those
-      and the labels of reals and samples; 'generator', what drew the samples,
-      so that it cannot be taken of reals; or 'tracked', the images of the same
+      and the labels of reals and samples; 'generator' or 'critic', what drew
+      the samples and what was trained beside it, so that it cannot be taken of
+      reals; or 'tracked', the images of the same
       latents at two checkpoints.
     take: `(reals, fakes, seed) -> values, settings`, of two `samples.Samples`;
       a measure that needs 'tracked' is given `samples.tracked` of an earlier
@@ -61,6 +62,11 @@ class Measure(NamedTuple):
   columns: tuple[Column, ...]
   needs: str
   take: Callable
+
+  @property
+  def of_runs(self):
+    """Whether it is taken of what a run has trained, and not of images."""
+    return self.needs in ('generator', 'critic')
 
 
 MEASURES: dict[str, Measure] = {}
@@ -225,6 +231,15 @@ def reconstruction(reals, fakes, seed):
   worst = np.sort(errors)[-max(1, len(errors) // 10) :]
   values = {'reconstruction': errors, 'reconstruction_worst': worst}
   return {k: 1000 * float(v.mean()) for k, v in values.items()}, settings
+
+
+@measure(
+  Column('taken_for_real', 'reals that D takes for real'), needs='critic'
+)
+def critic(reals, fakes, seed):
+  """The share of reals that the discriminator takes for real."""
+  share = fakes.judge(reals.images, reals.labels, seed)
+  return {'taken_for_real': share}, {'reals': len(reals.images)}
 
 
 @measure(

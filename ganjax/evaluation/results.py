@@ -49,7 +49,7 @@ def complete(row, measures, pair, checkpoints, seed):
       continue
     if measure.needs != 'tracked':
       given = pair()
-      if measure.needs == 'generator' and given[1].reconstructions is None:
+      if measure.of_runs and given[1].judge is None:
         continue
     elif checkpoints:
       (earlier, since), (now, _) = checkpoints

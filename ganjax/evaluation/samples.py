@@ -25,6 +25,8 @@ class Samples(NamedTuple):
     labels: int32 `[N]`, the classes of the images; None where they have none.
     reconstructions: `() -> reconstruction.Reconstructions`, by the generator
       that drew the images; None where none did.
+    judge: `(pixels, labels, seed) -> share` of images that the discriminator
+      beside that generator takes for real; None where there is none.
   """
 
   images: np.ndarray
@@ -32,9 +34,10 @@ class Samples(NamedTuple):
   logits: Callable
   labels: np.ndarray | None = None
   reconstructions: Callable | None = None
+  judge: Callable | None = None
 
 
-def of(pixels, extractor, labels=None, reconstructions=None):
+def of(pixels, extractor, labels=None, reconstructions=None, judge=None):
   """Returns the `Samples` of images.
 
   Args:
@@ -42,6 +45,7 @@ def of(pixels, extractor, labels=None, reconstructions=None):
     extractor: a `features.Features`.
     labels: int32 `[N]`, or None.
     reconstructions: as in `Samples`; it is called once at most.
+    judge: as in `Samples`.
   """
   rows = functools.cache(lambda: features.in_batches(extractor.apply, pixels))
   return Samples(
@@ -50,6 +54,7 @@ def of(pixels, extractor, labels=None, reconstructions=None):
     lambda: np.asarray(extractor.logits(rows())),
     labels,
     reconstructions and functools.cache(reconstructions),
+    judge,
   )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ganjax import capacity
 from ganjax.config import datasets, restore, runs, schedules
-from ganjax.evaluation import reconstruction
+from ganjax.evaluation import critics, reconstruction
 from ganjax.evaluation import samples as of_generators
 
 
@@ -46,14 +46,18 @@ def sampler(config, data, weights, seed, labels, number):
     def generate(given, latents, key, labels):
       return game.sample(*given, latents, key, labels=labels)
 
+    def judged(state, batch, key):
+      return game.discriminator(state.params, state.buffers, batch, key)[1][1]
+
     return (
       of_generators.sampler(generate),
       reconstruction.reconstructor(generate, game.prior, shape[0]),
+      critics.judge(judged, config),
       game.prior,
     )
 
   def sample(run, extractor):
-    draw, reconstruct, prior = at(int(run.state.step) if changes else 0)
+    draw, reconstruct, judge, prior = at(int(run.state.step) if changes else 0)
     given = restore.generator_weights(run, weights)
     source = restore.title(run, weights)
     drawn = draw(given, prior, number, seed, shape[0], labels, source)
@@ -63,6 +67,7 @@ def sampler(config, data, weights, seed, labels, number):
       extractor,
       labels,
       lambda: reconstruct(given, held_out(), classes, seed),
+      functools.partial(judge, run.state),
     )
 
   return sample

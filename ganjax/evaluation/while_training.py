@@ -55,7 +55,7 @@ def evaluation(config, data):
     found = {}
     for measure in chosen:
       # Reals, on which measures are tried, were drawn by no generator.
-      if measure.needs == 'generator' and fakes.reconstructions is None:
+      if measure.of_runs and fakes.judge is None:
         continue
       found |= measure.take(reals, fakes, _SEED)[0]
     return {name: float(value) for name, value in files.flat(found).items()}

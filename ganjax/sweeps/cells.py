@@ -41,7 +41,14 @@ def listed(config, grid, ranges, name):
   return fields.checked(config, added) or [{}]
 
 
-def tasks(config, evaluations=None, metrics=(), number=1000, which='auto'):
+def tasks(
+  config,
+  evaluations=None,
+  metrics=(),
+  number=1000,
+  which='auto',
+  reals='',
+):
   """Returns the function `changes -> Task` of the cells of a config.
 
   What cells have in common is made once: the data of equal sections, and the
@@ -53,6 +60,8 @@ def tasks(config, evaluations=None, metrics=(), number=1000, which='auto'):
     metrics: names of `measures.MEASURES`; for images only.
     number: of the samples that are measured; for images only.
     which: as in `extractors.extractor`; for images only.
+    reals: the split that samples are compared with; '' for that of the
+      training. For images only.
 
   Raises:
     ValueError: if there is no such metric, or nothing to sweep.
@@ -60,7 +69,7 @@ def tasks(config, evaluations=None, metrics=(), number=1000, which='auto'):
   if 'protocol' in config:
     make = _of_protocol(config, evaluations)
   else:
-    make = _of_images(evaluations, metrics, number, which)
+    make = _of_images(evaluations, metrics, number, which, reals)
   return lambda changes: make(fields.changed(config, changes))
 
 
@@ -74,7 +83,7 @@ def _of_protocol(config, evaluations):
   return once(lambda own: mode_task.of(own, problems(own), evaluations))
 
 
-def _of_images(evaluations, metrics, number, which):
+def _of_images(evaluations, metrics, number, which, split):
   chosen = measures.chosen(metrics)
   for measure in chosen:
     if measure.needs == 'tracked':
@@ -91,7 +100,10 @@ def _of_images(evaluations, metrics, number, which):
 
   @lambda load: once(load, 'data')
   def reals(config):
-    return extractors.reals(data(config), chosen, which)
+    own = config.copy_and_resolve_references()
+    own.data.split = split or own.data.split
+    compared = data(own)
+    return compared, *extractors.reals(compared, chosen, which)
 
   return once(
     lambda own: image_task.of(

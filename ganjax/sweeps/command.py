@@ -42,6 +42,7 @@ class Asked(NamedTuple):
     samples: how many are drawn of each run on images to be measured.
     metrics: names of `measures.MEASURES`; for images.
     features: as in `extractors.extractor`; for images.
+    reals: the split that samples are compared with; for images.
     objective: the value that cells are compared by; the first one if None.
     direction: 'minimize' or 'maximize'; that of the objective if None.
     mapping: of `mappings.MAPPINGS`; None chooses.
@@ -64,6 +65,7 @@ class Asked(NamedTuple):
   samples: int
   metrics: list
   features: str
+  reals: str
   objective: str | None
   direction: str | None
   mapping: str | None
@@ -106,7 +108,12 @@ def prepare(asked):
   studies.check_storage(asked.storage)
   listed = cells.listed(config, asked.grid, ranges, asked.name)
   task_of = cells.tasks(
-    config, asked.evaluations, asked.metrics, asked.samples, asked.features
+    config,
+    asked.evaluations,
+    asked.metrics,
+    asked.samples,
+    asked.features,
+    asked.reals,
   )
   about = _about(asked, listed, ranges, task_of(listed[0]))
   claim(asked.workdir, about, write=False)
@@ -230,6 +237,7 @@ def _about(asked, listed, ranges, own):
     'columns': measured,
     'data': own.identity,
     'features': asked.features,
+    'reals': asked.reals,
     'objective': objective,
     'direction': asked.direction or columns.direction(objective, measured),
   }
@@ -271,7 +279,15 @@ def _check(planned, sweep, about):
 
 def _study(planned):
   asked, about = planned.asked, planned.about
-  names = 'config', 'seeds', 'evaluations', 'samples', 'columns', 'features'
+  names = (
+    'config',
+    'seeds',
+    'evaluations',
+    'samples',
+    'columns',
+    'features',
+    'reals',
+  )
   return studies.open_study(
     asked.workdir,
     'sweep',

@@ -14,6 +14,7 @@ from ganjax import pictures, steps
 from ganjax.config import datasets, games, runs, schedules
 from ganjax.data import images
 from ganjax.evaluation import (
+  critics,
   measures,
   reconstruction,
   results,
@@ -43,8 +44,9 @@ def of(config, data, evaluations, metrics=(), number=1000, reals=None):
     evaluations: how many, at least 1.
     metrics: `measures.Measure`s that are taken of the samples at each of them.
     number: of the samples that are measured.
-    reals: `() -> (Features, Samples)` of the data, as `extractors.reals`
-      returns them; needed where there are metrics.
+    reals: `() -> (ImageSet, Features, Samples)` of what samples are compared
+      with, as `extractors.reals` returns the last two; needed where there are
+      metrics.
 
   Raises:
     ValueError: if the images are streamed, if the config evaluates by itself or
@@ -73,8 +75,8 @@ def of(config, data, evaluations, metrics=(), number=1000, reals=None):
   every = _steps(phases) // evaluations
 
   def settings():
-    extractor, _ = reals()
-    about = results.settings(config, data, extractor, _SEED)
+    compared, extractor, _ = reals()
+    about = results.settings(config, compared, extractor, _SEED)
     return about | {'weights': 'ema', 'checkpoint': 'last'}
 
   training = watched(_training(fitted, shape, phases, every))
@@ -121,7 +123,7 @@ def _measure(config, data, metrics, number, reals):
 
   @functools.cache
   def sampler(step):
-    """Returns what samples the generator at a step and inverts it; a prior."""
+    """Returns what samples and inverts the generator at a step, and judges."""
 
     def generate(given, latents, key, labels):
       state, numbers = given
@@ -129,16 +131,24 @@ def _measure(config, data, metrics, number, reals):
       own = steps.weights(state, 'ema')
       return game.sample(*own, latents, key, labels=labels)
 
+    def judged(given, batch, key):
+      state, numbers = given
+      game = runs.game(schedules.with_values(config, numbers), shape, step)
+      return game.discriminator(state.params, state.buffers, batch, key)[1][1]
+
     prior = runs.game(config, shape, step).prior
     return (
       samples.sampler(generate),
       reconstruction.reconstructor(generate, prior, shape[0]),
+      critics.judge(judged, config),
       prior,
     )
 
   def measure(step, state, numbers, record):
-    extractor, real = reals()
-    sample, reconstruct, prior = sampler(step if 'growth' in config else 0)
+    _, extractor, real = reals()
+    sample, reconstruct, judge, prior = sampler(
+      step if 'growth' in config else 0
+    )
     given, source = (state, numbers), f'the run at step {step:,}'
     drawn = sample(given, prior, number, _SEED, shape[0], labels, source)
     fake = samples.of(
@@ -146,6 +156,7 @@ def _measure(config, data, metrics, number, reals):
       extractor,
       labels,
       lambda: reconstruct(given, held_out(), classes, _SEED),
+      functools.partial(judge, given),
     )
     values, how = {}, {}
     for own in metrics:
