@@ -73,6 +73,11 @@ EQUIVALENT = {
     {'sign'},
     'the constant is below rounding, and a vector of zeros stays one',
   ),
+  (
+    'consistency',
+    '_near',
+    'latents + spread * jax.random.normal(key, latents.shape)',
+  ): ({'sign'}, 'the noise has a symmetric law'),
   ('losses', 'zero_sum', 'own(real, fake).sum()'): (
     {'mean'},
     'both of the gradients that are compared are divided by 9',
