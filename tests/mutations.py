@@ -32,6 +32,8 @@ SECONDS = 600  # at most, for the tests of one mutation
 # ones first.
 SUBJECTS = {
   'losses': ('test_losses', 'test_dirac'),
+  'class_losses': ('test_class_losses',),
+  'auxiliary': ('test_auxiliary',),
   'regularizers': ('test_regularizers',),
   'consistency': ('test_consistency',),
   'adaptive': ('test_adaptive',),
@@ -59,6 +61,25 @@ EQUIVALENT = {
     {'sign', 'factor'},
     'both sides of the ratio of distances change alike',
   ),
+  (
+    'class_losses',
+    '_unit',
+    'rows * jax.lax.rsqrt((rows ** 2).sum(-1, keepdims=True) + 1e-12)',
+  ): ({'sign'}, 'both vectors of each cosine change their signs'),
+  ('auxiliary', '_nothing', 'jnp.zeros(len(labels))'): (
+    {'sign', 'factor'},
+    'twice zero, and minus zero, are zero',
+  ),
+  (
+    'auxiliary',
+    '_embedded',
+    "features @ own['kernel'] + own['bias']",
+  ): ({'sign'}, 'the bias is 0 at first, and learned with either sign'),
+  (
+    'auxiliary',
+    '_lecun',
+    'fan_in ** (-0.5) * jax.random.normal(key, shape)',
+  ): ({'sign'}, 'the initial weights have a symmetric law'),
   ('remedies', 'pack', 'jnp.repeat(leaf, m, 0)'): (
     {'sign', 'factor'},
     'it is an example for the initialisation, of which only shapes matter',

@@ -108,6 +108,17 @@ def test_embeddings_are_learned_from_reals_alone():
     np.testing.assert_array_equal(kind.fake(outputs, LABELS), np.zeros(6))
 
 
+@pytest.mark.parametrize('name', KINDS)
+def test_heads_begin_with_outputs_of_the_size_of_their_features(name):
+  features = jax.random.normal(KEY, (400, 64))
+  kind = KINDS[name]
+  # Many classes, for logits of one class depend on one vector.
+  outputs = kind.outputs(kind.init(KEY, 50, 64), features)
+  outputs.pop('proxies', None)
+  for own in outputs.values():
+    np.testing.assert_allclose(own.std(), 1, rtol=0.15)
+
+
 def headed(name, wrap=lambda network: network):
   """A discriminator with the heads of a kind, and the one without."""
   plain = mlp.discriminator(widths=(8,))
@@ -248,6 +259,32 @@ def test_heads_are_divided_by_their_own_spectral_norms():
     rtol=1e-3,
     atol=1e-5,
   )
+
+
+WRAPPERS = {
+  'spectral': remedies.spectral,
+  'instance noise': lambda network: remedies.instance_noise(network, 0.1),
+  'augmented': lambda network: remedies.augmented(
+    network, lambda images, key, p: images + p, 0.5
+  ),
+}
+
+
+@pytest.mark.parametrize('wrap', WRAPPERS.values(), ids=WRAPPERS)
+def test_heads_pass_through_every_wrapper_of_a_discriminator(wrap):
+  game = played('tacgan', wrap=wrap)
+
+  def values(key):
+    params, buffers = game.init(key)
+    batch = Batch(POINTS, LABELS)
+    return [
+      getattr(game, player)(params, buffers, batch, key)[1][1]
+      for player in ('generator', 'discriminator')
+    ]
+
+  # Traced and not compiled.
+  for metrics in jax.eval_shape(values, KEY):
+    assert 'regularizer/aux' in metrics
 
 
 def test_what_has_no_single_class_is_refused_in_a_sentence():
