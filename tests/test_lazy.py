@@ -1,5 +1,9 @@
 """Lazy regularisation against Adam by hand, and in games with a memory."""
 
+import json
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +18,7 @@ from ganjax.networks.layers import BatchNorm
 from ganjax.players import PLAYERS, Pair
 from ganjax.training import population
 from ganjax.turns import Regularizer, stateless
+from tests.test_parallel import ROOT, environment
 
 KEY = jax.random.key(0)
 EVERY = Pair(4, 16)
@@ -234,3 +239,60 @@ def test_penalties_see_the_same_reals_and_other_fakes():
   np.testing.assert_array_equal(real, BATCH.images)
   np.testing.assert_array_equal(again, BATCH.images)
   assert not np.allclose(one, other)
+
+
+# In a process with two devices; it writes JSON.
+SCRIPT = """
+import json, sys
+import jax, numpy as np
+from ganjax import lazy, parallel, steps
+from ganjax.players import Pair
+from tests.test_lazy import BATCH, KEY, OPTIMIZERS, made
+
+found = []
+for number in 1, 2:
+  mesh = parallel.mesh(number)
+  rule = lazy.lazy_regularization(made(), OPTIMIZERS, Pair(1, 2))
+  state = jax.jit(
+    lambda: steps.init(made(), OPTIMIZERS, KEY),
+    out_shardings=parallel.whole(mesh),
+  )()
+  step = parallel.over_mesh(rule, mesh)
+  for _ in range(3):
+    state, metrics = step(state, BATCH)
+  tree = jax.device_get((state.params, state.buffers, metrics))
+  found.append([np.ravel(leaf).tolist() for leaf in jax.tree.leaves(tree)])
+mapped = lazy.lazy_regularization(
+  made(), OPTIMIZERS, Pair(1, 2), axis_name='data'
+)
+state, metrics = parallel.over_pmap(mapped)(
+  steps.init(made(), OPTIMIZERS, KEY), BATCH
+)
+copies = [
+  [np.ravel(shard.data).tolist() for shard in leaf.addressable_shards]
+  for leaf in jax.tree.leaves((state.params, state.buffers))
+  if hasattr(leaf, 'addressable_shards')
+]
+with open(sys.argv[1], 'w') as file:
+  json.dump([*found, copies], file)
+"""
+
+
+def test_two_devices_compute_what_one_does(tmp_path):
+  path = tmp_path / 'found.json'
+  done = subprocess.run(
+    [sys.executable, '-c', SCRIPT, str(path)],
+    cwd=ROOT,
+    env=environment(2),
+    capture_output=True,
+    text=True,
+    timeout=300,
+  )
+  assert done.returncode == 0, done.stderr
+  one, two, copies = json.loads(path.read_text())
+  for left, right in zip(one, two, strict=True):
+    np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-5)
+  # Under pmap both hold the same, by the mean of their gradients.
+  assert copies
+  for first, second in copies:
+    np.testing.assert_allclose(first, second, rtol=1e-6)
