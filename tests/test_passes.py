@@ -11,7 +11,15 @@ from ganjax import labels, losses, passes, priors, regularizers, remedies
 from ganjax.arrays import Batch
 from ganjax.augment import ada
 from ganjax.game import gan
-from ganjax.networks import conditional, dcgan, layers, mlp, norms, r3gan
+from ganjax.networks import (
+  conditional,
+  dcgan,
+  layers,
+  mlp,
+  norms,
+  r3gan,
+  resnet,
+)
 from ganjax.players import Discriminator, Generator, Pair
 from ganjax.turns import stateless
 
@@ -194,6 +202,9 @@ ALONE = {
     mlp.discriminator((4,)), ada.ada('r3gan'), 0.5
   ),
   'r3gan': lambda: r3gan.discriminator((16,) * 3, dtype=jnp.bfloat16),
+  'attention': lambda: remedies.spectral(
+    resnet.discriminator(16, width=8, attention=8, dtype=jnp.bfloat16)
+  ),
 }
 
 

@@ -234,14 +234,54 @@ def test_a_condition_scales_and_moves_what_is_normalised():
   np.testing.assert_allclose(again, outputs, rtol=1e-5, atol=1e-6)
 
 
-def test_sngan_has_no_classes_at_first():
+@pytest.fixture(scope='module')
+def sngan():
+  """A tiny SNGAN by class: `(params, labels) -> images`, and its parameters."""
+  own = resnet.generator(8, width=8, classes=3)
+  latents = jax.random.normal(KEY, (4, 5))
+  params, buffers = own.init(KEY, latents, jnp.zeros(4, jnp.int32))
+
+  @jax.jit
+  def images(params, labels):
+    return own.synthesis(params, buffers, latents, None, True, labels)[0]
+
+  return images, params, latents
+
+
+def test_sngan_has_no_classes_at_first(sngan):
   """Its tables begin with the scale 1 and the bias 0 for each class."""
-  one = functools.partial(played, 8, {'width': 8}, {'width': 8}, 3)
-  params, *_ = jax.jit(functools.partial(one, resolution=8))()
+  images, params, latents = sngan
   norm = params['block0']['ConditionalNorm_0']
   assert norm['class_scale'].shape == (3, 8)
-  np.testing.assert_array_equal(norm['class_scale'], 0)
-  np.testing.assert_array_equal(norm['class_bias'], 0)
+  plain = resnet.generator(8, width=8)
+  own, buffers = plain.init(KEY, latents)
+  np.testing.assert_allclose(
+    images(params, jnp.int32([0, 1, 2, 1])),
+    plain.synthesis(own, buffers, latents, None, True)[0],
+    atol=1e-6,
+  )
+
+
+def test_classes_and_their_tables_may_change_places(sngan):
+  images, params, _ = sngan
+  labels, order = jnp.int32([0, 1, 2, 1]), np.array([2, 0, 1])
+
+  def shaken(path, leaf):
+    return leaf + 0.3 * jax.random.normal(jax.random.key(len(path)), leaf.shape)
+
+  def permuted(path, leaf):
+    if 'class' not in jax.tree_util.keystr(path):
+      return leaf
+    return jnp.zeros_like(leaf).at[order].set(leaf)
+
+  params = jax.tree_util.tree_map_with_path(shaken, params)
+  moved = jax.tree_util.tree_map_with_path(permuted, params)
+  found = images(params, labels)
+  np.testing.assert_array_equal(images(moved, order[labels]), found)
+  assert np.abs(images(params, order[labels]) - found).max() > 1e-3
+  # Labels as weights of the classes are the same.
+  again = images(params, jnp.eye(3)[labels])
+  np.testing.assert_allclose(again, found, atol=1e-5)
 
 
 def test_initial_weights_are_those_of_the_codes():
