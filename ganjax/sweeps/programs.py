@@ -12,7 +12,7 @@ import numpy as np
 
 from ganjax import capacity
 from ganjax.evaluation import results
-from ganjax.training import compilation
+from ganjax.training import calibration, compilation
 
 
 class Sweep(NamedTuple):
@@ -57,9 +57,8 @@ def mapping(program, sweep):
   if sweep.mapping:
     return sweep.mapping
   training, given, data = parts(program, sweep)
-  if not compilation.convolutional(jax.eval_shape(training.init, *given, data)):
-    return 'vmap'
-  return 'steps' if jax.default_backend() == 'cpu' else 'map'
+  state = jax.eval_shape(training.init, *given, data)
+  return calibration.by_rule(compilation.convolutional(state))
 
 
 def check(program, sweep):

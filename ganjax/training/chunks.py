@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ganjax import locks
-from ganjax.training import checkpoint, mappings
+from ganjax.training import calibration, checkpoint, mappings
 
 _SAVE_EVERY = 60.0  # seconds
 
@@ -152,7 +152,7 @@ def train(
   last_save = time.monotonic()
   with concurrent.futures.ThreadPoolExecutor(len(devices)) as pool:
     if mapping == 'auto' and reached < evaluations:
-      mapping = mappings.fastest(training, shares, shared, pool, announce)
+      mapping = calibration.fastest(training, shares, shared, pool, announce)
     while reached < evaluations:
       advance = mappings.MAPPINGS[mapping](training, training.every)
       begun = time.monotonic()

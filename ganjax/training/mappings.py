@@ -3,11 +3,10 @@
 Each is a function of a `population.Training` and a number of steps, and returns
 `(states, numbers, data) -> (states, records)` of all members `[M, ...]`, which
 donates the states. Which one is fastest depends on the device and the network:
-`fastest` measures.
+see `calibration`.
 """
 
 import functools
-import time
 
 import jax
 import jax.numpy as jnp
@@ -68,9 +67,15 @@ def mapped(training, number):
 
 
 @_cached
+def _compiled_step(step):
+  # One for any number of steps, so that what was tried is not compiled again.
+  return jax.jit(step, donate_argnums=0)
+
+
+@_cached
 def stepwise(training, number):
   """Returns the mapping of one member after another, a step a dispatch."""
-  step = training.host_step or jax.jit(training.step, donate_argnums=0)
+  step = training.host_step or _compiled_step(training.step)
   evaluate = training.host_evaluate or jax.jit(training.evaluate)
 
   def advance(state, numbers, data):
@@ -107,51 +112,6 @@ def on_devices(advance, shares, shared, pool):
   """
   done = pool.map(lambda own, data: advance(*own, data), shares, shared)
   return list(done)
-
-
-def fastest(training, shares, shared, pool, announce):
-  """Returns the name of the mapping by which these runs take least time.
-
-  Each mapping takes a few steps of copies of the runs, some times over.
-
-  Args:
-    training: a `population.Training`.
-    shares: as in `on_devices`.
-    shared: as in `on_devices`.
-    pool: as in `on_devices`.
-    announce: is given a sentence on what was measured.
-  """
-  if training.steps > 1:  # Else the evaluation may be the work.
-    training = without_evaluations(training)
-  number, times = min(4, training.every), {}
-
-  def once(advance):
-    """Returns the seconds that all devices take together."""
-    trial = jax.block_until_ready(jax.tree.map(jnp.copy, shares))
-    begun = time.monotonic()
-    jax.block_until_ready(on_devices(advance, trial, shared, pool))
-    return time.monotonic() - begun
-
-  for mapping, make in MAPPINGS.items():
-    if mapping == 'steps' and jax.default_backend() != 'cpu':
-      continue
-    advance = make(training, number)
-    once(advance)  # It compiles.
-    tries = [once(advance)]
-    while sum(tries) < 0.3 and len(tries) < 30:
-      tries.append(once(advance))
-    times[mapping] = sorted(tries)[len(tries) // 2]
-  best = min(times, key=times.get)
-  steps = number * sum(len(jax.tree.leaves(states)[0]) for states, _ in shares)
-  announce(
-    f'Runs go by {best!r}; a step and run takes '
-    + ', '.join(
-      f'{1000 * seconds / steps:.2f} ms by {mapping}'
-      for mapping, seconds in times.items()
-    )
-    + '.'
-  )
-  return best
 
 
 def without_evaluations(training):

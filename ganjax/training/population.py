@@ -129,8 +129,8 @@ def train(
       begin with their inits where None.
     mapping: 'vmap', the members of a device in step; 'map', one after another
       in one program; 'steps', one after another, a step a dispatch, for XLA on
-      a CPU is slow at convolutions within loops; 'auto' times them on the runs
-      at hand and takes the fastest.
+      a CPU is slow at convolutions within loops; 'auto' takes the fastest, as
+      `calibration` says: by a few steps, or for `of` by a rule.
     devices: over which members are spread; all of them where None.
     chunk: how many members train at once; as many as fit the memory where None.
     folder: where runs are saved, so that the same call resumes them, to the

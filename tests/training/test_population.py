@@ -284,7 +284,14 @@ def test_two_halves_are_the_whole_to_the_bit(mapped, tmp_path):
   assert_equal(results(again), results(second))
 
 
-def test_auto_says_what_it_took(alone):
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+  """The folder in which choices of mappings are remembered."""
+  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+  return tmp_path / 'ganjax' / 'mappings'
+
+
+def test_auto_says_what_it_took(alone, cache):
   said = []
   found = train(mapping='auto', announce=said.append)
   assert found.mapping in ('vmap', 'map', 'steps')
