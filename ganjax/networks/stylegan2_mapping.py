@@ -87,7 +87,7 @@ def embedded(labels, classes, width, rows):
 
   Args:
     labels: int32 `[rows]`, or those of packs `[rows, m]`, whose mean is taken;
-      or weights of the classes, `[rows, classes]`.
+      or weights of the classes, `[rows, classes]`, whose sum is a factor.
     classes: how many there are, at least 1.
     width: size of a vector.
     rows: how many vectors.
@@ -95,7 +95,9 @@ def embedded(labels, classes, width, rows):
   weights = layers.chosen(jnp.eye(classes), labels)
   weights = weights.reshape(rows, -1, classes).mean(1)
   vectors = equalized.Dense(width, gain=1.0, name='embedding')(weights)
-  return equalized.pixel_norm(vectors)
+  # Of weights that do not sum to 1, as those of `conditional.scaled`, the norm
+  # would leave nothing but their ratios.
+  return weights.sum(-1, keepdims=True) * equalized.pixel_norm(vectors)
 
 
 def _is_zero(number):

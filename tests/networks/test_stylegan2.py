@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from ganjax.networks import equalized, layers, stylegan2
+from ganjax.networks import equalized, layers, stylegan2, stylegan2_mapping
 from ganjax.networks.stylegan2_mapping import Mapping, Stack
 
 KEY = jax.random.key(0)
@@ -313,6 +313,28 @@ def test_a_label_between_classes_and_a_pack_are_their_mean(player):
   packs = jnp.array([[0, 1], [1, 2]])
   np.testing.assert_allclose(logits(weights), logits(packs), rtol=1e-4)
   assert np.abs(logits(weights) - logits(jnp.array([0, 2]))).max() > 1e-6
+
+
+class Embedded(nn.Module):
+  """The vectors of labels of three classes alone."""
+
+  @nn.compact
+  def __call__(self, labels):
+    """Returns the vectors, `[N, 8]`."""
+    return stylegan2_mapping.embedded(labels, 3, 8, len(labels))
+
+
+def test_the_strength_of_labels_is_a_factor_of_their_normalised_vectors():
+  labels = jnp.array([2, 0])
+  whole, params = Embedded().init_with_output(KEY, labels)
+  np.testing.assert_allclose((whole**2).mean(-1), 1, rtol=1e-5)
+  for strength in (0.25, 0.0):
+    weights = strength * np.eye(3)[labels]
+    np.testing.assert_allclose(
+      Embedded().apply(params, jnp.asarray(weights)),
+      strength * whole,
+      rtol=1e-5,
+    )
 
 
 @pytest.mark.parametrize(
