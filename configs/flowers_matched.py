@@ -18,7 +18,7 @@ from configs import progressive as growing
 
 def get_config(name='msg'):
   """Returns the config of a preset, locked."""
-  config = base.preset(name, msg, progressive)()
+  config = base.preset(name, *PRESETS)()
   with config.unlocked():
     high_resolution.matched(config)
   return config.lock()
@@ -45,3 +45,6 @@ def sweep(add):
         'optimizers.discriminator.learning_rate': rate,
       }
     )
+
+
+PRESETS = msg, progressive

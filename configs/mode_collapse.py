@@ -21,32 +21,30 @@ from configs.protocols import comparison, stacked_mnist, toy
 
 def get_config(name='ring'):
   """Returns the config of a protocol, locked."""
-  config = base.choose('protocol', PROTOCOLS, name)()
+  protocols = {protocol.__name__: protocol for protocol in PRESETS}
+  config = base.choose('protocol', protocols, name)()
   config.protocol = name
   return config.lock()
 
 
-PROTOCOLS = {
-  protocol.__name__: protocol
-  for protocol in (
-    comparison.ring,
-    comparison.conditional_ring,
-    comparison.conditional_digits,
-    comparison.grid,
-    comparison.spiral,
-    stacked_mnist.stacked_mnist,
-    toy.dirac,
-    toy.pacgan_ring,
-    toy.pacgan_grid,
-    toy.unrolled_ring,
-    toy.unrolled_ring_demo,
-    toy.wgan_gp_toys,
-    toy.wgan_gp_grid,
-    toy.wgan_gp_spiral,
-    stacked_mnist.stacked_mnist_unrolled_quarter,
-    stacked_mnist.stacked_mnist_unrolled_half,
-    stacked_mnist.stacked_mnist_pacgan,
-    stacked_mnist.stacked_mnist_r3gan,
-    stacked_mnist.stacked_mnist_r3gan_paper,
-  )
-}
+PRESETS = (
+  comparison.ring,
+  comparison.conditional_ring,
+  comparison.conditional_digits,
+  comparison.grid,
+  comparison.spiral,
+  stacked_mnist.stacked_mnist,
+  toy.dirac,
+  toy.pacgan_ring,
+  toy.pacgan_grid,
+  toy.unrolled_ring,
+  toy.unrolled_ring_demo,
+  toy.wgan_gp_toys,
+  toy.wgan_gp_grid,
+  toy.wgan_gp_spiral,
+  stacked_mnist.stacked_mnist_unrolled_quarter,
+  stacked_mnist.stacked_mnist_unrolled_half,
+  stacked_mnist.stacked_mnist_pacgan,
+  stacked_mnist.stacked_mnist_r3gan,
+  stacked_mnist.stacked_mnist_r3gan_paper,
+)

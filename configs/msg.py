@@ -54,18 +54,7 @@ def get_config(name='digits'):
     statistics=base.statistics() | dict(name='stddev', group=4),
     everywhere=True,  # statistics in each block, or else in the last alone
   )
-  presets = (
-    digits,
-    flowers32,
-    cifar10,
-    flowers128,
-    paper1024,
-    bmsg128,
-    style_digits,
-    style128,
-    style1024,
-  )
-  base.preset(name, *presets)(config)
+  base.preset(name, *PRESETS)(config)
   return config.lock()
 
 
@@ -175,3 +164,16 @@ def sweep(add):
         'optimizers.discriminator.learning_rate': rate,
       }
     )
+
+
+PRESETS = (
+  digits,
+  flowers32,
+  cifar10,
+  flowers128,
+  paper1024,
+  bmsg128,
+  style_digits,
+  style128,
+  style1024,
+)

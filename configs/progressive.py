@@ -57,8 +57,7 @@ def get_config(name='digits'):
     batch_size=(),  # empty: that of the config
     rate=(1.0,),  # factor of both learning rates
   )
-  presets = digits, flowers32, cifar10, table1, flowers128, paper1024
-  base.preset(name, *presets)(config)
+  base.preset(name, *PRESETS)(config)
   return config.lock()
 
 
@@ -179,3 +178,6 @@ def sweep(add):
   ):
     row = row | changes
     add(row)
+
+
+PRESETS = digits, flowers32, cifar10, table1, flowers128, paper1024

@@ -24,8 +24,7 @@ def get_config(name='digits'):
   """Returns the config of a preset, locked."""
   config = base.get_config()
   method(config)
-  presets = digits, mnist16, cifar10, ffhq64, ffhq256
-  base.preset(name, *presets)(config)
+  base.preset(name, *PRESETS)(config)
   return config.lock()
 
 
@@ -149,3 +148,6 @@ def sweep(add):
     add({f'{penalties}.r1_r2.every': every})
   for name in ('r1', 'r2'):
     add({f'{penalties}.r1_r2.weight': 0.0, f'{penalties}.{name}.weight': 0.05})
+
+
+PRESETS = digits, mnist16, cifar10, ffhq64, ffhq256

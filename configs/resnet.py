@@ -39,8 +39,7 @@ def get_config(name='digits'):
     embedding=0,  # size of a class's vector; 0: tables in each normalisation
   )
   config.discriminator = dict(shared, head_bias=False)
-  presets = digits, cifar10, sagan, biggan, biggan_attention, biggan_lite
-  base.preset(name, *presets)(config)
+  base.preset(name, *PRESETS)(config)
   return config.lock()
 
 
@@ -155,3 +154,6 @@ def sweep(add):
   add({f'{penalties}.lecam.weight': 0.3})
   add({'top_k.share': 0.75, 'top_k.steps': 1_000})
   add({'apa.adapted': True, 'apa.images': 100_000})
+
+
+PRESETS = digits, cifar10, sagan, biggan, biggan_attention, biggan_lite

@@ -45,7 +45,7 @@ def get_config(name='default'):
   config.samples = dict(every=400)
   config.checkpoint = dict(every=400, keep=1)
   with config.unlocked():
-    base.preset(name, default, johnson)(config)
+    base.preset(name, *PRESETS)(config)
   return config.lock()
 
 
@@ -72,3 +72,6 @@ def johnson(config):
   config.learning_rate = 1e-3
   for name in ('log', 'samples', 'checkpoint'):
     config[name].every = 4_000
+
+
+PRESETS = default, johnson

@@ -53,16 +53,7 @@ def get_config(name='default'):
   config.dtype = 'float32'  # of the features; or bfloat16
   config.tiles = 0  # side of tiles in pixels, for huge pictures with VGG
   with config.unlocked():
-    base.preset(
-      name,
-      default,
-      fast,
-      gatys,
-      wasserstein,
-      lesson_content,
-      lesson_style,
-      lesson,
-    )(config)
+    base.preset(name, *PRESETS)(config)
   return config.lock()
 
 
@@ -144,3 +135,14 @@ def lesson(config):
   config.init = 'noisy_content'
   config.style.weight = 150.0
   config.variation.weight = 30.0
+
+
+PRESETS = (
+  default,
+  fast,
+  gatys,
+  wasserstein,
+  lesson_content,
+  lesson_style,
+  lesson,
+)

@@ -23,8 +23,7 @@ def get_config(name='digits'):
   """Returns the config of a preset, locked."""
   config = base.get_config()
   method(config)
-  presets = digits, mnist32, cifar10, ffhq256, auto32, auto64, auto128
-  base.preset(name, *presets)(config)
+  base.preset(name, *PRESETS)(config)
   return config.lock()
 
 
@@ -170,3 +169,6 @@ def sweep(add):
     add({'regularizers.discriminator.r1.weight': gamma / 2})
   for weight in (0.0, 2.0):
     add({'regularizers.generator.path_length.weight': weight})
+
+
+PRESETS = digits, mnist32, cifar10, ffhq256, auto32, auto64, auto128

@@ -37,21 +37,30 @@ def functions(module):
   }
 
 
-def gather(package, attribute):
-  """Returns one dict of the dicts that the modules of a package define.
+def modules(package):
+  """Yields the modules of a package, which are imported here.
 
   A new file in the package's folder is found by itself.
 
   Args:
-    package: an imported package, whose modules are imported here.
+    package: an imported package.
+  """
+  for found in pkgutil.iter_modules(package.__path__):
+    yield importlib.import_module(f'{package.__name__}.{found.name}')
+
+
+def gather(package, attribute):
+  """Returns one dict of the dicts that the modules of a package define.
+
+  Args:
+    package: as in `modules`.
     attribute: the name of the dicts; a module need not have one.
 
   Raises:
     ValueError: if two modules define the same key.
   """
   table, owners = {}, {}
-  for found in pkgutil.iter_modules(package.__path__):
-    module = importlib.import_module(f'{package.__name__}.{found.name}')
+  for module in modules(package):
     for name, entry in getattr(module, attribute, {}).items():
       if name in table:
         raise ValueError(

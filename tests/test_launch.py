@@ -121,7 +121,7 @@ def test_the_base_alone_trains_samples_and_runs_the_first_snippet(tmp_path):
       text=True,
     )
 
-  fetched = python('-m', 'pip', 'install', 'setuptools>=77')
+  fetched = python('-m', 'pip', 'install', 'hatchling')
   if fetched.returncode:
     pytest.skip(f'pip reaches no packages here: {fetched.stderr[-200:]}')
   done = python('-m', 'pip', 'install', '--no-build-isolation', '.')
@@ -152,6 +152,24 @@ def test_the_base_alone_trains_samples_and_runs_the_first_snippet(tmp_path):
     *('--samples=32', '--metrics=swd,prdc'),
   )
   assert done.returncode == 0, done.stderr
+
+  # The command finds the programs and the configs that came with it.
+  elsewhere = tmp_path / 'elsewhere'
+  elsewhere.mkdir()
+  for words in (
+    ['presets'],
+    ['train', 'dense', '--workdir=run', '--config.images=64'],
+    ['sample', '--workdir=run', '--grid=2x2'],
+  ):
+    done = subprocess.run(
+      [place / 'bin/ganjax', *words],
+      cwd=elsewhere,
+      env=clean | {'JAX_PLATFORMS': 'cpu'},
+      capture_output=True,
+      text=True,
+    )
+    assert done.returncode == 0, done.stderr
+  assert (elsewhere / 'run/grid.png').exists()
 
   readme = (ROOT / 'README.md').read_text()
   snippet = re.search(r'```python\n(.*?)```', readme, re.DOTALL)[1]

@@ -84,6 +84,7 @@ LAYERS = (
   ({'latent_spaces', 'inversion'},),
   ({'evaluation'},),
   ({'sweeps'},),
+  ({'command_line', '__main__'},),
   ({'experiments'},),
 )
 

@@ -17,14 +17,11 @@ from ganjax.training import population
 
 KEY = jax.random.key(0)
 RING = mode_collapse.get_config('ring')
+PROTOCOLS = [protocol.__name__ for protocol in mode_collapse.PRESETS]
 TOYS = tuple(
-  name
-  for name in mode_collapse.PROTOCOLS
-  if not name.startswith(('stacked', 'dirac'))
+  name for name in PROTOCOLS if not name.startswith(('stacked', 'dirac'))
 )
-STACKED = tuple(
-  name for name in mode_collapse.PROTOCOLS if name.startswith('stacked')
-)
+STACKED = tuple(name for name in PROTOCOLS if name.startswith('stacked'))
 # Of data that differ in their range, their digits or their side.
 STACKS = (
   'stacked_mnist_unrolled_quarter',
@@ -130,7 +127,7 @@ def test_there_are_as_many_different_remedies_as_names():
   assert len(set(configs)) == len(configs) == 33
 
 
-@pytest.mark.parametrize('name', mode_collapse.PROTOCOLS)
+@pytest.mark.parametrize('name', PROTOCOLS)
 def test_every_protocol_has_the_remedies_that_it_has_values_for(name):
   config = mode_collapse.get_config(name)
   assert config.is_locked
