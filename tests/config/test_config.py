@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from configs import base, dcgan, dense, flowers_matched, msg, progressive
-from ganjax import averages, files, priors
+from ganjax import averages, files, parallel, priors
 from ganjax.arrays import Batch
 from ganjax.config import datasets, games, regularizers, runs
+from ganjax.data import images
 from ganjax.lookup import choose, functions
 from ganjax.training import dispatch
 
@@ -301,9 +302,6 @@ def test_the_number_of_steps_covers_the_images(config):
 def test_small_data_lie_on_the_device_and_large_on_the_host(
   config, monkeypatch
 ):
-  from ganjax import parallel
-  from ganjax.data import images
-
   data = images.ImageSet(np.zeros((20, *SHAPE), np.uint8), None, 'zeros')
   mesh, loaders = parallel.mesh(1), []
   for bytes_limit in (4 * data.images.nbytes, 4 * data.images.nbytes - 4):
@@ -391,3 +389,25 @@ def test_the_rates_of_matched_flowers_include_those_of_both_papers():
   for module in (msg, progressive):
     config = module.get_config('flowers32')
     assert config.optimizers.generator.learning_rate in rates
+
+
+@pytest.mark.parametrize(
+  ('module', 'changes', 'advice'),
+  [
+    (
+      msg,
+      {},
+      'choose a batch_size below 16, or generator.remat=true, or '
+      'discriminator.remat=true, or dtype=bfloat16 (on an accelerator)',
+    ),
+    (msg, {'dtype': 'bfloat16', 'generator.remat': True}, 'discriminator'),
+    (dcgan, {'dtype': 'bfloat16'}, 'choose a batch_size below 32'),
+  ],
+)
+def test_what_needs_less_memory_is_what_the_config_has(module, changes, advice):
+  config = module.get_config()
+  config.update_from_flattened_dict(changes)
+  data = images.load('digits', resolution=config.data.resolution)
+  found = runs.run(config, data, parallel.mesh(1)).memory_advice
+  assert found.startswith('choose a batch_size below') and advice in found
+  assert ('generator.remat' in found) == (advice.count('remat') == 2)
