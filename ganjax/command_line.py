@@ -45,6 +45,8 @@ def main():
   except ValueError as error:
     print(f'ganjax: {error}', file=sys.stderr)
     sys.exit(2)
+  except BrokenPipeError:  # Whoever reads the list has seen enough.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _root():
