@@ -94,10 +94,11 @@ def conditional_ring():
   - `concatenation` and the rows that end in `gan` are other kinds of
     conditional discriminators; docs/classes.md has their papers and terms;
   - `transitional` raises the strength of the labels from 0 to 1, from step
-    1,000 to 2,500, after the modes are found (Shahbazi et al., "Collapse by
-    Conditioning", 2022, arXiv:2201.06578); `unconditional_start` raises it at
-    once, at step 2,500, with tables of labels that are 0 until then, which a
-    user of its code reported to work better;
+    1,000 to 2,500 (Shahbazi et al., "Collapse by Conditioning", 2022,
+    arXiv:2201.06578); `unconditional_start` raises it at once, at step 2,500,
+    with tables of labels that are 0 until then, which a user of its code
+    reported to work better. Here the game that both begin with has a mode or
+    two itself: it is the row `gan` of `ring`;
   - `rpgan_r1_r2` compares reals with fakes of their own label, as R3GAN does
     (Huang et al., 2024, arXiv:2501.05441).
 
