@@ -25,6 +25,7 @@ from ganjax.training import (
   evaluations,
   log,
   page,
+  progress,
   signals,
 )
 from ganjax.training.dispatch import Loader, dispatches, images_seen
@@ -182,7 +183,7 @@ def _fit(run, state, workdir, manager, config, announce, expect_memory):
       f'{compiled_cost.in_words(expect_memory(program))}.'
     )
 
-  progress = dispatches(
+  advance = dispatches(
     run.phases, state, run.loader, run.mesh, run.steps_together, compiled
   )
   announce_cost = cost.announcer(
@@ -193,7 +194,8 @@ def _fit(run, state, workdir, manager, config, announce, expect_memory):
   evaluator = evaluations.evaluator(
     run.evaluation, workdir / 'checkpoints' / 'best', config, announce
   )
-  pending, compiling, evaluating = [], [], 0.0
+  say_progress = progress.lines(announce, done, total)
+  pending, compiling, evaluating, words = [], [], 0.0, ''
   with (
     contextlib.closing(journal),
     bar,
@@ -205,7 +207,7 @@ def _fit(run, state, workdir, manager, config, announce, expect_memory):
     if step == 0:
       draw(run.phases[0])
     logged, clock = done, time.monotonic()
-    for phase, state, metrics, step in progress:
+    for phase, state, metrics, step in advance:
       pending.append(metrics)
       before, done = done, images_seen(run.phases, step)
       logs, sample, save, measure = (
@@ -216,6 +218,8 @@ def _fit(run, state, workdir, manager, config, announce, expect_memory):
       # The host stays one dispatch ahead of the devices.
       jax.block_until_ready(pending[-2:][0])
       bar.update(done - before)
+      if bar.disable:
+        say_progress(done, words)
       announce_cost(phase, metrics, step, evaluating)
       if not (logs or sample or save or measure or leave):
         continue
@@ -233,8 +237,6 @@ def _fit(run, state, workdir, manager, config, announce, expect_memory):
       evaluating += measured.get('evaluation_seconds', 0.0)
       journal.scalars(done, means | timed | measured)
       bar.set_postfix_str(words)
-      if bar.disable:
-        announce(f'{done}/{total} images, {pace:.0f} a second, {words}')
       warn('metrics', done, run.metrics_warning(means))
       if sample:
         warn('samples', done, run.samples_warning(draw(phase)))
