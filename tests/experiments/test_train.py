@@ -298,7 +298,7 @@ def test_what_a_run_costs_is_said_once_and_what_compiling_took_is_kept(
   code, out, _ = program('train', *flags, f'--workdir={tmp_path}/run')
   assert code == 0
   [sentence] = re.findall(r'.* images a second .*', out)
-  assert out.index(sentence) < out.index('960/960 images')
+  assert out.index(sentence) < out.index('Done after 960 images')
   pace, left, memory = re.fullmatch(
     r'([\d,.]+) images a second \([\d,]+ an hour\): ([\d.]+) minutes, or '
     r'0.0\d device-hours, to the end at this pace, \w+ memory ([\d.]+) GiB at '
