@@ -13,7 +13,7 @@ from configs import dcgan, msg, progressive, r3gan, resnet, stylegan2
 from ganjax.arrays import Batch
 from ganjax.config import networks, runs
 from ganjax.data import images
-from ganjax.networks import equalized, layers
+from ganjax.networks import equalized, layers, modulation
 
 SHAPE = (16, 16, 1)
 CONFIGS = {
@@ -34,8 +34,15 @@ CHANGES = {
   },
   'r3gan': {'generator.group': 8, 'discriminator.group': 8},
 }
-LINEAR = nn.Dense, layers.Conv, equalized.Conv, equalized.Dense
-# Layers of the first 4x4 pixels, of images and of logits.
+LINEAR = (
+  nn.Dense,
+  layers.Conv,
+  equalized.Conv,
+  equalized.Dense,
+  modulation.StyledConv,
+  modulation.ToRGB,
+)
+# Layers of the first 4x4 pixels, of styles, of images and of logits.
 EXACT = {
   'dcgan': {
     'generator': ('Dense_0', 'ConvTranspose_1'),
@@ -56,6 +63,10 @@ EXACT = {
   'resnet': {
     'generator': ('start', 'block0/shortcut', 'to_rgb'),
     'discriminator': ('head',),
+  },
+  'stylegan2': {
+    'generator': ('layers/*', '*/affine', 'block4/*', '*/to_rgb'),
+    'discriminator': ('conv', 'dense', 'head'),
   },
 }
 LOSSES = 'loss/generator', 'loss/discriminator'
@@ -117,7 +128,8 @@ def dtypes(config):
     latents = jnp.zeros((4, config.prior.size))
     with watch('generator'):
       params, buffers = generator.init(key, latents)
-      made, _ = generator.synthesis(params, buffers, latents, key, True)
+      styles, _ = generator.mapping(params, buffers, latents, key, True)
+      made, _ = generator.synthesis(params, buffers, styles, key, True)
     with watch('discriminator'):
       discriminator.init(key, made)
     return made
