@@ -90,7 +90,7 @@ def conditional_ring():
 
   - `projection` has no remedy; `projection_spectral` bounds the vectors of the
     labels with all else (Miyato and Koyama, 2018, arXiv:1802.05637), and
-    `projection_zero` begins without labels, as R3GAN's successor does;
+    `projection_zero` begins with vectors of labels that are 0;
   - `concatenation` and the rows that end in `gan` are other kinds of
     conditional discriminators; docs/classes.md has their papers and terms;
   - `transitional` raises the strength of the labels from 0 to 1, from step
