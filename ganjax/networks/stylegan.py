@@ -147,6 +147,21 @@ class Styling(nn.Module):
     return (scale + 1) * images + shift
 
 
+def check_styles(styles, widths):
+  """Raises ValueError unless there are two styles for each resolution.
+
+  Args:
+    styles: `[N, L, W]`.
+    widths: pairs of a resolution and its channels.
+  """
+  if styles.shape[1] != 2 * len(widths):
+    raise ValueError(
+      f'Images of {widths[-1][0]} pixels take {2 * len(widths)} styles, two '
+      f'for each resolution, not {styles.shape[1]}; give styles of the mapping '
+      'of a generator of the same resolution.'
+    )
+
+
 class StyleGenerator(nn.Module):
   """Styles `[N, L, W]` -> a pyramid of images `[N, r, r, channels]`.
 
@@ -167,12 +182,7 @@ class StyleGenerator(nn.Module):
   @nn.compact
   def __call__(self, styles, train):
     """Returns the pyramid of images in the styles."""
-    if styles.shape[1] != 2 * len(self.widths):
-      raise ValueError(
-        f'Images of {self.widths[-1][0]} pixels take {2 * len(self.widths)} '
-        f'styles, two for each resolution, not {styles.shape[1]}; give styles '
-        'of the mapping of a generator of the same resolution.'
-      )
+    check_styles(styles, self.widths)
 
     def grow(images, width):
       # The bias comes after the blur, which would darken it at the border.

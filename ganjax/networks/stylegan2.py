@@ -23,6 +23,7 @@ from ganjax.networks import (
   modulation,
   pyramids,
   resample,
+  stylegan,
   stylegan2_mapping,
 )
 from ganjax.players import Discriminator, Generator, Pair
@@ -48,12 +49,7 @@ class StyleGAN2Generator(nn.Module):
   @nn.compact
   def __call__(self, styles, train):
     """Returns the images in the styles."""
-    if styles.shape[1] != 2 * len(self.widths):
-      raise ValueError(
-        f'Images of {self.widths[-1][0]} pixels take {2 * len(self.widths)} '
-        f'styles, two for each resolution, not {styles.shape[1]}; give styles '
-        'of the mapping of a generator of the same resolution.'
-      )
+    stylegan.check_styles(styles, self.widths)
     width = self.widths[0][1]
     constant = self.param('constant', layers.normal(1.0), (4, 4, width))
     images = jnp.broadcast_to(constant, (len(styles), *constant.shape))
