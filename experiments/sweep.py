@@ -23,7 +23,6 @@ from tqdm import tqdm
 
 from ganjax import launch, sweeps
 from ganjax.config import flag
-from ganjax.reports import sweep_page
 from ganjax.training import provenance
 
 flag.define('configs/dcgan.py', 'Of a training on images or of a protocol.')
@@ -145,6 +144,9 @@ def _asked():
 
 
 def _report(folder):
+  # Its libraries are another extra's than those of sweeps, which come first.
+  from ganjax.reports import sweep_page
+
   paths = sweep_page.write(folder)
   names = ', '.join(path.name for path in paths)
   tqdm.write(f'In {folder}: {names}.')

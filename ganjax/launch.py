@@ -109,18 +109,28 @@ def missing_extra(error):
   library = getattr(error, 'name', None)
   if not isinstance(error, ModuleNotFoundError) or library is None:
     return None
+  requirements = [*map(Requirement, metadata.requires('ganjax'))]
+  own = [found for found in requirements if found.name == library]
+  if not own or any(found.marker is None for found in own):
+    return None
+
+  def brought(extra, those):
+    """Returns those requirements that an extra has, but the base has not."""
+    return [
+      found
+      for found in those
+      if found.marker and found.marker.evaluate({'extra': extra})
+    ]
+
   extras = metadata.metadata('ganjax').get_all('Provides-Extra')
-  for requirement in map(Requirement, metadata.requires('ganjax')):
-    if requirement.name == library:
-      if requirement.marker is None:  # of the base, which comes first
-        return None
-      brings = requirement.marker.evaluate
-      extra = next(name for name in extras if brings({'extra': name}))
-      return (
-        f'{library} is not installed, and this needs it: run '
-        f"pip install 'ganjax[{extra}]'."
-      )
-  return None
+  smallest = min(
+    (extra for extra in extras if brought(extra, own)),
+    key=lambda extra: len(brought(extra, requirements)),
+  )
+  return (
+    f'{library} is not installed, and this needs it: run '
+    f"pip install 'ganjax[{smallest}]'."
+  )
 
 
 def _except_hook(kind, error, trace):

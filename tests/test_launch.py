@@ -33,7 +33,7 @@ def of_extras():
   [
     ('optuna', 'sweeps'),
     ('sqlalchemy', 'sweeps'),
-    ('jinja2', 'sweeps'),
+    ('jinja2', 'reports'),
     ('matplotlib', 'reports'),
     ('h5py', 'style'),
     ('grain', 'streaming'),
@@ -76,7 +76,7 @@ for name in 'train', 'sample', 'evaluate':
     delattr(flags.FLAGS, flag)
 print('imported')
 
-sys.argv = ['sweep', '--help']
+sys.argv = ['sweep', '--workdir=nowhere']
 runpy.run_module('experiments.sweep', run_name='__main__')
 """
 
