@@ -76,8 +76,7 @@ flags.DEFINE_string(
 flags.DEFINE_string(
   'reals',
   '',
-  'The split that samples are compared with, such as test; that of the '
-  'training if not given.',
+  'The split that samples are compared with; that of the training if empty.',
 )
 flags.DEFINE_enum(
   'mapping',
@@ -144,8 +143,7 @@ def _asked():
 
 
 def _report(folder):
-  # Its libraries are another extra's than those of sweeps, which come first.
-  from ganjax.reports import sweep_page
+  from ganjax.reports import sweep_page  # Its libraries are another extra's.
 
   paths = sweep_page.write(folder)
   names = ', '.join(path.name for path in paths)

@@ -147,7 +147,9 @@ class Styling(nn.Module):
     return (scale + 1) * images + shift
 
 
-def check_styles(styles, widths):
+def check_styles(
+  styles: jax.Array, widths: tuple[tuple[int, int], ...]
+) -> None:
   """Raises ValueError unless there are two styles for each resolution.
 
   Args:
