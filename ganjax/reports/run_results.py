@@ -22,7 +22,8 @@ class RunResults(NamedTuple):
     config: its config, nested dicts of JSON values.
     about: its `run.json`: the data, the command, the hardware and the versions.
     metrics: the rows of `metrics.jsonl`, dicts of numbers, by images seen.
-    grids: from the images seen to the path of a grid of samples, in order.
+    grids: from the images seen to a grid of samples, a path in the folder, in
+      order.
     measured: the rows of `evaluation.json`, and the columns of their values.
   """
 
@@ -97,8 +98,12 @@ def _metrics(folder):
 
 
 def _grids(folder):
-  found = sorted((folder / 'samples').glob('*.png'))
-  return {int(path.stem): path for path in found if _GRID.fullmatch(path.name)}
+  found = sorted(path.name for path in (folder / 'samples').glob('*.png'))
+  return {
+    int(name.removesuffix('.png')): f'samples/{name}'
+    for name in found
+    if _GRID.fullmatch(name)
+  }
 
 
 def values(run, name):

@@ -94,6 +94,16 @@ def test_a_page_says_what_a_run_is(tmp_path):
   assert not re.search(r'(src|href)="(?!data:|#)', page)
 
 
+def test_a_folder_may_be_given_from_where_one_is(tmp_path, monkeypatch):
+  made(tmp_path / 'runs/a')
+  made(tmp_path / 'runs/b', loss='x')
+  monkeypatch.chdir(tmp_path)
+  assert run_page.write('runs/a').read_text().count('data-label') == 3
+  comparison_page.write('c.html', ['runs/a', 'runs/b'])
+  page = (tmp_path / 'c.html').read_text()
+  assert 'no picture' not in page and page.count('Samples of') == 2
+
+
 def test_a_run_that_has_just_begun_has_a_page(tmp_path):
   folder = made(tmp_path / 'a')
   (folder / 'metrics.jsonl').unlink()
