@@ -124,7 +124,7 @@ def test_the_base_alone_trains_samples_and_runs_the_first_snippet(tmp_path):
   fetched = python('-m', 'pip', 'install', 'hatchling')
   if fetched.returncode:
     pytest.skip(f'pip reaches no packages here: {fetched.stderr[-200:]}')
-  done = python('-m', 'pip', 'install', '--no-build-isolation', '.')
+  done = python('-m', 'pip', 'install', '.')
   assert done.returncode == 0, done.stderr
   # The programs shall find the package as it was installed.
   shutil.rmtree(copy / 'ganjax')
