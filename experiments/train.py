@@ -83,7 +83,7 @@ def main():
     note=workdir.note,
   )
   history = []
-  if not workdir.started(place):
+  if config.init_from.run and not workdir.started(place):
     begin, history = warm_start.begin(config, start)
     run = run._replace(begin=begin)
   with workdir.claimed(place, config, data, history) as (folder, records):

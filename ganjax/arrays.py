@@ -1,4 +1,7 @@
-"""Names for the types of arguments: arrays, numbers, trees, and batches."""
+"""Names for the types of arguments: arrays, numbers, trees, and batches.
+
+A number may be traced; `certainly` asks what is known of it.
+"""
 
 from typing import Any, NamedTuple
 
@@ -32,3 +35,8 @@ class Batch(NamedTuple):
 
   images: Tree
   labels: jax.Array | None = None
+
+
+def certainly(number: Scalar, value: float) -> bool:
+  """Returns whether a number is `value` for certain; a traced one is not."""
+  return isinstance(number, float | int) and number == value

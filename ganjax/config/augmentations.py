@@ -1,6 +1,7 @@
 """From a config to what its discriminator sees, augmented or pseudo reals."""
 
 from ganjax import adaptive, augment, remedies
+from ganjax.arrays import certainly
 from ganjax.lookup import choose, gather
 
 # The augmentations that are always used, when the config gives no p. That of
@@ -27,8 +28,7 @@ def game(config, make):
       probability, or it is given and adapted.
   """
   section = config.apa
-  fixed = isinstance(section.p, float | int)
-  if section.adapted and not (fixed and section.p == 0):
+  if section.adapted and not certainly(section.p, 0):
     raise ValueError(
       f'apa.adapted is true and apa.p is {section.p}, but an adapted p begins '
       'at 0; leave apa.p at 0, or set apa.adapted to false.'
@@ -46,7 +46,7 @@ def game(config, make):
       most=1.0,
       name='apa',
     )
-  if fixed and section.p == 0:
+  if certainly(section.p, 0):
     return at(None)
   return at(adaptive.pseudo(section.p))
 

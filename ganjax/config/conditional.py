@@ -3,6 +3,7 @@
 import inspect
 
 from ganjax import auxiliary
+from ganjax.arrays import certainly
 from ganjax.lookup import choose, functions
 from ganjax.networks import conditional
 from ganjax.players import Pair
@@ -78,7 +79,7 @@ def players(config, plain, own):
     if not kind:
       discriminator = conditional.zeroed(discriminator)
   pair = Pair(generator, discriminator)
-  if _is_one(section.strength):
+  if certainly(section.strength, 1):
     return pair
   strength = section.strength
   return Pair(*(conditional.scaled(own, classes, strength) for own in pair))
@@ -127,11 +128,6 @@ def _change(section):
     return f'conditional.name is {section.name!r}'
   if section.zero:
     return 'conditional.zero is true'
-  if not _is_one(section.strength):
+  if not certainly(section.strength, 1):
     return f'conditional.strength is {section.strength}'
   return ''
-
-
-def _is_one(number):
-  """Returns whether a number is 1 for certain; a traced one is not."""
-  return isinstance(number, float | int) and number == 1

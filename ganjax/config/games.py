@@ -24,6 +24,7 @@ from ganjax import (
   remedies,
   steps,
 )
+from ganjax.arrays import certainly
 from ganjax.config import (
   augmentations,
   conditional,
@@ -82,11 +83,11 @@ def _game(config, pair, step, augmented, reals):
     penalties = Pair(*map(regularizers.apart, _pair(config.regularizers)))
   noise, top_k = config.instance_noise, config.top_k
   generator, discriminator = pair
-  if not _is(noise.std, 0):
+  if not certainly(noise.std, 0):
     share = _remaining(step, noise.steps) if noise.steps else 1.0
     discriminator = remedies.instance_noise(discriminator, noise.std * share)
   discriminator = augmented(discriminator)
-  if not _is(top_k.share, 1):
+  if not certainly(top_k.share, 1):
     share = _remaining(step, top_k.steps) if top_k.steps else 0.0
     loss = losses.top_k(loss, top_k.share + (1 - top_k.share) * share)
   game = gan(
@@ -99,9 +100,9 @@ def _game(config, pair, step, augmented, reals):
     reals=reals,
     penalties=penalties,
   )
-  if not _is(config.consensus, 0):
+  if not certainly(config.consensus, 0):
     game = remedies.consensus(game, config.consensus)
-  if not _is(config.historical_averaging, 0):
+  if not certainly(config.historical_averaging, 0):
     game = remedies.historical_averaging(game, config.historical_averaging)
   return game
 
@@ -153,7 +154,7 @@ def _optimizers(config):
     make = choose('optimizer', optimizer_names(), section.pop('name'))
     numbers = (section.pop(name) for name in ('learning_rate', 'b1', 'b2'))
     built.append(make(*lazy.corrected(every, *numbers), **section))
-  if not _is(config.clip, 0):
+  if not certainly(config.clip, 0):
     built[1] = optimizers.clipped(built[1], config.clip)
   if config.lookahead.every:
     every, rate = config.lookahead.every, config.lookahead.rate
@@ -304,7 +305,7 @@ def _named_loss(config):
 
 def _loss(config):
   smoothing = config.label_smoothing
-  if 'relativistic' in config.loss and not _is(smoothing, 0):
+  if 'relativistic' in config.loss and not certainly(smoothing, 0):
     raise ValueError(
       f'The loss {config.loss!r} compares reals with fakes and has no label to '
       f'smooth, but label_smoothing is {smoothing}; set it to 0.'
@@ -314,11 +315,6 @@ def _loss(config):
 
 def _pair(section):
   return Pair(section.generator, section.discriminator)
-
-
-def _is(number, value):
-  """Returns whether a number is `value` for certain; a traced one is not."""
-  return isinstance(number, float | int) and number == value
 
 
 def _remaining(step, steps):

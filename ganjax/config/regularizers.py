@@ -3,6 +3,7 @@
 import inspect
 
 from ganjax import regularizers
+from ganjax.arrays import certainly
 from ganjax.lookup import choose, functions
 from ganjax.turns import Regularizer, Turn, lazily, stateless
 
@@ -74,7 +75,7 @@ def _weighted_terms(section):
     arguments = dict(arguments)
     weight, every = arguments.pop('weight'), arguments.pop('every')
     term = _regularizer(name, arguments)
-    if isinstance(weight, float | int) and weight == 0:
+    if certainly(weight, 0):
       continue
     built[name] = _weighted(term, weight), every
   return built

@@ -30,20 +30,17 @@ def begin(config, start):
   what the other run gives.
 
   Args:
-    config: of the new run.
+    config: of the new run, whose `init_from.run` is the other run's folder.
     start: `() -> TrainState`, its first state.
 
   Returns:
-    `state -> state`, and a list of sentences, which is empty where the run
-    begins by itself.
+    `state -> state`, and a list of sentences.
 
   Raises:
     FileNotFoundError: if there is no such run, or it has no such checkpoint.
     ValueError: if a name is unknown, or the networks do not fit.
   """
   about = config.init_from
-  if not about.run:
-    return lambda state: state, []
   table = dict(zip(PLAYERS, PLAYERS, strict=True))
   players = [
     lookup.choose('player', table, name.strip())

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from ganjax.arrays import certainly
 from ganjax.networks import equalized, layers, stylegan
 
 
@@ -71,7 +72,7 @@ class Mapping(nn.Module):
       batch = jax.lax.stop_gradient(styles).mean(0)
       mean.value = batch + self.momentum * (mean.value - batch)
     styles = styles[:, None]
-    if train and self.has_rng('noise') and not _is_zero(self.mixing):
+    if train and self.has_rng('noise') and not certainly(self.mixing, 0):
       keys = jax.random.split(self.make_rng('noise'), 3)
       others = mapped(jax.random.normal(keys[0], latents.shape))[:, None]
       return stylegan.mixed(
@@ -98,8 +99,3 @@ def embedded(labels, classes, width, rows):
   # Of weights that do not sum to 1, as those of `conditional.scaled`, the norm
   # would leave nothing but their ratios.
   return weights.sum(-1, keepdims=True) * equalized.pixel_norm(vectors)
-
-
-def _is_zero(number):
-  """Returns whether a number is 0 for certain; a traced one is not."""
-  return isinstance(number, float | int) and number == 0

@@ -46,6 +46,7 @@ def _context(run, warn):
   changed = _overrides(arguments)
   flat = files.flat(run.config)
   rows, columns = run.measured
+  table = evaluations.table(rows, columns) if rows else None
   return {
     'name': run.folder.resolve().name,
     'network': run.config.get('network', ''),
@@ -58,12 +59,8 @@ def _context(run, warn):
     'figures': {'metrics': drawn(_figure(run))} if run.metrics else {},
     'warnings': _warnings(run, warn),
     'history': run.about.get('history', []),
-    'table': pages.markup(
-      render.html(evaluations.table(rows, columns)._replace(notes=[]))
-    )
-    if rows
-    else '',
-    'notes': evaluations.table(rows, columns).notes if rows else [],
+    'table': pages.markup(render.html(table)) if table else '',
+    'notes': table.notes if table else [],
     'commands': _commands(run, arguments),
     'config': {name: json.dumps(value) for name, value in flat.items()},
     'changed': changed,
