@@ -9,6 +9,18 @@ All rounds are written to a JSON file, --output. The cases are steps of DCGAN,
 a population on a ring of Gaussians, and style transfer, which needs a file of
 weights and two pictures.
 
+On an accelerator that is lent for minutes,
+
+  python -m experiments.benchmark --accelerator --workdir runs/accelerator
+
+computes rows in the order of their worth for --minutes, each in a process of
+its own: DCGAN in every precision beside PyTorch's compiled steps, dispatches,
+populations, StyleGAN2, R3GAN and more, and how far they are from the device's
+own rates. accelerator.json is written after each row; the same command goes on
+with the rows that are not done, and accelerator.md is their table. Add --tiny
+to rehearse it on a CPU, and the files of style transfer and --data_dir for the
+rows that need them; --rounds, --runs, --repeats and --output have no use there.
+
 Rounds of ganjax and of PyTorch alternate, so that whatever else the machine
 does slows both: compare ratios of one run only. Each step draws latents, and
 updates the discriminator and the generator by Adam.
@@ -22,6 +34,7 @@ from absl import flags
 from tqdm import tqdm
 
 from experiments.benchmark import dcgan, ring, rounds, style
+from experiments.benchmark.accelerator import schedule
 from ganjax import files, launch, paths
 from ganjax.training import provenance
 
@@ -45,6 +58,24 @@ _WEIGHTS = flags.DEFINE_string(
 )
 _CONTENT = flags.DEFINE_string('content', None, 'The picture to paint.')
 _STYLE = flags.DEFINE_string('style', None, 'The picture to paint like.')
+_ACCELERATOR = flags.DEFINE_bool(
+  'accelerator', False, 'Computes the rows of an accelerator instead.'
+)
+_WORKDIR = flags.DEFINE_string(
+  'workdir', 'runs/accelerator', 'The folder of --accelerator.'
+)
+_MINUTES = flags.DEFINE_float(
+  'minutes', 10.0, 'How long --accelerator may take.', lower_bound=0.0
+)
+_TINY = flags.DEFINE_bool(
+  'tiny', False, 'Rehearses --accelerator at tiny sizes.'
+)
+_DATA_DIR = flags.DEFINE_string(
+  'data_dir',
+  '',
+  'A folder of pictures, or of TFDS with MNIST, whose loading --accelerator '
+  'times.',
+)
 _OUTPUT = flags.DEFINE_string(
   'output', 'runs/benchmark.json', 'The JSON file that is written.'
 )
@@ -52,6 +83,14 @@ _OUTPUT = flags.DEFINE_string(
 
 def main():
   """Times all cases; prints a line for each and writes them as JSON."""
+  if _ACCELERATOR.value:
+    given = {
+      flag.name: flag.value for flag in (_WEIGHTS, _CONTENT, _STYLE, _DATA_DIR)
+    }
+    schedule.run(
+      _WORKDIR.value, _MATCH.value, _MINUTES.value, _TINY.value, given
+    )
+    return 0
   path = paths.check_destination(_OUTPUT.value, '--output')
   _check_match()
   torch_too = importlib.util.find_spec('torch') is not None

@@ -1,6 +1,6 @@
 """The benchmark of a training step of DCGAN, beside PyTorch."""
 
-import time
+import functools
 from typing import NamedTuple
 
 import jax
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments.benchmark import dcgan_torch, rounds
+from experiments.benchmark import compiled, dcgan_torch, rounds
 from ganjax import losses, priors, regularizers, steps
 from ganjax.arrays import Batch
 from ganjax.game import gan
@@ -58,54 +58,74 @@ def row(measure, case, torch_too):
     case: a `Case`.
     torch_too: whether PyTorch is installed.
   """
-  shape = case.batch, case.resolution, case.resolution, case.channels
-  images = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
-  sides = {'ganjax': ganjax_side(case, images)}
+  images = batch(case)
+  sides, failed = {'ganjax': ganjax_side(case, images)}, {}
   if torch_too:
-    run = dcgan_torch.round_of_steps(case, images)
-    sides['torch'] = rounds.Side(run, case.steps, {})
+    peers, failed = rounds.ready(
+      {
+        name: functools.partial(dcgan_torch.side, case, images, options)
+        for name, options in dcgan_torch.PEERS.items()
+      }
+    )
+    sides |= peers
   found, words = measure(case.name, case.batch, sides)
   before = sides['ganjax'].seconds
-  return found | {'before': before}, (
-    f'{words}; traced in {before["traced"]:.1f} s, compiled in '
-    f'{before["compiled"]:.1f} s'
+  return found | {'before': before, 'failed': failed}, '; '.join(
+    [words, f'traced in {before["traced"]:.1f} s']
+    + [f'compiled in {before["compiled"]:.1f} s']
+    + [f'{name} fails ({error})' for name, error in failed.items()]
   )
 
 
-def ganjax_side(case, images):
+def batch(case):
+  """Returns the images of every step of a case, `[N, H, W, C]` in [-1, 1]."""
+  shape = case.batch, case.resolution, case.resolution, case.channels
+  return np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+
+
+def ganjax_side(
+  case, images, dtype=jnp.float32, precision=None, precision_name=''
+):
   """Returns the `Side` of ganjax, with one step in each dispatch.
 
   Args:
     case: a `Case`.
     images: `[N, H, W, C]` in [-1, 1], the batch of every step.
+    dtype: of both networks.
+    precision: as in `compiled.side`, with its name.
+    precision_name: likewise.
+  """
+  game, optimizers = game_of(case, dtype)
+  state = jax.jit(lambda key: steps.init(game, optimizers, key))(
+    jax.random.key(0)
+  )
+  return compiled.side(
+    steps.alternating(game, optimizers),
+    state,
+    (Batch(jnp.asarray(images)),),
+    case.steps,
+    precision,
+    precision_name,
+  )
+
+
+def game_of(case, dtype=jnp.float32):
+  """Returns the `Game` of a case, and its `Pair` of optimisers.
+
+  Args:
+    case: a `Case`.
+    dtype: of both networks.
   """
   term = stateless(
     lambda turn: case.penalty * regularizers.r1(turn.critic, turn.real)
   )
+  shape = case.resolution, case.channels, case.width
   game = gan(
-    dcgan.generator(case.resolution, case.channels, case.width),
-    dcgan.discriminator(case.resolution, case.channels, case.width),
+    dcgan.generator(*shape, dtype=dtype),
+    dcgan.discriminator(*shape, dtype=dtype),
     losses.non_saturating,
     priors.normal(case.latents),
     Pair({}, {'r1': term} if case.penalty else {}),
   )
   rate, b1 = case.adam
-  optimizers = Pair(optax.adam(rate, b1), optax.adam(rate, b1))
-  state = jax.jit(lambda key: steps.init(game, optimizers, key))(
-    jax.random.key(0)
-  )
-  batch = Batch(jnp.asarray(images))
-  step = steps.alternating(game, optimizers)
-  begun = time.perf_counter()
-  lowered = jax.jit(step, donate_argnums=0).lower(state, batch)
-  traced = time.perf_counter()
-  program = lowered.compile()
-  seconds = {'traced': traced - begun, 'compiled': time.perf_counter() - traced}
-
-  def run():
-    nonlocal state
-    for _ in range(case.steps):
-      state, metrics = program(state, batch)
-    jax.block_until_ready(metrics)
-
-  return rounds.Side(run, case.steps, seconds)
+  return game, Pair(optax.adam(rate, b1), optax.adam(rate, b1))

@@ -1,27 +1,84 @@
-"""The training step of DCGAN in PyTorch's eager mode, as in its example."""
+"""The training step of DCGAN in PyTorch: as in its example, tuned, compiled."""
 
-from experiments.benchmark import torch_device
+import contextlib
+from typing import NamedTuple
+
+from experiments.benchmark import dcgan_torch_networks, rounds, torch_device
 
 
-def round_of_steps(case, images):
-  """Returns a function without arguments that makes a round of steps.
+class Options(NamedTuple):
+  """How a step is computed; by default as in PyTorch's example.
+
+  Attributes:
+    tuned: memory with the channels last, a fused Adam, and parameters of the
+      discriminator that have no gradients in the generator's turn.
+    compiled: the mode of `torch.compile` for both networks; '' for none.
+    shared: both turns have the same fakes, as in PyTorch's example; ganjax
+      draws others for each turn.
+    half: convolutions are computed in bfloat16.
+  """
+
+  tuned: bool = False
+  compiled: str = ''
+  shared: bool = False
+  half: bool = False
+
+
+_KINDS = {
+  'torch': Options(),
+  'torch, tuned': Options(tuned=True),
+  'torch, compiled': Options(tuned=True, compiled='default'),
+}
+PEERS = _KINDS | {
+  f'{name}, shared fakes': options._replace(shared=True)
+  for name, options in _KINDS.items()
+}
+"""The sides of PyTorch on a CPU, by name."""
+
+
+def side(case, images, options, precision=''):
+  """Returns the `rounds.Side` of a case.
 
   Args:
     case: a `dcgan.Case`.
     images: `[N, H, W, C]` in [-1, 1], float32, the batch of every step.
+    options: an `Options`.
+    precision: what to call that of products.
   """
   import torch
   from torch import nn
 
-  torch_device.chosen()
+  torch.backends.cudnn.benchmark = True
+  device = torch_device.name()
   rate, b1 = case.adam
-  generator, discriminator = _networks(case)
+  layout = torch.channels_last if options.tuned else torch.contiguous_format
+  players = generator, discriminator = [
+    network.to(device=device, memory_format=layout)
+    for network in dcgan_torch_networks.networks(case)
+  ]
   optimizers = [
-    torch.optim.Adam(player.parameters(), lr=rate, betas=(b1, 0.999))
+    torch.optim.Adam(
+      player.parameters(), lr=rate, betas=(b1, 0.999), fused=options.tuned
+    )
     for player in (discriminator, generator)
   ]
+  if options.compiled:
+    generator, discriminator = (
+      torch.compile(player, mode=options.compiled) for player in players
+    )
   softplus = nn.functional.softplus
-  batch = torch.tensor(images.transpose(0, 3, 1, 2))
+  batch = torch.tensor(images.transpose(0, 3, 1, 2)).to(
+    device=device, memory_format=layout
+  )
+
+  def fakes():
+    shape = case.batch, case.latents, 1, 1
+    return generator(torch.randn(shape, device=device))
+
+  def precise():
+    if options.half:
+      return torch.autocast(device, torch.bfloat16)
+    return contextlib.nullcontext()
 
   def update(optimizer, loss):
     optimizer.zero_grad()
@@ -29,52 +86,28 @@ def round_of_steps(case, images):
     optimizer.step()
 
   def step():
-    fake = generator(torch.randn(case.batch, case.latents, 1, 1))
-    real = batch.clone().requires_grad_(bool(case.penalty))
-    logits = discriminator(real)
-    loss = softplus(-logits).mean()
-    loss = loss + softplus(discriminator(fake.detach())).mean()
-    if case.penalty:
-      (gradient,) = torch.autograd.grad(logits.sum(), real, create_graph=True)
-      loss = loss + case.penalty * gradient.square().sum((1, 2, 3)).mean()
+    with precise():
+      fake = fakes()
+      real = batch.clone().requires_grad_() if case.penalty else batch
+      logits = discriminator(real)
+      loss = softplus(-logits).mean()
+      loss = loss + softplus(discriminator(fake.detach())).mean()
+      if case.penalty:
+        (gradient,) = torch.autograd.grad(logits.sum(), real, create_graph=True)
+        penalty = gradient.square().sum((1, 2, 3)).mean()
+        loss = loss + case.penalty * penalty
     update(optimizers[0], loss)
-    fake = generator(torch.randn(case.batch, case.latents, 1, 1))
-    update(optimizers[1], softplus(-discriminator(fake)).mean())
+    # Its gradients would be computed, and thrown away.
+    players[1].requires_grad_(not options.tuned)
+    with precise():
+      fake = fake if options.shared else fakes()
+      loss = softplus(-discriminator(fake)).mean()
+    update(optimizers[1], loss)
+    players[1].requires_grad_(True)
 
   def run():
     for _ in range(case.steps):
       step()
-    next(generator.parameters()).sum().item()  # waits for the device
+    next(players[0].parameters()).sum().item()  # waits for the device
 
-  return run
-
-
-def _networks(case):
-  from torch import nn
-
-  sizes = [
-    case.width * 2**power
-    for power in range((case.resolution // 8).bit_length())
-  ]
-
-  def normal(module):
-    if isinstance(module, nn.BatchNorm2d):
-      nn.init.normal_(module.weight, 1, 0.02)
-    elif hasattr(module, 'weight'):
-      nn.init.normal_(module.weight, 0, 0.02)
-
-  layers = [nn.ConvTranspose2d(case.latents, sizes[-1], 4, 1, 0, bias=False)]
-  for wide, narrow in zip(sizes[::-1], sizes[-2::-1], strict=False):
-    layers += [nn.BatchNorm2d(wide), nn.ReLU(True)]
-    layers += [nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=False)]
-  layers += [nn.BatchNorm2d(sizes[0]), nn.ReLU(True)]
-  layers += [nn.ConvTranspose2d(sizes[0], case.channels, 4, 2, 1, bias=False)]
-  generator = nn.Sequential(*layers, nn.Tanh()).apply(normal)
-
-  layers = [nn.Conv2d(case.channels, sizes[0], 4, 2, 1, bias=False)]
-  layers += [nn.LeakyReLU(0.2, True)]
-  for narrow, wide in zip(sizes, sizes[1:], strict=False):
-    layers += [nn.Conv2d(narrow, wide, 4, 2, 1, bias=False)]
-    layers += [nn.BatchNorm2d(wide), nn.LeakyReLU(0.2, True)]
-  layers += [nn.Conv2d(sizes[-1], 1, 4, 1, 0, bias=False), nn.Flatten(0)]
-  return generator, nn.Sequential(*layers).apply(normal)
+  return rounds.Side(run, case.steps, {}, precision)

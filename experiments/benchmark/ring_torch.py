@@ -9,7 +9,7 @@ def trainer(ring, number, batch):
   """Returns a function `runs -> words` that trains one run after another.
 
   Args:
-    ring: a `ring_worker.Ring`.
+    ring: a `ring_game.Ring`.
     number: of steps of a run.
     batch: points in a step.
   """

@@ -10,20 +10,13 @@ and latents, and updates the discriminator and the generator by Adam.
 """
 
 import sys
-from typing import NamedTuple
 
 import jax
-import optax
 from absl import flags
 from tqdm import tqdm
 
-from experiments.benchmark import ring_torch
-from ganjax import launch, losses, priors, steps
-from ganjax.arrays import Batch
-from ganjax.data import order, toy
-from ganjax.game import gan
-from ganjax.networks import mlp
-from ganjax.players import Pair
+from experiments.benchmark import ring_game, ring_torch
+from ganjax import launch
 from ganjax.training import population
 
 _SIDE = flags.DEFINE_enum(
@@ -33,46 +26,15 @@ _STEPS = flags.DEFINE_integer('steps', 250, 'Steps of a run.', lower_bound=1)
 _BATCH = flags.DEFINE_integer('batch', 256, 'Points in a step.', lower_bound=1)
 
 
-class Ring(NamedTuple):
-  """The game, and the optimiser of both players."""
-
-  modes: int = 8
-  std: float = 0.01
-  latents: int = 2
-  widths: tuple = (128, 128)
-  learning_rate: float = 1e-3
-
-
 def ganjax_trainer(ring, number, batch):
   """Returns a function `runs -> words` that trains a population by ganjax.
 
   Args:
-    ring: a `Ring`.
+    ring: a `ring_game.Ring`.
     number: of steps of a run.
     batch: points in a step.
   """
-  game = gan(
-    mlp.generator((2,), ring.widths),
-    mlp.discriminator(ring.widths),
-    losses.non_saturating,
-    priors.normal(ring.latents),
-  )
-  adam = optax.adam(ring.learning_rate)
-  optimizers = Pair(adam, adam)
-  update = steps.alternating(game, optimizers)
-  points = toy.mixture(toy.ring(ring.modes), ring.std)
-
-  def step(state, numbers, data):
-    key = jax.random.fold_in(order.data_key(state.key), state.step)
-    return update(state, Batch(points(key, batch)))
-
-  training = population.Training(
-    init=lambda key, numbers, data: steps.init(game, optimizers, key),
-    step=step,
-    evaluate=lambda state, numbers, data: (),
-    steps=number,
-    every=number,
-  )
+  training = ring_game.training(ring, number, batch)
   mapping = 'auto'
 
   def train(runs):
@@ -94,7 +56,7 @@ def ganjax_trainer(ring, number, batch):
 def main():
   """Trains as it is told until its standard input ends."""
   make = {'ganjax': ganjax_trainer, 'torch': ring_torch.trainer}[_SIDE.value]
-  train = make(Ring(), _STEPS.value, _BATCH.value)
+  train = make(ring_game.Ring(), _STEPS.value, _BATCH.value)
   for line in sys.stdin:
     sys.stdout.write(f'{train(int(line))}\n')
     sys.stdout.flush()

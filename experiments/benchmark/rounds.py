@@ -15,11 +15,52 @@ class Side(NamedTuple):
     run: makes a round of steps, and waits for the last one.
     steps: in a round.
     seconds: until the first step could run, by stage ('traced', 'compiled').
+    precision: of products of float32 or bfloat16 numbers: 'float32', 'tf32',
+      'bf16', or '' where it is not known.
+    flops: floating-point operations of a step, or None.
   """
 
   run: Callable
   steps: int
   seconds: dict
+  precision: str = ''
+  flops: float | None = None
+
+
+def ready(makers):
+  """Returns the sides that can make a round, and why the others cannot.
+
+  Args:
+    makers: functions `() -> Side` by name.
+
+  Returns:
+    The `Side`s by name, each of which has made one round; and by name a
+    sentence on each error.
+  """
+  sides, failed = {}, {}
+  for name, make in makers.items():
+    try:
+      side = make()
+      side.run()
+    except Exception as error:  # Of compilers, which raise anything.
+      failed[name] = sentence(error)
+    else:
+      sides[name] = side
+  return sides, failed
+
+
+def sentence(error):
+  """Returns the kind of an error and the first line of what it says."""
+  lines = [line.strip() for line in f'{error}'.splitlines() if line.strip()]
+  return f'{type(error).__name__}: {"".join(lines[:1])[:300]}'
+
+
+def timed(run, repeats):
+  """Returns the seconds in which a function is called some times."""
+  begun = time.perf_counter()
+  for _ in range(repeats):
+    run()
+  return time.perf_counter() - begun
 
 
 def measure(name, batch, sides, rounds, repeats=1):
@@ -37,13 +78,10 @@ def measure(name, batch, sides, rounds, repeats=1):
   """
   times = {side: [] for side in sides}
   for number in tqdm(range(rounds + 1), name, disable=None):
-    for side, (run, steps, _) in sides.items():
-      before = time.perf_counter()
-      for _ in range(repeats):
-        run()
+    for name_of_side, side in sides.items():
+      seconds = timed(side.run, repeats)
       if number:  # The first round warms up.
-        seconds = time.perf_counter() - before
-        times[side].append(seconds / steps / repeats)
+        times[name_of_side].append(seconds / side.steps / repeats)
   medians = {side: statistics.median(series) for side, series in times.items()}
   row = {
     'case': name,

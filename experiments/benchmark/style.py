@@ -5,7 +5,12 @@ timed. Rounds of the sides alternate, and memory is that of processes of their
 own. PyTorch runs in eager mode.
 """
 
-from experiments.benchmark import style_losses, style_memory, style_sides
+from experiments.benchmark import (
+  rounds,
+  style_losses,
+  style_memory,
+  style_sides,
+)
 from ganjax.style import optimizers
 
 NAME = 'style transfer'
@@ -40,7 +45,9 @@ def rows(measure, files, torch_too):
       f'{NAME} at {size}',
       1,
       {
-        name: (style_sides.round_of(side, _STEPS[size]), _STEPS[size], {})
+        name: rounds.Side(
+          style_sides.round_of(side, _STEPS[size]), _STEPS[size], {}
+        )
         for name, side in built.items()
       },
     )

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from configs import style_transfer
+from experiments.benchmark import compiled as compiling
 from experiments.benchmark import style_memory, style_torch
 from ganjax import pictures
 from ganjax.style import from_config, objective, pretrained, sizes, transfer
@@ -33,6 +34,7 @@ class Side(NamedTuple):
   start: Callable  # () -> loss, gradient [1, H, W, 3]: NumPy, at the content
   evaluate: Callable  # makes one step; the loss before it, not waited for
   seconds: dict  # until the step could run: targets, traced, compiled
+  flops: float | None = None  # floating-point operations of a step
 
 
 def scene(files, side):
@@ -102,7 +104,7 @@ def ganjax_side(scene, optimizer=None):
     'traced': traced - aimed,
     'compiled': compiled - traced,
   }
-  return Side(start, evaluate, seconds)
+  return Side(start, evaluate, seconds, compiling.flops(lowered, program))
 
 
 def torch_side(scene):

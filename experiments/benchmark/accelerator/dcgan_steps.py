@@ -1,0 +1,67 @@
+"""Steps of DCGAN in each precision, beside PyTorch's with as much tuning."""
+
+import functools
+import importlib.util
+
+import jax.numpy as jnp
+
+from experiments.benchmark import dcgan, dcgan_torch, torch_device
+from experiments.benchmark.accelerator import comparison, limits
+
+_COMPILED = dcgan_torch.Options(tuned=True, compiled='default')
+_GRAPHS = dcgan_torch.Options(tuned=True, compiled='reduce-overhead')
+_PEERS = {
+  'tf32': {
+    'torch': dcgan_torch.Options(),
+    'torch, tuned': dcgan_torch.Options(tuned=True),
+    'torch, tuned, shared fakes': dcgan_torch.Options(tuned=True, shared=True),
+    'torch, compiled': _COMPILED,
+  },
+  'bf16': {
+    'torch, tuned': dcgan_torch.Options(tuned=True, half=True),
+    'torch, compiled': _COMPILED._replace(half=True),
+  },
+  'float32': {
+    'torch': dcgan_torch.Options(),
+    'torch, tuned': dcgan_torch.Options(tuned=True),
+  },
+  'CUDA graphs': {
+    'torch, CUDA graphs': _GRAPHS,
+    'torch, CUDA graphs, bf16': _GRAPHS._replace(half=True),
+  },
+}
+
+
+def measured(kind, task):
+  """Returns the row of DCGAN-64 in batches of 128.
+
+  Args:
+    kind: a precision of `limits.PRECISIONS`, or 'CUDA graphs' for PyTorch's
+      compiled steps that are launched as one, beside ours in TF32.
+    task: a `Task`.
+  """
+  case = dcgan.Case('DCGAN-64', 64, 3, 64, 0.0, steps=8, batch=128)
+  if task.tiny:
+    case = case._replace(resolution=16, width=4, steps=1, batch=8)
+  images = dcgan.batch(case)
+  precision = kind if kind in limits.PRECISIONS else 'tf32'
+  makers = {f'ganjax, {precision}': _own(case, images, precision)}
+  if importlib.util.find_spec('torch'):
+    torch_device.allow_tf32(precision != 'float32')
+    for name, options in _PEERS[kind].items():
+      makers[name] = functools.partial(
+        dcgan_torch.side,
+        case,
+        images,
+        options,
+        'bf16' if options.half else precision,
+      )
+  return comparison.compare(task, makers, case.batch)
+
+
+def _own(case, images, name):
+  dtype, precision = limits.PRECISIONS[name]
+  dtype = jnp.dtype(dtype)
+  return functools.partial(
+    dcgan.ganjax_side, case, images, dtype, precision, name
+  )

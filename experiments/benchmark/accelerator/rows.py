@@ -1,0 +1,73 @@
+"""The rows of the benchmark on an accelerator, in the order of their worth."""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+from experiments.benchmark.accelerator import (
+  convolutions,
+  dcgan_steps,
+  dispatches,
+  from_config,
+  limits,
+  loading,
+  populations,
+  style_steps,
+)
+
+
+class Row(NamedTuple):
+  """A row.
+
+  Attributes:
+    name: of the row.
+    seconds: that its process may take.
+    measured: `task -> found`, of a `Task`; JSON values.
+    needs: the flags that it cannot do without.
+  """
+
+  name: str
+  seconds: float
+  measured: Callable
+  needs: tuple = ()
+
+
+LIMITS = 'limits'
+_STYLE = 'weights', 'content', 'style'
+_OF_DCGAN = functools.partial(functools.partial, dcgan_steps.measured)
+
+ROWS = (
+  Row(LIMITS, 60, limits.measured),
+  Row('DCGAN-64, tf32', 120, _OF_DCGAN('tf32')),
+  Row('DCGAN-64, bf16', 120, _OF_DCGAN('bf16')),
+  Row('DCGAN-64, float32', 75, _OF_DCGAN('float32')),
+  Row('steps together, DCGAN-32', 90, dispatches.of_dcgan),
+  Row('steps together, ring', 45, dispatches.of_ring),
+  Row('population, ring', 60, populations.of_ring),
+  Row('population, DCGAN-16', 75, populations.of_dcgan),
+  Row('StyleGAN2-32', 120, functools.partial(from_config.of_stylegan2, 32)),
+  Row('R3GAN, CIFAR-10', 150, from_config.of_r3gan),
+  Row('StyleGAN2-64', 120, functools.partial(from_config.of_stylegan2, 64)),
+  Row('convolution, grouped', 60, convolutions.grouped),
+  Row('convolution, modulated', 45, convolutions.modulated),
+  Row(
+    'style transfer at 512',
+    45,
+    functools.partial(style_steps.measured, 512),
+    _STYLE,
+  ),
+  Row(
+    'style transfer at 1024',
+    45,
+    functools.partial(style_steps.measured, 1024),
+    _STYLE,
+  ),
+  Row('input', 60, loading.measured, ('data_dir',)),
+  Row('DCGAN-64, CUDA graphs', 120, _OF_DCGAN('CUDA graphs')),
+)
+
+
+def named(name):
+  """Returns the row of a name."""
+  (row,) = (row for row in ROWS if row.name == name)
+  return row
