@@ -108,6 +108,7 @@ def side(case, images, options, precision=''):
   def run():
     for _ in range(case.steps):
       step()
-    next(players[0].parameters()).sum().item()  # waits for the device
+    # It waits for the device.
+    return next(players[0].parameters()).square().sum().item()
 
   return rounds.Side(run, case.steps, {}, precision)

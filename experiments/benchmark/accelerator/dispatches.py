@@ -52,42 +52,44 @@ def of_ring(task):
 
 def _row(task, phase, state, pixels, examples):
   numbers = _TOGETHER[:2] if task.tiny else _TOGETHER
+  data = Batch(jnp.asarray(pixels))
+  key = jax.random.key(0)
+  # Before it is compiled: convolutions of libraries are not counted later.
+  batch = phase.preprocess(dispatch.take(data, key, 0, phase.rows), key, 0)
+  counted = compiled.flops(jax.jit(phase.step).lower(state(key), batch))
   makers = {
     f'{together} in a dispatch': functools.partial(
-      side,
-      phase,
-      state(jax.random.key(0)),
-      Batch(jnp.asarray(pixels)),
-      together,
+      _own, phase, state(key), data, together, counted
     )
     for together in numbers
   }
   return comparison.compare(task, makers, examples)
 
 
-def side(phase, state, data, together, loader=None, precision='tf32'):
+def _own(phase, state, data, together, counted):
+  loader = dispatch.from_device(data, parallel.mesh(1))
+  return side(phase, state, loader, together, 'tf32')._replace(flops=counted)
+
+
+def side(phase, state, loader, together, precision=''):
   """Returns the `Side` of dispatches of several steps.
 
   Args:
     phase: a `dispatch.Phase` without an end.
     state: what its first step takes.
-    data: a `Batch` of all images, uint8, which lie on the device.
+    loader: a `dispatch.Loader` of a mesh of one device.
     together: steps in a dispatch.
-    loader: a `dispatch.Loader` in place of the data.
     precision: what to call that of products.
   """
   mesh = parallel.mesh(1)
-  loader = loader or dispatch.from_device(data, mesh)
   number = max(1, 32 // together)
-  before, programs = {}, []
+  before = {}
 
   def note(phase, steps, seconds, program):
     before['traced and compiled'] = seconds
-    programs.append(program)
 
-  going = dispatch.dispatches(
-    (phase,), _copied(mesh, state), loader, mesh, together, note
-  )
+  state = jax.device_put(state, parallel.whole(mesh))
+  going = dispatch.dispatches((phase,), state, loader, mesh, together, note)
 
   def run():
     for _ in range(number):
@@ -95,10 +97,4 @@ def side(phase, state, data, together, loader=None, precision='tf32'):
     jax.block_until_ready((state, metrics))
 
   run()
-  return rounds.Side(
-    run, number * together, before, precision, compiled.flops(*programs)
-  )
-
-
-def _copied(mesh, state):
-  return jax.device_put(state, parallel.whole(mesh))
+  return rounds.Side(run, number * together, before, precision)

@@ -57,6 +57,5 @@ def _side(folder, loader, batch):
     preprocess=datasets.preprocess(config),
   )
   state = State(jnp.int32(0), jax.random.key(0), jnp.float32(0))
-  return dispatches.side(
-    phase, state, None, 8, datasets.loader(config, data, parallel.mesh(1)), ''
-  )
+  own = datasets.loader(config, data, parallel.mesh(1))
+  return dispatches.side(phase, state, own, 8)

@@ -48,9 +48,12 @@ def run(workdir, match, minutes, tiny, given):
   folder = paths.check_folder(workdir, '--workdir')
   folder.mkdir(parents=True, exist_ok=True)
   with locks.alone(folder):
-    files.claim(folder / 'config.json', {'tiny': tiny}, 'benchmark')
-    path = folder / 'accelerator.json'
-    found = files.read_json(path)['rows'] if path.exists() else {}
+    files.check_free(folder, 'benchmark')
+    path, found = folder / 'accelerator.json', {}
+    if path.exists():
+      saved = files.read_json(path)
+      found = saved.pop('rows')
+      files.check_same(folder, saved, {'tiny': tiny}, 'benchmark')
     pending = [row for row in chosen if _state(found, row) != _DONE]
     pending.sort(
       key=lambda row: _state(found, row) in ('failed', 'out of time')
