@@ -85,10 +85,11 @@ def _computed(folder, row, until, tiny, given):
   if missing:
     sentence = f'It is left out: give {", ".join(missing)}.'
     return {'state': 'left out', 'sentence': sentence}
-  seconds = min(row.seconds, until - time.monotonic())
-  if seconds < _LEAST:
+  left = until - time.monotonic()
+  if left < _LEAST:
     sentence = 'It was not begun, for the time of --minutes was over.'
     return {'state': 'not begun', 'sentence': sentence}
+  seconds = min(row.seconds, left)
   name = re.sub(r'\W+', '-', row.name)
   part, log = folder / f'{name}.json', folder / f'{name}.log'
   part.unlink(missing_ok=True)
