@@ -7,7 +7,7 @@ PYTHON = $(VENV)/bin/python
 .PHONY: train test slow test-matrix mutations lint benchmark
 
 train: $(VENV)/installed
-	$(PYTHON) -m experiments.train --config configs/dcgan.py --workdir runs/dcgan
+	$(PYTHON) -m experiments.train --config configs/dcgan.py:mnist5k --workdir runs/dcgan
 
 test: $(VENV)/installed
 	$(PYTHON) -m pytest -m 'not slow' -n 2

@@ -35,7 +35,7 @@ def get_config():
     checkpoint='last',  # or best
   )
   config.data = dict(
-    name='digits',  # or folder, or a data set prepared by TFDS
+    name='digits',  # or mnist5k, folder, or a data set prepared by TFDS
     dir='',  # folder of the pictures, or of TFDS' data sets
     split='train',  # as TFDS names it
     resolution=32,  # pixels

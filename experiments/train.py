@@ -14,8 +14,8 @@ third one says what a run would cost: operations, memory and time. The fourth
 one also measures samples as it trains, and keeps the best checkpoint; the fifth
 one begins with the networks of another run. The workdir holds
 config.json, metrics.jsonl, tensorboard/ (the same metrics), samples/ (the same
-latents over time), checkpoints/, samples.png at the end, and index.html, a page
-on all of it, which is written while it trains.
+latents over time), reals.png (images of the data), checkpoints/, samples.png at
+the end, and index.html, a page on it, which is written while it trains.
 The same command again resumes, to the bit, also with more --config.images;
 Ctrl-C saves first.
 """
@@ -109,8 +109,8 @@ def _train(config, data, run, start, folder, records):
   done = dispatch.images_seen(run.phases, int(state.step))
   announce(
     f'Done after {done} images. In {folder}: index.html (a page on all of it), '
-    'samples.png, samples/ (the same latents over time), checkpoints/, '
-    'config.json, metrics.jsonl, tensorboard/.'
+    'samples.png, reals.png, samples/ (the same latents over time), '
+    'checkpoints/, config.json, metrics.jsonl, tensorboard/.'
   )
   return 0
 

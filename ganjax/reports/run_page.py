@@ -56,6 +56,7 @@ def _context(run, warn):
     'seconds': run.seconds,
     'tiles': _tiles(run),
     'grids': _grids(run),
+    'reals': pages.picture(run.folder, 'reals.png', large=False),
     'figures': {'metrics': drawn(_figure(run))} if run.metrics else {},
     'warnings': _warnings(run, warn),
     'history': run.about.get('history', []),

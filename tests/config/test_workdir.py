@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from ganjax import files
+from ganjax import files, pictures
 from ganjax.config import workdir
 from ganjax.data import image_cache, images
 from ganjax.training import checkpoint
@@ -51,6 +51,15 @@ def test_a_folder_without_a_checkpoint_is_claimed_anew(tmp_path):
   config, examples = workdir.read(tmp_path)
   assert config.loss == 'hinge'
   assert examples == ((2, 2, 1), ('a', 'b'))
+
+
+def test_images_of_the_data_lie_in_the_folder(tmp_path):
+  claim(tmp_path, own=data(pixel=255))
+  # Three images of 2x2 in a grid of 2x2, with 2 pixels of black around each.
+  [(row, column, _)] = np.argwhere(
+    np.asarray(pictures.load(tmp_path / 'reals.png'))[..., :1]
+  )
+  assert (row, column) == (2 + 1, 6 + 1)
 
 
 @pytest.mark.parametrize('place', ['checkpoints', 'checkpoints/best'])

