@@ -1,11 +1,10 @@
 """A compiled step of ganjax as a side of a benchmark."""
 
-import contextlib
 import time
 
 import jax
 
-from experiments.benchmark import rounds
+from experiments.benchmark import flops, rounds
 
 
 def side(step, state, arguments, number=1, precision=None, name=''):
@@ -22,10 +21,11 @@ def side(step, state, arguments, number=1, precision=None, name=''):
   """
   with jax.default_matmul_precision(precision):
     begun = time.perf_counter()
-    lowered = jax.jit(step, donate_argnums=0).lower(state, *arguments)
-    traced = time.perf_counter()
+    traced = jax.jit(step, donate_argnums=0).trace(state, *arguments)
+    lowered = traced.lower()
+    then = time.perf_counter()
     program = lowered.compile()
-    compiled = time.perf_counter()
+    seconds = {'traced': then - begun, 'compiled': time.perf_counter() - then}
 
   def run():
     nonlocal state
@@ -33,22 +33,4 @@ def side(step, state, arguments, number=1, precision=None, name=''):
       state, metrics = program(state, *arguments)
     jax.block_until_ready((state, metrics))
 
-  seconds = {'traced': traced - begun, 'compiled': compiled - traced}
-  return rounds.Side(run, number, seconds, name, flops(lowered, program))
-
-
-def flops(*stages):
-  """Returns the operations of the first stage that knows them, or None.
-
-  XLA counts the body of a loop once, and of branches the largest.
-
-  Args:
-    *stages: of compilation. A program that is not optimised yet comes first:
-      where libraries compute convolutions, they are not counted later.
-  """
-  for stage in stages:
-    # Not every backend counts, and it may raise anything.
-    with contextlib.suppress(Exception):
-      if (found := stage.cost_analysis()['flops']) > 0:
-        return float(found)
-  return None
+  return rounds.Side(run, number, seconds, name, flops.of(traced.jaxpr))

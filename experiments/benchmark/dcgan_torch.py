@@ -10,8 +10,8 @@ class Options(NamedTuple):
   """How a step is computed; by default as in PyTorch's example.
 
   Attributes:
-    tuned: memory with the channels last, a fused Adam, and parameters of the
-      discriminator that have no gradients in the generator's turn.
+    tuned: memory with the channels last, a fused Adam, and no gradients that
+      are thrown away, of either player in the other one's turn.
     compiled: the mode of `torch.compile` for both networks; '' for none.
     shared: both turns have the same fakes, as in PyTorch's example; ganjax
       draws others for each turn.
@@ -58,7 +58,10 @@ def side(case, images, options, precision=''):
   ]
   optimizers = [
     torch.optim.Adam(
-      player.parameters(), lr=rate, betas=(b1, 0.999), fused=options.tuned
+      player.parameters(),
+      lr=rate,
+      betas=(b1, 0.999),
+      fused=options.tuned or None,
     )
     for player in (discriminator, generator)
   ]
@@ -86,8 +89,11 @@ def side(case, images, options, precision=''):
     optimizer.step()
 
   def step():
+    if options.compiled == 'reduce-overhead':
+      torch.compiler.cudagraph_mark_step_begin()
     with precise():
-      fake = fakes()
+      with torch.set_grad_enabled(options.shared or not options.tuned):
+        fake = fakes()
       real = batch.clone().requires_grad_() if case.penalty else batch
       logits = discriminator(real)
       loss = softplus(-logits).mean()

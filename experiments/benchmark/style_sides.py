@@ -13,8 +13,7 @@ import jax
 import numpy as np
 
 from configs import style_transfer
-from experiments.benchmark import compiled as compiling
-from experiments.benchmark import style_memory, style_torch
+from experiments.benchmark import flops, style_memory, style_torch
 from ganjax import pictures
 from ganjax.style import from_config, objective, pretrained, sizes, transfer
 
@@ -81,7 +80,8 @@ def ganjax_side(scene, optimizer=None):
   aimed = time.perf_counter()
   step = transfer.stepper(encoder, method.terms, optimizer)
   jitted = jax.jit(step, donate_argnums=0)
-  lowered = jitted.lower(state, *known, method.ema_decay)
+  staged = jitted.trace(state, *known, method.ema_decay)
+  lowered = staged.lower()
   traced = time.perf_counter()
   program = lowered.compile()
   compiled = time.perf_counter()
@@ -104,7 +104,7 @@ def ganjax_side(scene, optimizer=None):
     'traced': traced - aimed,
     'compiled': compiled - traced,
   }
-  return Side(start, evaluate, seconds, compiling.flops(lowered, program))
+  return Side(start, evaluate, seconds, flops.of(staged.jaxpr))
 
 
 def torch_side(scene):

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.benchmark import compiled, dcgan, ring_game, rounds
+from experiments.benchmark import dcgan, flops, ring_game, rounds
 from experiments.benchmark.accelerator import comparison
 from ganjax import parallel, steps
 from ganjax.arrays import Batch
@@ -54,9 +54,8 @@ def _row(task, phase, state, pixels, examples):
   numbers = _TOGETHER[:2] if task.tiny else _TOGETHER
   data = Batch(jnp.asarray(pixels))
   key = jax.random.key(0)
-  # Before it is compiled: convolutions of libraries are not counted later.
   batch = phase.preprocess(dispatch.take(data, key, 0, phase.rows), key, 0)
-  counted = compiled.flops(jax.jit(phase.step).lower(state(key), batch))
+  counted = flops.of(jax.make_jaxpr(phase.step)(state(key), batch))
   makers = {
     f'{together} in a dispatch': functools.partial(
       _own, phase, state(key), data, together, counted

@@ -42,13 +42,16 @@ def of_stylegan2(resolution, task):
   return comparison.compare(task, makers, config.batch_size)
 
 
-def of_r3gan(task):
+def of_r3gan(kinds, task):
   """Returns the row of R3GAN on CIFAR-10, with both penalties in each step.
 
-  The critic sees reals and fakes in one pass, or in one pass each.
+  Args:
+    kinds: pairs: the name of a precision, and whether the critic sees reals and
+      fakes in one pass each, and not in one for both.
+    task: a `Task`.
   """
   makers = {}
-  for name, separate in ('bf16', False), ('tf32', False), ('bf16', True):
+  for name, separate in kinds:
     config = r3gan.get_config('cifar10')
     with config.unlocked():
       config.dtype = _DTYPES[name]

@@ -7,8 +7,10 @@
 far is written again and again, so that a row that is ended leaves its part.
 """
 
+import contextlib
 import signal
 import time
+from importlib import metadata
 
 from absl import flags
 
@@ -39,6 +41,8 @@ def main():
   # The default action of the signal ends the process within a compiler, too.
   signal.setitimer(signal.ITIMER_REAL, _SECONDS.value)
   about = provenance.record()
+  with contextlib.suppress(metadata.PackageNotFoundError):
+    about['versions']['torch'] = metadata.version('torch')
 
   def keep(found, whole=False):
     files.write_json(_OUTPUT.value, found | {'whole': whole, 'about': about})

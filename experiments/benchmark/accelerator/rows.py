@@ -46,7 +46,11 @@ ROWS = (
   Row('population, ring', 60, populations.of_ring),
   Row('population, DCGAN-16', 75, populations.of_dcgan),
   Row('StyleGAN2-32', 120, functools.partial(from_config.of_stylegan2, 32)),
-  Row('R3GAN, CIFAR-10', 150, from_config.of_r3gan),
+  Row(
+    'R3GAN, CIFAR-10',
+    120,
+    functools.partial(from_config.of_r3gan, (('bf16', False), ('tf32', False))),
+  ),
   Row('StyleGAN2-64', 120, functools.partial(from_config.of_stylegan2, 64)),
   Row('convolution, grouped', 60, convolutions.grouped),
   Row('convolution, modulated', 45, convolutions.modulated),
@@ -63,6 +67,11 @@ ROWS = (
     _STYLE,
   ),
   Row('input', 60, loading.measured, ('data_dir',)),
+  Row(
+    'R3GAN, passes of the critic',
+    120,
+    functools.partial(from_config.of_r3gan, (('bf16', False), ('bf16', True))),
+  ),
   Row('DCGAN-64, CUDA graphs', 120, _OF_DCGAN('CUDA graphs')),
 )
 

@@ -96,7 +96,11 @@ def _computed(folder, row, until, tiny, given):
   command = [sys.executable, '-m', 'experiments.benchmark.accelerator.row']
   command += [f'--row={row.name}', f'--seconds={seconds + 5}', '--traceback']
   command += [f'--output={part.resolve()}', f'--tiny={str(tiny).lower()}']
-  command += [f'--{key}={value}' for key, value in given.items() if value]
+  command += [
+    f'--{key}={pathlib.Path(value).resolve()}'
+    for key, value in given.items()
+    if value
+  ]
   tqdm.write(f'{row.name}: {seconds:.0f} s at most.')
   begun = time.monotonic()
   code = _ended(command, log, seconds)

@@ -30,7 +30,7 @@ class Task(NamedTuple):
   @property
   def seconds(self):
     """How long a round of a side takes, about."""
-    return 0.01 if self.tiny else 0.3
+    return 0.01 if self.tiny else 0.2
 
   @property
   def over(self):
