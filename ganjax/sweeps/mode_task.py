@@ -5,6 +5,7 @@ how modes are counted. A remedy is what it changes in the config.
 """
 
 import contextlib
+import functools
 import math
 import warnings
 
@@ -260,6 +261,11 @@ def _measure(config, problem):
     'within': config.measure.within,
   }
 
+  # Outside of a program they are compiled at every call.
+  @functools.cache
+  def drawn(number):
+    return reals(problem, number)
+
   def measure(step, state, numbers, record):
     samples, values, how = record['samples'], {}, {}
     pictured = image_samples.Samples(
@@ -272,7 +278,7 @@ def _measure(config, problem):
       found, how[own.name] = own.take(*given, config.measure.seed)
       values |= found
     if samples.ndim == 2:
-      picture = scatter(samples, reals(problem, len(samples)))
+      picture = scatter(samples, drawn(len(samples)))
     else:
       picture = pictures.grid(images.scale(samples[:36]))
     return Measured(values, how, picture)

@@ -78,18 +78,22 @@ def _spread(reals, runs):
   NaN for a run with samples that are not finite.
   """
   reals, found = reals.reshape(len(reals), -1), {}
-  for samples, occupancy in zip(
-    runs.last_samples, runs.modes['occupancy'][:, -1], strict=True
-  ):
-    if samples.dtype == np.uint8:
-      samples = images.scale(samples)
-    flat = np.asarray(samples).reshape(len(samples), -1)
-    measured = {
+
+  @jax.jit
+  def measure(flat, occupancy):
+    return {
       **prdc.precision_recall(reals, flat)._asdict(),
       **prdc.density_coverage(reals, flat)._asdict(),
       'support': birthday.birthday(occupancy).uniform,
       'distance': diversity.pairwise_distance(flat),
     }
+
+  for samples, occupancy in zip(
+    runs.last_samples, runs.modes['occupancy'][:, -1], strict=True
+  ):
+    if samples.dtype == np.uint8:
+      samples = images.scale(samples)
+    measured = measure(np.reshape(samples, (len(samples), -1)), occupancy)
     # A sample that is not finite is in no mode, and a byte of a picture.
     finite = occupancy.sum() == runs.number
     for name, value in measured.items():
