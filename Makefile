@@ -4,7 +4,7 @@ PYTHONS ?= python3.11 python3.12 python3.13
 VENV ?= .venv
 PYTHON = $(VENV)/bin/python
 
-.PHONY: train test slow test-matrix mutations lint benchmark
+.PHONY: train test slow test-matrix mutations lint docs soak benchmark
 
 train: $(VENV)/installed
 	$(PYTHON) -m experiments.train --config configs/dcgan.py:mnist5k --workdir runs/dcgan
@@ -38,6 +38,11 @@ lint: $(VENV)/installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+# The site of the documentation, into site/: every warning fails. To read it with
+# its search: python3 -m http.server --directory site
+docs: $(VENV)/installed
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
 
 # Kills, full disks and damaged files; a table of what survived (SOAK=--help).
 SOAK ?= --minutes 30 --seed 0

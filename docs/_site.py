@@ -1,0 +1,87 @@
+"""Hooks of mkdocs: pages that lie elsewhere, and formulas without scripts.
+
+What GitHub shows and what the site shows is one text: each section of README.md
+is a page of the site, and so is each of the other files in `PAGES`. Formulas
+become MathML, which browsers render by themselves.
+"""
+
+import html
+import pathlib
+import re
+
+from latex2mathml import converter
+from mkdocs.structure.files import File
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PAGES = {
+  'CHANGELOG.md': 'changelog.md',
+  'CONTRIBUTING.md': 'contributing.md',
+  'SECURITY.md': 'security.md',
+}
+# Links to files that are no pages become words.
+_NO_PAGES = 'LICENSE', 'CITATION.cff'
+_LINK = re.compile(r'\[([^\[\]]*)\]\(([^():\s]+)\)')
+_FORMULA = re.compile(
+  r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL
+)
+
+
+def on_files(files, config):
+  """Adds the pages that are made from files at the root of the repository."""
+  made = {
+    name: (ROOT / own).read_text(encoding='utf-8')
+    for own, name in PAGES.items()
+  }
+  _, *sections = re.split('^## ', (ROOT / 'README.md').read_text(), flags=re.M)
+  for section in sections:
+    title = section.split('\n')[0]
+    made[_page(title)] = f'# {section}'.replace('\n### ', '\n## ')
+  for name, text in made.items():
+    files.append(File.generated(config, name, content=_relinked(text, '')))
+  return files
+
+
+def on_page_markdown(markdown, **_):
+  """Returns a page whose links to files at the root lead to their pages."""
+  return _relinked(markdown, '../')
+
+
+def on_page_content(content, **_):
+  """Returns a page with its formulas as MathML."""
+
+  def formula(match):
+    tag, tex = match.groups()
+    display = {'span': 'inline', 'div': 'block'}[tag]
+    return converter.convert(html.unescape(tex).strip(), display=display)
+
+  return _FORMULA.sub(formula, content)
+
+
+def _page(title):
+  """Returns the name of the page of a section of README.md."""
+  return f'{re.sub("[^a-z0-9]+", "_", title.lower()).strip("_")}.md'
+
+
+def _relinked(text, prefix):
+  """Returns a text whose links lead to the pages of the site.
+
+  Args:
+    text: Markdown.
+    prefix: of links to the root of the repository, '../' from docs/.
+  """
+
+  def link(match):
+    words, target = match.groups()
+    path, _, section = target.removeprefix(prefix).partition('#')
+    if not target.startswith(prefix):
+      return match[0]
+    if path in _NO_PAGES:
+      return words
+    if path in ('', 'README.md') and section:
+      return f'[{words}]({_page(section)})'
+    page = {**PAGES, 'README.md': 'index.md'}.get(path)
+    if path.startswith('docs/'):
+      page = path.removeprefix('docs/') + (f'#{section}' if section else '')
+    return f'[{words}]({page})' if page else match[0]
+
+  return _LINK.sub(link, text)
