@@ -66,8 +66,13 @@ def side(case, images, options, precision=''):
     for player in (discriminator, generator)
   ]
   if options.compiled:
+    # The programs of all sides count, and beyond the limit a side is eager.
+    torch._dynamo.config.recompile_limit = 100
+    torch._dynamo.config.fail_on_recompile_limit_hit = True
+    # Both players' shapes would else be taken for one that changes.
     generator, discriminator = (
-      torch.compile(player, mode=options.compiled) for player in players
+      torch.compile(player, mode=options.compiled, dynamic=False)
+      for player in players
     )
   softplus = nn.functional.softplus
   batch = torch.tensor(images.transpose(0, 3, 1, 2)).to(
