@@ -59,8 +59,7 @@ def _taps(equation):
   """Returns how many products one number of a convolution sums."""
   given, kernel = equation.params, equation.invars[1].aval.shape
   features = kernel[given['dimension_numbers'].rhs_spec[0]]
-  zeros = math.prod(given['lhs_dilation']) * given['batch_group_count']
-  return math.prod(kernel) / features / zeros
+  return math.prod(kernel) / features / math.prod(given['lhs_dilation'])
 
 
 def _size(variable):

@@ -1,21 +1,16 @@
 """Has each row computed by a process of its own, within a time in all."""
 
-import contextlib
 import json
-import os
 import pathlib
 import re
-import signal
-import subprocess
 import sys
 import time
 
 from tqdm import tqdm
 
-from experiments.benchmark.accelerator import rows, table
+from experiments.benchmark.accelerator import processes, rows, table
 from ganjax import files, locks, paths
 
-_ROOT = pathlib.Path(__file__).resolve().parents[3]
 _LEAST = 15.0  # seconds: with less, a row is not begun
 _TAIL = 2000  # characters of what a failed row said
 _DONE = 'done'
@@ -59,12 +54,13 @@ def run(workdir, match, minutes, tiny, given):
       key=lambda row: _state(found, row) in ('failed', 'out of time')
     )
     for row in pending:
-      found[row.name] = _computed(folder, row, until, tiny, given)
-      tqdm.write(f'{row.name}: {found[row.name]["sentence"]}')
+      now = _computed(folder, row, until, tiny, given)
+      tqdm.write(f'{row.name}: {now["sentence"]}')
+      if now['state'] == 'not begun':
+        now = found.get(row.name, now)  # A part from before is worth more.
+      found[row.name] = now
       _write(path, found, tiny)
-    _write(path, found, tiny)
-    text = table.markdown(found, tiny)
-    files.write(folder / 'accelerator.md', text)
+    text = _write(path, found, tiny)
   tqdm.write(f'{text}\nWritten to {path} and {path.with_suffix(".md")}.')
 
 
@@ -73,10 +69,14 @@ def _state(found, row):
 
 
 def _write(path, found, tiny):
+  """Writes the rows as JSON and as a table, and returns the table."""
   ordered = {
     row.name: found[row.name] for row in rows.ROWS if row.name in found
   }
   files.write_json(path, files.versioned({'tiny': tiny, 'rows': ordered}))
+  text = table.markdown(ordered, tiny)
+  files.write(path.with_suffix('.md'), text)
+  return text
 
 
 def _computed(folder, row, until, tiny, given):
@@ -103,10 +103,10 @@ def _computed(folder, row, until, tiny, given):
   ]
   tqdm.write(f'{row.name}: {seconds:.0f} s at most.')
   begun = time.monotonic()
-  code = _ended(command, log, seconds)
+  code = processes.ended(command, log, seconds)
   taken = time.monotonic() - begun
   row_found = json.loads(part.read_text()) if part.exists() else {}
-  row_found |= {'commit': _commit(), 'seconds_taken': taken}
+  row_found |= {'commit': processes.commit(), 'seconds_taken': taken}
   if row_found.pop('whole', False):
     sentence = row_found.pop('words', '') or f'Done in {taken:.0f} s.'
     return row_found | {'state': _DONE, 'sentence': sentence}
@@ -119,41 +119,3 @@ def _computed(folder, row, until, tiny, given):
     last = [line for line in error.splitlines() if line.strip()][-1:]
     sentence = f'It failed (exit code {code}): {"".join(last)}'
   return row_found | {'state': state, 'sentence': sentence, 'error': error}
-
-
-def _ended(command, log, seconds):
-  """Returns the exit code of a process; None if it ran out of time."""
-  # Two libraries share the device, so that neither may take all its memory.
-  environment = os.environ | {'XLA_PYTHON_CLIENT_PREALLOCATE': 'false'}
-  with open(log, 'wb') as said:
-    process = subprocess.Popen(
-      command,
-      cwd=_ROOT,
-      env=environment,
-      stdin=subprocess.DEVNULL,
-      stdout=said,
-      stderr=subprocess.STDOUT,
-      # With the compilers that it starts, it is a group.
-      start_new_session=True,
-    )
-    try:
-      return process.wait(seconds)
-    except subprocess.TimeoutExpired:
-      return None
-    finally:
-      with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-      process.wait()
-
-
-def _commit():
-  """Returns the commit of the code, or None where git does not know it."""
-  with contextlib.suppress(OSError):
-    said = subprocess.run(
-      ['git', '-C', _ROOT, 'describe', '--always', '--dirty', '--abbrev=12'],
-      capture_output=True,
-      text=True,
-      check=False,
-    )
-    return said.stdout.strip() or None
-  return None
