@@ -41,8 +41,13 @@ lint: $(VENV)/installed
 
 # The site of the documentation, into site/: every warning fails. To read it with
 # its search: python3 -m http.server --directory site
-docs: $(VENV)/installed
+NOTEBOOKS = $(patsubst docs/%,runs/%,$(wildcard docs/notebooks/*.ipynb))
+docs: $(VENV)/installed $(NOTEBOOKS)
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
+
+# Each takes a minute or two; `make docs NOTEBOOKS=` goes without their outputs.
+runs/notebooks/%.ipynb: docs/notebooks/%.ipynb | $(VENV)/installed
+	$(PYTHON) -m nbconvert --to notebook --execute --output-dir $(@D) $<
 
 # Kills, full disks and damaged files; a table of what survived (SOAK=--help).
 SOAK ?= --minutes 30 --seed 0

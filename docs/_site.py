@@ -1,14 +1,18 @@
-"""Hooks of mkdocs: pages that lie elsewhere, and formulas without scripts.
+"""Hooks of mkdocs: pages from elsewhere, notebooks, formulas without scripts.
 
 What GitHub shows and what the site shows is one text: each section of README.md
-is a page of the site, and so is each of the other files in `PAGES`. Formulas
-become MathML, which browsers render by themselves.
+is a page of the site, and so is each of the other files in `PAGES`. Notebooks
+are in git without their outputs: the site has those of the copies in
+runs/notebooks, which `make docs` executes. Formulas become MathML, which
+browsers render by themselves.
 """
 
 import html
 import pathlib
 import re
 
+import nbconvert
+import nbformat
 from latex2mathml import converter
 from mkdocs.structure.files import File
 
@@ -38,6 +42,10 @@ def on_files(files, config):
     made[_page(title)] = f'# {section}'.replace('\n### ', '\n## ')
   for name, text in made.items():
     files.append(File.generated(config, name, content=_relinked(text, '')))
+  for path in sorted((ROOT / 'docs/notebooks').glob('*.ipynb')):
+    for name, content in _notebook(path).items():
+      file = File.generated(config, f'notebooks/{name}', content=content)
+      files.append(file)
   return files
 
 
@@ -55,6 +63,25 @@ def on_page_content(content, **_):
     return converter.convert(html.unescape(tex).strip(), display=display)
 
   return _FORMULA.sub(formula, content)
+
+
+def _notebook(path):
+  """Returns the page of a notebook and its pictures, by their names."""
+  notebook = nbformat.read(path, 4)
+  executed = ROOT / 'runs/notebooks' / path.name
+  if executed.exists():
+    copy = nbformat.read(executed, 4)
+    if [own.source for own in copy.cells] == [
+      own.source for own in notebook.cells
+    ]:
+      notebook = copy
+  body, resources = nbconvert.MarkdownExporter().from_notebook_node(
+    notebook, {'unique_key': path.stem, 'output_files_dir': ''}
+  )
+  title, _, rest = body.partition('\n\n')
+  download = f'[Download this notebook]({path.name}){{ .md-button download }}'
+  pages = {path.with_suffix('.md').name: f'{title}\n\n{rest}\n\n{download}\n'}
+  return pages | resources['outputs']
 
 
 def _page(title):
