@@ -10,8 +10,11 @@ class Options(NamedTuple):
   """How a step is computed; by default as in PyTorch's example.
 
   Attributes:
-    tuned: memory with the channels last, a fused Adam, and no gradients that
-      are thrown away, of either player in the other one's turn.
+    tuned: a fused Adam, and no gradients that are thrown away, of either player
+      in the other one's turn.
+    channels_last: the order of images and kernels in memory. On a GPU the
+      compiler mistakes it in the gradients of transposed convolutions and fails
+      (https://github.com/pytorch/pytorch/issues/171622).
     compiled: the mode of `torch.compile` for both networks; '' for none.
     shared: both turns have the same fakes, as in PyTorch's example; ganjax
       draws others for each turn.
@@ -19,15 +22,19 @@ class Options(NamedTuple):
   """
 
   tuned: bool = False
+  channels_last: bool = False
   compiled: str = ''
   shared: bool = False
   half: bool = False
 
 
+TUNED = Options(tuned=True, channels_last=True)
+COMPILED = Options(tuned=True, compiled='default')
 _KINDS = {
   'torch': Options(),
-  'torch, tuned': Options(tuned=True),
-  'torch, compiled': Options(tuned=True, compiled='default'),
+  'torch, tuned': TUNED,
+  'torch, compiled': COMPILED,
+  'torch, compiled, channels last': COMPILED._replace(channels_last=True),
 }
 PEERS = _KINDS | {
   f'{name}, shared fakes': options._replace(shared=True)
@@ -51,7 +58,9 @@ def side(case, images, options, precision=''):
   torch.backends.cudnn.benchmark = True
   device = torch_device.name()
   rate, b1 = case.adam
-  layout = torch.channels_last if options.tuned else torch.contiguous_format
+  layout = (
+    torch.channels_last if options.channels_last else torch.contiguous_format
+  )
   players = generator, discriminator = [
     network.to(device=device, memory_format=layout)
     for network in dcgan_torch_networks.networks(case)

@@ -104,8 +104,6 @@ def _times(training, shares, shared, pool):
   programs: dict = {}
   tries: dict = {}
   for name, make in mappings.MAPPINGS.items():
-    if name == 'steps' and jax.default_backend() != 'cpu':
-      continue
     advance = make(training, number)
     trial(advance)  # It compiles.
     first = trial(advance)

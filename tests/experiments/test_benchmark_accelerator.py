@@ -127,5 +127,7 @@ def test_tuning_does_not_change_what_pytorch_learns():
     torch.manual_seed(0)
     return dcgan_torch.side(case, images, dcgan_torch.Options(**options)).run()
 
-  assert learnt(tuned=True) == pytest.approx(learnt(), rel=1e-5)
+  assert learnt(tuned=True, channels_last=True) == pytest.approx(
+    learnt(), rel=1e-5
+  )
   assert learnt(shared=True) != pytest.approx(learnt(), rel=1e-5)

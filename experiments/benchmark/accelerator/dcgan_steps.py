@@ -8,22 +8,23 @@ import jax.numpy as jnp
 from experiments.benchmark import dcgan, dcgan_torch, torch_device
 from experiments.benchmark.accelerator import comparison, limits
 
-_COMPILED = dcgan_torch.Options(tuned=True, compiled='default')
-_GRAPHS = dcgan_torch.Options(tuned=True, compiled='reduce-overhead')
+_TUNED, _COMPILED = dcgan_torch.TUNED, dcgan_torch.COMPILED
+_GRAPHS = _COMPILED._replace(compiled='reduce-overhead')
 _PEERS = {
   'tf32': {
     'torch': dcgan_torch.Options(),
-    'torch, tuned': dcgan_torch.Options(tuned=True),
-    'torch, tuned, shared fakes': dcgan_torch.Options(tuned=True, shared=True),
+    'torch, tuned': _TUNED,
+    'torch, tuned, shared fakes': _TUNED._replace(shared=True),
     'torch, compiled': _COMPILED,
+    'torch, compiled, channels last': _COMPILED._replace(channels_last=True),
   },
   'bf16': {
-    'torch, tuned': dcgan_torch.Options(tuned=True, half=True),
+    'torch, tuned': _TUNED._replace(half=True),
     'torch, compiled': _COMPILED._replace(half=True),
   },
   'float32': {
     'torch': dcgan_torch.Options(),
-    'torch, tuned': dcgan_torch.Options(tuned=True),
+    'torch, tuned': _TUNED,
   },
   'CUDA graphs': {
     'torch, CUDA graphs': _GRAPHS,
