@@ -40,12 +40,20 @@ _WEIGHTS = flags.DEFINE_enum(
   ['ema', 'ema_live', 'ema_standing', 'raw'],
   'Draw what evaluate measured with these --weights.',
 )
+_ACROSS = flags.DEFINE_enum(
+  'across',
+  'images',
+  ['images', 'seconds'],
+  'The horizontal axis: images seen, or the seconds that the runs trained, '
+  'which compare runs of one machine that was as busy with all of them.',
+)
 _SCALE = flags.DEFINE_enum(
   'scale', 'linear', ['linear', 'log'], 'The scale of the vertical axis.'
 )
 _OUTPUT = flags.DEFINE_string(
   'output', None, 'The folder to write into; each metric has its own in it.'
 )
+_AXES = {'images': 'images seen', 'seconds': 'seconds of training'}
 flags.mark_flags_as_required(['group', 'output'])
 
 
@@ -60,23 +68,30 @@ def main():
         f'{name}: {group.left_out} evaluations are left out, for not all runs '
         'have them.'
       )
+  across = {name: group.images for name, group in found.groups.items()}
+  if _ACROSS.value == 'seconds':
+    across = {
+      name: groups.seconds(named[name], images)
+      for name, images in across.items()
+    }
   folder.mkdir(parents=True, exist_ok=True)
   titles = list(
     dict.fromkeys(
       title for own in found.groups.values() for title in own.values
     )
   )
-  _tabulate(folder, found, titles)
+  _tabulate(folder, found, titles, across)
   figure = curves.curves(
     {
       title: {
-        name: curves.with_deviation(group.images, group.values[title])
+        name: curves.with_deviation(across[name], group.values[title])
         for name, group in found.groups.items()
         if title in group.values
       }
       for title in titles
     },
     found.title,
+    _AXES[_ACROSS.value],
     scale=_SCALE.value,
     bottom=0,
     references=found.references,
@@ -105,7 +120,7 @@ def _parsed(group):
   return name, folders
 
 
-def _tabulate(folder, found, titles):
+def _tabulate(folder, found, titles, across):
   """Writes and prints the table: a row for each evaluation of each group."""
   columns = [
     tables.Column(title, f'{found.title} {title}'.strip(), '.3g')
@@ -113,11 +128,11 @@ def _tabulate(folder, found, titles):
   ]
   rows = [
     {
-      'label': f'{name}, {images:,} images',
+      'label': f'{name}, {where:,.0f} {_ACROSS.value}',
       'values': {title: own[:, at] for title, own in group.values.items()},
     }
     for name, group in found.groups.items()
-    for at, images in enumerate(group.images)
+    for at, where in enumerate(across[name])
   ]
   notes = (found.note, provenance.in_words())
   tables.write(folder, rows, columns, notes, title='group')

@@ -10,7 +10,7 @@ import numpy as np
 
 from ganjax import files
 from ganjax.lookup import choose
-from ganjax.reports import columns
+from ganjax.reports import columns, run_results
 
 
 class Group(NamedTuple):
@@ -95,6 +95,20 @@ def read(groups, metric, weights):
     },
     *_references(rows_of, settings, metric, column),
   )
+
+
+def seconds(folders, images):
+  """Returns the seconds that runs trained until they had seen images, `[T]`.
+
+  They are what the runs logged, compiling included and evaluations not, and the
+  mean over the runs.
+
+  Args:
+    folders: of the runs of a group.
+    images: seen, `[T]`.
+  """
+  runs = [run_results.read(folder) for folder in folders]
+  return np.mean([run.trained(np.asarray(images)) for run in runs], axis=0)
 
 
 def _evaluations(rows, metric, weights, column):

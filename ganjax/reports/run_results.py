@@ -42,14 +42,23 @@ class RunResults(NamedTuple):
   @property
   def seconds(self):
     """How long it has trained, compiled and evaluated, without its starts."""
-    total, before = 0.0, 0
+    evaluated = sum(row.get('evaluation_seconds', 0.0) for row in self.metrics)
+    return self.trained(self.images) + evaluated
+
+  def trained(self, images):
+    """Returns how long it trained and compiled until it had seen so many.
+
+    Args:
+      images: seen, a number or an array; between two rows of the log the pace
+        is that of the later one.
+    """
+    seen, seconds = [0], [0.0]
     for row in self.metrics:
       pace = row.get('images_per_second', math.inf)
-      total += (row['images'] - before) / pace
-      total += row.get('compile_seconds', 0.0)
-      total += row.get('evaluation_seconds', 0.0)
-      before = row['images']
-    return total
+      steps = (row['images'] - seen[-1]) / pace
+      seconds.append(seconds[-1] + steps + row.get('compile_seconds', 0.0))
+      seen.append(row['images'])
+    return np.interp(images, seen, seconds)
 
 
 def read(workdir):

@@ -154,6 +154,33 @@ def test_groups_become_a_figure_and_a_table(program, runs):
     assert min(picture.size) > 300
 
 
+def test_values_are_drawn_across_the_seconds_of_training(program, runs):
+  for name, pace in (('msg-0', 100), ('msg-1', 50), ('pg-0', 10)):
+    for file in ('run.json', 'config.json'):
+      (runs / name / file).write_text('{}')
+    rows = [
+      {'images': 500, 'images_per_second': pace, 'compile_seconds': 3},
+      {'images': 3000, 'images_per_second': pace, 'evaluation_seconds': 7},
+    ]
+    lines = map(json.dumps, rows)
+    (runs / name / 'metrics.jsonl').write_text('\n'.join(lines))
+  code, _, err = program(
+    'curve',
+    f'--group=msg={runs}/msg-*',
+    f'--group=progressive={runs}/pg-0',
+    '--across=seconds',
+    f'--output={runs}/curve',
+  )
+  assert code == 0, err
+  table = json.loads((runs / 'curve/fid/table.json').read_text())
+  # Of 1,000 images msg-0 took 3 + 10 s and msg-1 3 + 20 s.
+  assert [row['label'] for row in table['rows']] == [
+    'msg, 18 seconds',
+    'msg, 33 seconds',
+    'progressive, 103 seconds',
+  ]
+
+
 def test_a_measure_of_several_resolutions_has_a_column_for_each(program, runs):
   code, _, err = program(
     'curve',
