@@ -10,6 +10,35 @@ ON_FEATURES = ' (features)'
 """Ends the title of a value that is on other features than Inception's."""
 
 
+_FEW = 1000  # images, with which a FID is mostly its bias
+
+
+def cautions(columns, rows):
+  """Returns sentences on what values cannot say, for the table that has them.
+
+  Args:
+    columns: as above, of the values that are shown.
+    rows: of what was measured, dicts with `settings` and `number`.
+  """
+  names = [own['title'] for own in columns.values() if own.get('on_features')]
+  if not names:
+    return []
+  taken, found = ', '.join(names), []
+  if any('untrained' in row['settings'].get('features', '') for row in rows):
+    found.append(
+      f'The features are of an untrained network: {taken} can tell runs on the '
+      'same data from each other, and say little on how good samples are.'
+    )
+  fewest = min((row['number'] for row in rows if row.get('number')), default=0)
+  if 0 < fewest < _FEW:
+    found.append(
+      f'{taken}: of only {fewest:,} images. Below about {_FEW:,} such values '
+      'depend on that number more than on the samples, so compare them with '
+      'values of as many images only.'
+    )
+  return found
+
+
 def title(name, columns, *features):
   """Returns the title of a value.
 

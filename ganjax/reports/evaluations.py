@@ -29,6 +29,7 @@ def table(rows, described):
       *(f'{name}: {value}.' for name, value in settings.items()),
       *filter(None, (_how(rows, name) for name in taken)),
       *_unequal(rows),
+      *columns.cautions(described, rows),
     ],
   )
 

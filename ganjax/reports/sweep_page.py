@@ -105,6 +105,7 @@ def _context(sweep, folder, images):
     'cell_command': lambda cell: commands.of_cell(
       sweep.about, cell.changes, f'runs/cell-{cell.number}'
     ),
+    'cautions': sweep_tables.cautions(sweep),
     'settings': settings,
     'differing': _differing(settings),
     'provenance': sweep_tables.provenance(sweep),

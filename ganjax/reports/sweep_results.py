@@ -61,6 +61,7 @@ class SweepResults(NamedTuple):
     compared: the values that are compared in main effects: the objective and
       those with a direction.
     provenance: of each program, its hardware and versions.
+    columns: of the values that were measured, as `reports.columns` has them.
   """
 
   about: dict
@@ -71,6 +72,7 @@ class SweepResults(NamedTuple):
   direction: str | None
   compared: list
   provenance: list
+  columns: dict
 
   @property
   def runs(self):
@@ -129,6 +131,7 @@ def read(folder):
       if name == objective or direction(name, columns) is not None
     ],
     made,
+    columns,
   )
 
 

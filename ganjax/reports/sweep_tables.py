@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ganjax.reports import commands, render, sweep_results
+from ganjax.reports import columns, commands, render, sweep_results
 from ganjax.reports.statistics import summary
 from ganjax.reports.sweep_results import words
 from ganjax.reports.tables import mean_and_deviation
@@ -142,6 +142,13 @@ def how_measured(sweep):
   ]
 
 
+def cautions(sweep):
+  """Returns sentences on what the measured values cannot say."""
+  last = [run.rows[-1] for run in sweep.runs if run.rows]
+  measured = [row for row in last if row.get('how')]
+  return columns.cautions(sweep.columns, measured)
+
+
 def provenance(sweep):
   """Returns triples: hardware, versions, and how many programs had them."""
   pairs = [
@@ -170,6 +177,7 @@ def _notes(sweep):
     "Mean ± standard deviation over the seeds; 95 %: Student's interval of the "
     'mean. (k of n): the measure is defined for k runs of the '
     'n that ended.',
+    *cautions(sweep),
     *(
       ['Not all runs were measured with the same settings:']
       if len(settings) > 1

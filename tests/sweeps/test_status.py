@@ -28,6 +28,7 @@ def test_a_cell_whose_seeds_collapsed_is_not_the_best(monkeypatch, capsys):
     'minimize',
     ['fid'],
     [],
+    {},
   )
   monkeypatch.setattr(status.sweep_results, 'read', lambda folder: found)
   status.print_best('anywhere')
