@@ -49,9 +49,12 @@ def on_files(files, config):
   return files
 
 
-def on_page_markdown(markdown, **_):
-  """Returns a page whose links to files at the root lead to their pages."""
-  return _relinked(markdown, '../')
+def on_page_markdown(markdown, page, **_):
+  """Returns a page whose links lead to pages, where those of git do not."""
+  path = page.file.src_uri
+  if path == 'notebooks/index.md':
+    markdown = markdown.replace('.ipynb)', '.md)')
+  return _relinked(markdown, '../', '../' * path.count('/'))
 
 
 def on_page_content(content, **_):
@@ -89,26 +92,27 @@ def _page(title):
   return f'{re.sub("[^a-z0-9]+", "_", title.lower()).strip("_")}.md'
 
 
-def _relinked(text, prefix):
+def _relinked(text, prefix, up=''):
   """Returns a text whose links lead to the pages of the site.
 
   Args:
     text: Markdown.
-    prefix: of links to the root of the repository, '../' from docs/.
+    prefix: of links from `docs/` to the root of the repository; '' at the root.
+    up: from the folder of the text to `docs/`, such as '../'.
   """
 
   def link(match):
     words, target = match.groups()
-    path, _, section = target.removeprefix(prefix).partition('#')
-    if not target.startswith(prefix):
+    if not target.startswith(up + prefix):
       return match[0]
+    path, _, section = target.removeprefix(up + prefix).partition('#')
     if path in _NO_PAGES:
       return words
     if path in ('', 'README.md') and section:
-      return f'[{words}]({_page(section)})'
+      return f'[{words}]({up}{_page(section)})'
     page = {**PAGES, 'README.md': 'index.md'}.get(path)
     if path.startswith('docs/'):
       page = path.removeprefix('docs/') + (f'#{section}' if section else '')
-    return f'[{words}]({page})' if page else match[0]
+    return f'[{words}]({up}{page})' if page else match[0]
 
   return _LINK.sub(link, text)

@@ -33,6 +33,21 @@ def test_every_page_of_the_docs_is_there(site):
     assert (site / page).exists(), page
 
 
+def test_links_lead_somewhere_in_git_too():
+  for path in (ROOT / 'docs').rglob('*.md'):
+    for target in re.findall(r'\]\(([^():\s#]+)[^():\s]*\)', path.read_text()):
+      assert (path.parent / target).exists(), f'{path}: {target}'
+
+
+def test_notebooks_are_pages_that_can_be_downloaded(site):
+  for path in (ROOT / 'docs/notebooks').glob('*.ipynb'):
+    page = (site / f'notebooks/{path.stem}.html').read_text()
+    assert f'href="{path.name}"' in page
+    assert (site / 'notebooks' / path.name).read_bytes() == path.read_bytes()
+    listed = (site / 'notebooks/index.html').read_text()
+    assert f'href="{path.stem}.html"' in listed
+
+
 def test_nothing_is_loaded_from_elsewhere(site):
   for path in site.rglob('*.html'):
     loaded = re.findall(
