@@ -5,9 +5,9 @@ r"""Times training steps and style transfer, beside PyTorch if installed.
     --style marc.jpg --weights compressed_SqueezeNet.net
 
 A line for each case is printed: the median times of a step, and their ratio.
-All rounds are written to a JSON file, --output. The cases are steps of DCGAN,
-a population on a ring of Gaussians, and style transfer, which needs a file of
-weights and two pictures.
+All rounds are written to a JSON file, --output. The cases are steps of DCGAN
+and of games that configs describe, a population on a ring of Gaussians, and
+style transfer, which needs a file of weights and two pictures.
 
 On an accelerator that is lent for minutes,
 
@@ -33,7 +33,7 @@ import importlib.util
 from absl import flags
 from tqdm import tqdm
 
-from experiments.benchmark import dcgan, ring, rounds, style
+from experiments.benchmark import configured, dcgan, ring, rounds, style
 from experiments.benchmark.accelerator import schedule
 from ganjax import files, launch, paths
 from ganjax.training import provenance
@@ -68,7 +68,7 @@ _MINUTES = flags.DEFINE_float(
   'minutes', 10.0, 'How long --accelerator may take.', lower_bound=0.0
 )
 _TINY = flags.DEFINE_bool(
-  'tiny', False, 'Rehearses --accelerator at tiny sizes.'
+  'tiny', False, 'Rehearses --accelerator, or games of configs, at tiny sizes.'
 )
 _DATA_DIR = flags.DEFINE_string(
   'data_dir',
@@ -110,7 +110,11 @@ def main():
 
 
 def _check_match():
-  names = [*(case.name for case in dcgan.CASES), ring.NAME, style.NAME]
+  names = [
+    *(case.name for case in (*dcgan.CASES, *configured.CASES)),
+    ring.NAME,
+    style.NAME,
+  ]
   matching = [name for name in names if _MATCH.value in name]
   if not matching:
     raise ValueError(
@@ -135,6 +139,9 @@ def _cases(torch_too):
   for case in dcgan.CASES:
     if _MATCH.value in case.name:
       yield dcgan.row(measure, case, torch_too)
+  for case in configured.CASES:
+    if _MATCH.value in case.name:
+      yield configured.row(measure, case, torch_too, _TINY.value)
   if _MATCH.value in ring.NAME:
     yield ring.row(measure, _RUNS.value, torch_too)
   if _MATCH.value in style.NAME:

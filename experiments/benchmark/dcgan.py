@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments.benchmark import compiled, dcgan_torch, rounds
+from experiments.benchmark import compiled, dcgan_torch, peers
 from ganjax import losses, priors, regularizers, steps
 from ganjax.arrays import Batch
 from ganjax.game import gan
@@ -58,23 +58,14 @@ def row(measure, case, torch_too):
     case: a `Case`.
     torch_too: whether PyTorch is installed.
   """
-  images = batch(case)
-  sides, failed = {'ganjax': ganjax_side(case, images)}, {}
+  images, others = batch(case), {}
   if torch_too:
-    peers, failed = rounds.ready(
-      {
-        name: functools.partial(dcgan_torch.side, case, images, options)
-        for name, options in dcgan_torch.PEERS.items()
-      }
-    )
-    sides |= peers
-  found, words = measure(case.name, case.batch, sides)
-  before = sides['ganjax'].seconds
-  return found | {'before': before, 'failed': failed}, '; '.join(
-    [words, f'traced in {before["traced"]:.1f} s']
-    + [f'compiled in {before["compiled"]:.1f} s']
-    + [f'{name} fails ({error})' for name, error in failed.items()]
-  )
+    others = {
+      name: functools.partial(dcgan_torch.side, case, images, options)
+      for name, options in dcgan_torch.PEERS.items()
+    }
+  own = ganjax_side(case, images)
+  return peers.row(measure, case.name, case.batch, own, others)
 
 
 def batch(case):

@@ -391,6 +391,19 @@ def test_benchmark_times_a_step(program, tmp_path):
   assert row['case'] in out
 
 
+@pytest.mark.parametrize('match', ['R3GAN'])
+def test_benchmark_rehearses_games_of_configs(program, tmp_path, match):
+  path = tmp_path / 'benchmark.json'
+  code, out, err = program(
+    'benchmark', '--tiny', '--rounds=1', f'--match={match}', f'--output={path}'
+  )
+  assert code == 0, err
+  (row,) = json.loads(path.read_text())['rows']
+  assert row['failed'] == {}
+  assert match in row['case'] in out
+  assert row['batch'] == 4
+
+
 @pytest.mark.slow
 def test_benchmark_times_a_population_in_a_process_of_its_own(
   program, tmp_path

@@ -2,16 +2,9 @@
 
 import functools
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-
 from configs import r3gan, stylegan2
-from experiments.benchmark import compiled
+from experiments.benchmark import configured
 from experiments.benchmark.accelerator import comparison
-from ganjax import steps
-from ganjax.arrays import Batch
-from ganjax.config import games, schedules
 
 _DTYPES = {'bf16': 'bfloat16', 'tf32': 'float32'}
 
@@ -37,7 +30,7 @@ def of_stylegan2(resolution, task):
         for player in config.generator, config.discriminator:
           player.update(base=64, max_channels=8)
     makers[f'ganjax, {name}'] = functools.partial(
-      _side, config, resolution, name, 16
+      configured.side, config, (resolution, resolution, 3), 16, name
     )
   return comparison.compare(task, makers, config.batch_size)
 
@@ -64,7 +57,9 @@ def of_r3gan(kinds, task):
       if separate:
         _separate(config)
     title = f'ganjax, {name}, critic {config.critic_pass}'
-    makers[title] = functools.partial(_side, config, 32, name, 2)
+    makers[title] = functools.partial(
+      configured.side, config, (32, 32, 3), 2, name
+    )
   return comparison.compare(task, makers, config.batch_size)
 
 
@@ -78,22 +73,3 @@ def _separate(config):
     changes[name].weight.update(changes.r1_r2.weight)
   penalties.r1_r2.weight = 0.0
   changes.r1_r2.weight.name = 'constant'
-
-
-def _side(config, resolution, precision, number):
-  shape = resolution, resolution, 3
-  schedule = games.schedule(config, shape)
-  optimizers = games.optimizer_pair(config)
-  state = jax.jit(lambda key: steps.init(schedule, optimizers, key))(
-    jax.random.key(0)
-  )
-  rows = schedules.rows_taken(config)
-  drawn = np.random.default_rng(0)
-  images = drawn.uniform(-1, 1, (rows, *shape)).astype(np.float32)
-  labels = jnp.arange(rows) % config.classes if config.labels else None
-  batch = Batch(jnp.asarray(images), labels)
-  step = games.update_step(config, schedule)
-  side = compiled.side(step, state, (batch,), number, None, precision)
-  # Of the steps of StyleGAN2, the one with both penalties would be counted.
-  lazy = config.update_rule == 'lazy_regularization'
-  return side._replace(flops=None) if lazy else side

@@ -1,0 +1,142 @@
+"""Games in PyTorch against ours: images, logits, values and gradients.
+
+Everything is in float32. Parameters are drawn anew, for many begin at 0.
+"""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments.benchmark import configured, r3gan_torch, torch_params
+from ganjax.arrays import Batch
+from ganjax.config import games
+from ganjax.players import Pair
+
+torch = pytest.importorskip('torch', reason='torch is not installed')
+
+BOUND = 1e-5  # of the norm of a difference, over that of what is compared
+
+
+class Both(NamedTuple):
+  """A game, with the same parameters and draws in JAX and in PyTorch."""
+
+  config: object
+  game: object
+  params: Pair
+  buffers: Pair
+  batch: Batch
+  latents: jax.Array
+  own: Pair  # the parameters as tensors
+
+  def differentiate(self, player, objective):
+    """Returns a value and its gradient in a player's parameters."""
+
+    def value(own):
+      return objective(self.params._replace(**{player: own}))
+
+    own = getattr(self.params, player)
+    return jax.jit(jax.value_and_grad(value))(own)
+
+
+def both(case):
+  config = case.config(True)
+  game = games.schedule(config, case.shape)(jnp.int32(0))
+  state = configured.initial(config, case.shape)
+  drawn = np.random.default_rng(1)
+  params = jax.tree.map(
+    lambda leaf: jnp.asarray(
+      leaf + 0.1 * drawn.standard_normal(leaf.shape), jnp.float32
+    ),
+    state.params,
+  )
+  rows, size = config.batch_size, config.prior.size
+  batch = Batch(configured.batch(config, case.shape).images[:rows])
+  latents = drawn.standard_normal((rows, size)).astype(np.float32)
+  own = Pair(*(torch_params.tensors(tree, case.game.dense) for tree in params))
+  for leaf in jax.tree.leaves(own):
+    leaf.requires_grad_()
+  return Both(
+    config,
+    game,
+    params,
+    state.buffers,
+    batch,
+    latents,
+    own,
+  )
+
+
+def channels_first(images):
+  return torch.tensor(np.asarray(images)).permute(0, 3, 1, 2).contiguous()
+
+
+def channels_last(images):
+  return images.permute(0, 2, 3, 1).detach().numpy()
+
+
+def far(found, expected):
+  found, expected = (np.asarray(own, np.float64) for own in (found, expected))
+  return np.linalg.norm(found - expected) / np.linalg.norm(expected)
+
+
+def check_gradients(dense, own, value, expected_value, gradients):
+  """Checks a value of PyTorch, and its gradient in each tensor of `own`."""
+  assert far(value.item(), expected_value) < BOUND
+  leaves = jax.tree.leaves(own)
+  for leaf in leaves:
+    leaf.grad = None
+  value.backward()
+  expected = torch_params.tensors(gradients, dense)
+  paths = jax.tree_util.tree_leaves_with_path(expected)
+  whole = np.sqrt(sum(leaf.square().sum().item() for _, leaf in paths))
+  for leaf, (path, gradient) in zip(leaves, paths, strict=True):
+    error = np.linalg.norm(leaf.grad - gradient)
+    bound = BOUND * (np.linalg.norm(gradient) + 0.01 * whole)
+    assert error < bound, jax.tree_util.keystr(path)
+
+
+@pytest.fixture(scope='module')
+def r3gan():
+  (case,) = (case for case in configured.CASES if 'R3GAN' in case.name)
+  return both(case)
+
+
+def test_r3gan_has_the_same_images_logits_values_and_gradients(r3gan):
+  game, params, buffers = r3gan.game, r3gan.params, r3gan.buffers
+  key, twin = jax.random.key(2), r3gan_torch.GAME
+  real, latents = channels_first(r3gan.batch.images), r3gan.latents
+
+  def fake(params):
+    return game.fake(params, buffers, latents, key)
+
+  def of_discriminator(params):
+    return game.discriminator(
+      params, buffers, r3gan.batch, key, jax.lax.stop_gradient(fake(params))
+    )[0]
+
+  def of_generator(params):
+    return game.generator(params, buffers, r3gan.batch, key, fake(params))[0]
+
+  images = twin.generate(r3gan.own.generator, torch.tensor(latents))
+  ours = jax.jit(fake)(params).images
+  assert far(channels_last(images), ours) < BOUND
+  judge = functools.partial(twin.judge, r3gan.own.discriminator)
+  weight = r3gan.config.regularizers.discriminator.r1_r2.weight
+  check_gradients(
+    twin.dense,
+    r3gan.own.discriminator,
+    r3gan_torch.discriminator_value(judge, real, images.detach(), weight),
+    *r3gan.differentiate('discriminator', of_discriminator),
+  )
+  check_gradients(
+    twin.dense,
+    r3gan.own.generator,
+    r3gan_torch.generator_value(
+      judge, real, twin.generate(r3gan.own.generator, torch.tensor(latents))
+    ),
+    *r3gan.differentiate('generator', of_generator),
+  )
