@@ -97,11 +97,12 @@ def test_stopping_and_going_on_changes_no_bit(
 
   def signalling(*arguments):
     drawn.append(arguments)
-    if len(drawn) == 2:
+    if len(drawn) == 3:
       signal.raise_signal(signal.SIGTERM)
     return grid(*arguments)
 
-  # The second samples are of the second step, and no checkpoint is due then.
+  # After the grid of reals and the first samples those of the second step come,
+  # and no checkpoint is due then.
   with monkeypatch.context() as patch:
     patch.setattr(pictures, 'grid', signalling)
     code, out, err = train(tmp_path / 'parts')
