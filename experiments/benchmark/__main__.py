@@ -110,11 +110,8 @@ def main():
 
 
 def _check_match():
-  names = [
-    *(case.name for case in (*dcgan.CASES, *configured.CASES)),
-    ring.NAME,
-    style.NAME,
-  ]
+  cases = *dcgan.CASES, *configured.CASES
+  names = [*(case.name for case in cases), ring.NAME, style.NAME]
   matching = [name for name in names if _MATCH.value in name]
   if not matching:
     raise ValueError(
@@ -136,12 +133,11 @@ def _cases(torch_too):
   measure = functools.partial(
     rounds.measure, rounds=_ROUNDS.value, repeats=_REPEATS.value
   )
-  for case in dcgan.CASES:
-    if _MATCH.value in case.name:
-      yield dcgan.row(measure, case, torch_too)
-  for case in configured.CASES:
-    if _MATCH.value in case.name:
-      yield configured.row(measure, case, torch_too, _TINY.value)
+  of_configs = functools.partial(configured.row, tiny=_TINY.value)
+  for own, cases in (dcgan.row, dcgan.CASES), (of_configs, configured.CASES):
+    for case in cases:
+      if _MATCH.value in case.name:
+        yield own(measure, case, torch_too)
   if _MATCH.value in ring.NAME:
     yield ring.row(measure, _RUNS.value, torch_too)
   if _MATCH.value in style.NAME:
