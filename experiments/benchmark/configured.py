@@ -8,8 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from configs import r3gan
-from experiments.benchmark import compiled, peers, r3gan_torch, torch_game
+from configs import r3gan, stylegan2
+from experiments.benchmark import (
+  compiled,
+  peers,
+  r3gan_torch,
+  stylegan2_torch,
+  torch_game,
+)
 from ganjax import steps
 from ganjax.arrays import Batch
 from ganjax.config import games, schedules
@@ -24,14 +30,15 @@ class Case(NamedTuple):
       those of a rehearsal.
     shape: of an image.
     steps: in a round.
-    game: the same in PyTorch, a `torch_game.Game`.
+    games: the same in PyTorch, `torch_game.Game`s by what is added to the names
+      of its sides; only the first one is compiled too.
   """
 
   name: str
   config: Callable
   shape: tuple
   steps: int
-  game: torch_game.Game
+  games: dict
 
 
 def _r3gan(tiny):
@@ -48,8 +55,32 @@ def _r3gan(tiny):
   return config
 
 
+def _stylegan2(tiny):
+  config = stylegan2.get_config('mnist32')
+  if tiny:
+    with config.unlocked():
+      config.batch_size = 8
+      config.prior.size = config.generator.style = 8
+      for player in config.generator, config.discriminator:
+        player.update(base=64, max_channels=8)
+  return config
+
+
 CASES = (
-  Case('R3GAN-32, widths 128 to 16', _r3gan, (32, 32, 3), 1, r3gan_torch.GAME),
+  Case(
+    'R3GAN-32, widths 128 to 16',
+    _r3gan,
+    (32, 32, 3),
+    1,
+    {'': r3gan_torch.GAME},
+  ),
+  Case(
+    'StyleGAN2-32, widths 64 to 32',
+    _stylegan2,
+    (32, 32, 3),
+    16,  # of which four have the path length, and one R1
+    {'': stylegan2_torch.BY_FACTORS, ', by groups': stylegan2_torch.BY_GROUPS},
+  ),
 )
 
 
@@ -63,26 +94,19 @@ def row(measure, case, torch_too, tiny):
     tiny: whether to rehearse it.
   """
   config = case.config(tiny)
-  drawn = batch(config, case.shape)
-  others = {}
-  if torch_too:
-    params = initial(config, case.shape).params
-    others = {
-      name: functools.partial(
-        torch_game.side,
-        case.game,
-        config,
-        params,
-        drawn.images,
-        case.steps,
-        tuning,
-      )
-      for name, tuning in torch_game.PEERS.items()
-      # To compile takes minutes, whatever the sizes.
-      if not (tiny and tuning.compiled)
-    }
-  own = side(config, case.shape, case.steps)
-  return peers.row(measure, case.name, config.batch_size, own, others)
+  images = batch(config, case.shape).images
+  state, number = initial(config, case.shape), 1 if tiny else case.steps
+  makers = {
+    f'{name}{way}': functools.partial(
+      torch_game.side, game, config, state.params, images, number, tuning
+    )
+    for place, (way, game) in enumerate(case.games.items() if torch_too else ())
+    for name, tuning in torch_game.PEERS.items()
+    # To compile takes minutes, whatever the sizes.
+    if not (tuning.compiled and (tiny or place))
+  }
+  own = side(config, case.shape, number)
+  return peers.row(measure, case.name, config.batch_size, own, makers)
 
 
 def batch(config, shape):

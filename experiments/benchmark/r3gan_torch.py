@@ -63,12 +63,11 @@ def generator_value(judge, real, fake):
   return torch.nn.functional.softplus(judge(real) - judge(fake)).mean()
 
 
-def _turns(config, real, generate, judges):
+def _turns(config, real, twice, once):
   """Returns the turns of a step, which see different reals."""
   import torch
 
   weight = config.regularizers.discriminator.r1_r2.weight
-  twice, once = judges
 
   def latents():
     shape = config.batch_size, config.prior.size
@@ -76,9 +75,9 @@ def _turns(config, real, generate, judges):
 
   def of_discriminator(params):
     with torch.no_grad():
-      fake = generate(params.generator, latents())
+      fake = once.generator(params.generator, latents())
     return discriminator_value(
-      lambda images: twice(params.discriminator, images),
+      lambda images: twice.discriminator(params.discriminator, images),
       real[: config.batch_size],
       fake,
       weight,
@@ -86,9 +85,9 @@ def _turns(config, real, generate, judges):
 
   def of_generator(params):
     return generator_value(
-      lambda images: once(params.discriminator, images),
+      lambda images: once.discriminator(params.discriminator, images),
       real[config.batch_size :],
-      generate(params.generator, latents()),
+      once.generator(params.generator, latents()),
     )
 
   return [

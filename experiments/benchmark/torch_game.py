@@ -12,6 +12,8 @@ from typing import NamedTuple
 import jax
 
 from experiments.benchmark import rounds, torch_device, torch_params
+from ganjax import lazy
+from ganjax.config import regularizers
 from ganjax.players import PLAYERS, Pair
 
 
@@ -34,12 +36,12 @@ class Game(NamedTuple):
   """A game in PyTorch.
 
   Attributes:
-    generate: `(params, latents) -> images`, or what the game makes of latents.
+    generate: `(params, latents) -> images`, or of styles.
     judge: `(params, images) -> logits [N]`.
-    turns: `(config, real, generate, judges) -> turns` of a step, in their
-      order. The reals `[N, C, H, W]` are those of a step; the judges are a
-      pair: one whose gradients may be differentiated again, and one that may be
-      compiled.
+    turns: `(config, real, twice, once) -> turns` of a step, in their order. The
+      reals `[N, C, H, W]` are those of a step; `twice` and `once` are `Pair`s
+      of `generate` and `judge`: of those whose gradients can be differentiated
+      again, and of those that may be compiled.
     dense: whether a path of names in our trees leads to a matrix that
       multiplies vectors; other matrices are 1x1 convolutions.
   """
@@ -99,7 +101,7 @@ def side(game, config, params, images, number, tuning):
     leaf.requires_grad_()
   average = [leaf.detach().clone() for leaf in leaves.generator]
   optimizers = {
-    player: _adam(config.optimizers[player], given, tuning.tuned)
+    player: _adam(config, player, given, tuning.tuned)
     for player, given in zip(PLAYERS, leaves, strict=True)
   }
   real = torch.tensor(
@@ -111,9 +113,8 @@ def side(game, config, params, images, number, tuning):
     torch._dynamo.config.recompile_limit = 100
     torch._dynamo.config.fail_on_recompile_limit_hit = True
   ready = compiled if tuning.compiled else lambda function: function
-  turns = game.turns(
-    config, real, ready(game.generate), (game.judge, ready(game.judge))
-  )
+  functions = Pair(game.generate, game.judge)
+  turns = game.turns(config, real, functions, Pair(*map(ready, functions)))
   steps = 0
 
   def step():
@@ -139,13 +140,15 @@ def side(game, config, params, images, number, tuning):
   return rounds.Side(run, number, {})
 
 
-def _adam(section, leaves, fused):
+def _adam(config, player, leaves, fused):
   import torch
 
+  section, every = config.optimizers[player], 0
+  if config.update_rule == 'lazy_regularization':
+    every = regularizers.interval(config.regularizers[player])
+  rate, *betas = lazy.corrected(
+    every, section.learning_rate, section.b1, section.b2
+  )
   return torch.optim.Adam(
-    leaves,
-    lr=section.learning_rate,
-    betas=(section.b1, section.b2),
-    eps=section.eps,
-    fused=fused or None,
+    leaves, rate, tuple(betas), section.eps, fused=fused or None
   )

@@ -1,4 +1,4 @@
-"""The filter 1 3 3 1 of StyleGAN2 and R3GAN in PyTorch, with a stride of 2.
+"""The filter 1 3 3 1 of StyleGAN2 and R3GAN in PyTorch.
 
 It is a convolution of each channel by itself, as `ganjax.networks.resample` has
 it without the zeros between pixels.
@@ -20,6 +20,15 @@ def down(images):
 
   return functional.conv2d(
     images, _filter(images) / 64, stride=2, padding=1, groups=images.shape[1]
+  )
+
+
+def blurred(images, padding):
+  """Returns images `[N, C, H + 2 padding - 3, W + 2 padding - 3]`."""
+  from torch.nn import functional
+
+  return functional.conv2d(
+    images, _filter(images) / 64, padding=padding, groups=images.shape[1]
   )
 
 

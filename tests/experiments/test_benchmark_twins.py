@@ -11,12 +11,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.benchmark import configured, r3gan_torch, torch_params
+from experiments.benchmark import (
+  configured,
+  r3gan_torch,
+  stylegan2_torch,
+  stylegan2_torch_networks,
+  torch_params,
+)
+from ganjax import regularizers
 from ganjax.arrays import Batch
-from ganjax.config import games
+from ganjax.config import games, networks
 from ganjax.players import Pair
 
 torch = pytest.importorskip('torch', reason='torch is not installed')
+torch.set_num_threads(1)  # Threads that wait for a busy core take long.
 
 BOUND = 1e-5  # of the norm of a difference, over that of what is compared
 
@@ -42,8 +50,9 @@ class Both(NamedTuple):
     return jax.jit(jax.value_and_grad(value))(own)
 
 
-def both(case):
-  config = case.config(True)
+def both(name):
+  (case,) = (case for case in configured.CASES if name in case.name)
+  config, twin = case.config(True), case.games['']
   game = games.schedule(config, case.shape)(jnp.int32(0))
   state = configured.initial(config, case.shape)
   drawn = np.random.default_rng(1)
@@ -56,7 +65,7 @@ def both(case):
   rows, size = config.batch_size, config.prior.size
   batch = Batch(configured.batch(config, case.shape).images[:rows])
   latents = drawn.standard_normal((rows, size)).astype(np.float32)
-  own = Pair(*(torch_params.tensors(tree, case.game.dense) for tree in params))
+  own = Pair(*(torch_params.tensors(tree, twin.dense) for tree in params))
   for leaf in jax.tree.leaves(own):
     leaf.requires_grad_()
   return Both(
@@ -94,15 +103,16 @@ def check_gradients(dense, own, value, expected_value, gradients):
   paths = jax.tree_util.tree_leaves_with_path(expected)
   whole = np.sqrt(sum(leaf.square().sum().item() for _, leaf in paths))
   for leaf, (path, gradient) in zip(leaves, paths, strict=True):
-    error = np.linalg.norm(leaf.grad - gradient)
+    # PyTorch has none of what the value does not depend on.
+    found = torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
+    error = np.linalg.norm(found - gradient)
     bound = BOUND * (np.linalg.norm(gradient) + 0.01 * whole)
     assert error < bound, jax.tree_util.keystr(path)
 
 
 @pytest.fixture(scope='module')
 def r3gan():
-  (case,) = (case for case in configured.CASES if 'R3GAN' in case.name)
-  return both(case)
+  return both('R3GAN')
 
 
 def test_r3gan_has_the_same_images_logits_values_and_gradients(r3gan):
@@ -139,4 +149,114 @@ def test_r3gan_has_the_same_images_logits_values_and_gradients(r3gan):
       judge, real, twin.generate(r3gan.own.generator, torch.tensor(latents))
     ),
     *r3gan.differentiate('generator', of_generator),
+  )
+
+
+@pytest.fixture(scope='module')
+def stylegan2():
+  """Both games, the functions of our networks without noise, and styles."""
+  found = both('StyleGAN2')
+  pair = networks.networks(found.config, (32, 32, 3))
+  own = [buffers['network'] for buffers in found.buffers]
+
+  def mapped(params):
+    styles, _ = pair.generator.mapping(
+      params.generator, own[0], found.latents, None, True
+    )
+    return styles
+
+  def synthesized(params, styles):
+    return pair.generator.synthesis(
+      params.generator, own[0], styles, None, True
+    )[0]
+
+  def judged(params, images):
+    return pair.discriminator.apply(
+      params.discriminator, own[1], images, None, True
+    )[0]
+
+  return found, mapped, synthesized, judged
+
+
+def without_strengths(tree):
+  """The tree without the strengths of noise, of which there is none here."""
+  if not isinstance(tree, dict):
+    return tree
+  return {
+    name: without_strengths(own)
+    for name, own in tree.items()
+    if name != 'strength'
+  }
+
+
+@pytest.mark.parametrize('way', ['by_factors', 'by_groups'])
+def test_stylegan2_has_the_same_losses_and_path_lengths(stylegan2, way):
+  found, mapped, synthesized, judged = stylegan2
+  twin, own = stylegan2_torch.BY_FACTORS, found.own
+  key, rows = jax.random.key(3), found.config.batch_size // 2
+
+  def fool(params):
+    logits = judged(params, synthesized(params, mapped(params)))
+    return jax.nn.softplus(-logits).mean()
+
+  def lengths(params):
+    values, mean = regularizers.path_length(
+      mapped(params)[:rows],
+      lambda styles: synthesized(params, styles),
+      key,
+      jnp.float32(0.1),
+      shrink=1,
+    )
+    return values.mean()
+
+  synthesize = functools.partial(
+    stylegan2_torch_networks.synthesized,
+    getattr(stylegan2_torch_networks, way),
+    torch.zeros_like,
+    own.generator,
+  )
+
+  def styles():
+    latents = torch.tensor(found.latents)
+    return stylegan2_torch.styles(own.generator, latents, 0.0, 8)
+
+  fake = synthesize(styles())
+  ours = jax.jit(lambda params: synthesized(params, mapped(params)))
+  assert far(channels_last(fake), ours(found.params)) < BOUND
+  logits = twin.judge(own.discriminator, fake)
+  noise = jax.random.normal(jax.random.split(key, 1)[0], (rows, 32, 32, 3))
+  penalty, _ = stylegan2_torch.path_length(
+    synthesize, styles()[:rows], channels_first(noise), torch.tensor(0.1)
+  )
+  for value, objective in (
+    (torch.nn.functional.softplus(-logits).mean(), fool),
+    (penalty, lengths),
+  ):
+    expected, gradients = found.differentiate('generator', objective)
+    check_gradients(
+      twin.dense,
+      without_strengths(own.generator),
+      value,
+      expected,
+      without_strengths(gradients),
+    )
+
+
+def test_stylegan2_judges_alike_and_has_the_same_r1(stylegan2):
+  found, _, _, judged = stylegan2
+  twin, own = stylegan2_torch.BY_FACTORS, found.own.discriminator
+
+  def loss_and_r1(params):
+    real = found.batch.images
+    penalty = regularizers.r1(lambda images: judged(params, images), real)
+    return jax.nn.softplus(-judged(params, real)).mean() + penalty.mean()
+
+  real = channels_first(found.batch.images)
+  judge = functools.partial(twin.judge, own)
+  check_gradients(
+    twin.dense,
+    own,
+    torch.nn.functional.softplus(-judge(real)).mean()
+    + stylegan2_torch.r1(judge, real),
+    *found.differentiate('discriminator', loss_and_r1),
   )

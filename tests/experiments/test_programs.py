@@ -391,8 +391,11 @@ def test_benchmark_times_a_step(program, tmp_path):
   assert row['case'] in out
 
 
-@pytest.mark.parametrize('match', ['R3GAN'])
-def test_benchmark_rehearses_games_of_configs(program, tmp_path, match):
+@pytest.mark.parametrize(
+  ('match', 'batch'),
+  [('R3GAN', 4), pytest.param('StyleGAN2', 8, marks=pytest.mark.slow)],
+)
+def test_benchmark_rehearses_games_of_configs(program, tmp_path, match, batch):
   path = tmp_path / 'benchmark.json'
   code, out, err = program(
     'benchmark', '--tiny', '--rounds=1', f'--match={match}', f'--output={path}'
@@ -401,7 +404,7 @@ def test_benchmark_rehearses_games_of_configs(program, tmp_path, match):
   (row,) = json.loads(path.read_text())['rows']
   assert row['failed'] == {}
   assert match in row['case'] in out
-  assert row['batch'] == 4
+  assert row['batch'] == batch
 
 
 @pytest.mark.slow
