@@ -1,87 +1,17 @@
 """The benchmark of steps that configs describe, beside PyTorch."""
 
 import functools
-from collections.abc import Callable
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from configs import r3gan, stylegan2
-from experiments.benchmark import (
-  compiled,
-  peers,
-  r3gan_torch,
-  stylegan2_torch,
-  torch_game,
-)
+from experiments.benchmark import compiled, configured_cases, peers, torch_game
 from ganjax import steps
 from ganjax.arrays import Batch
 from ganjax.config import games, schedules
 
-
-class Case(NamedTuple):
-  """A game to time.
-
-  Attributes:
-    name: of the case.
-    config: `tiny -> config` of the run, where tiny is whether its sizes are
-      those of a rehearsal.
-    shape: of an image.
-    steps: in a round.
-    games: the same in PyTorch, `torch_game.Game`s by what is added to the names
-      of its sides; only the first one is compiled too.
-  """
-
-  name: str
-  config: Callable
-  shape: tuple
-  steps: int
-  games: dict
-
-
-def _r3gan(tiny):
-  config = r3gan.get_config('digits')
-  with config.unlocked():
-    config.data.resolution = 32
-    for player in config.generator, config.discriminator:
-      player.widths = (128, 64, 32, 16)
-    if tiny:
-      config.batch_size = 4
-      config.prior.size = 8
-      for player in config.generator, config.discriminator:
-        player.update(widths=(16, 8, 8, 4), group=4)
-  return config
-
-
-def _stylegan2(tiny):
-  config = stylegan2.get_config('mnist32')
-  if tiny:
-    with config.unlocked():
-      config.batch_size = 8
-      config.prior.size = config.generator.style = 8
-      for player in config.generator, config.discriminator:
-        player.update(base=64, max_channels=8)
-  return config
-
-
-CASES = (
-  Case(
-    'R3GAN-32, widths 128 to 16',
-    _r3gan,
-    (32, 32, 3),
-    1,
-    {'': r3gan_torch.GAME},
-  ),
-  Case(
-    'StyleGAN2-32, widths 64 to 32',
-    _stylegan2,
-    (32, 32, 3),
-    16,  # of which four have the path length, and one R1
-    {'': stylegan2_torch.BY_FACTORS, ', by groups': stylegan2_torch.BY_GROUPS},
-  ),
-)
+CASES = configured_cases.CASES
 
 
 def row(measure, case, torch_too, tiny):
@@ -89,7 +19,7 @@ def row(measure, case, torch_too, tiny):
 
   Args:
     measure: `(name, batch, sides) -> row, sentence`, of `rounds.measure`.
-    case: a `Case`.
+    case: a `configured_cases.Case`.
     torch_too: whether PyTorch is installed.
     tiny: whether to rehearse it.
   """

@@ -13,12 +13,13 @@ import pytest
 
 from experiments.benchmark import (
   configured,
+  progressive_torch,
   r3gan_torch,
   stylegan2_torch,
   stylegan2_torch_networks,
   torch_params,
 )
-from ganjax import regularizers
+from ganjax import losses, regularizers
 from ganjax.arrays import Batch
 from ganjax.config import games, networks
 from ganjax.players import Pair
@@ -259,4 +260,55 @@ def test_stylegan2_judges_alike_and_has_the_same_r1(stylegan2):
     torch.nn.functional.softplus(-judge(real)).mean()
     + stylegan2_torch.r1(judge, real),
     *found.differentiate('discriminator', loss_and_r1),
+  )
+
+
+def test_progressive_has_the_same_images_and_the_same_values_with_wgan_gp():
+  found = both('progressive')
+  game, params, buffers = found.game, found.params, found.buffers
+  pair = networks.networks(found.config, (32, 32, 3))
+  twin, own, key = progressive_torch.GAME, found.own, jax.random.key(4)
+  rows = len(found.latents)
+
+  def fake(params):
+    return game.fake(params, buffers, found.latents, key)
+
+  images = jax.jit(fake)(params).images
+
+  def of_critic(params):
+    def judged(images):
+      return pair.discriminator.apply(
+        params.discriminator, {}, images, None, True
+      )[0]
+
+    real = found.batch.images
+    penalty = regularizers.wgan_gp(judged, real, images, key)
+    loss = losses.wasserstein.discriminator(judged(real), judged(images))
+    drift = regularizers.drift(judged(real))
+    return (loss + 10 * penalty + 1e-3 * drift).mean()
+
+  def of_generator(params):
+    return game.generator(params, buffers, found.batch, key, fake(params))[0]
+
+  made = twin.generate(own.generator, torch.tensor(found.latents))
+  assert far(channels_last(made), images) < BOUND
+  judge = functools.partial(twin.judge, own.discriminator)
+  check_gradients(
+    twin.dense,
+    own.discriminator,
+    progressive_torch.critic_value(
+      (judge, judge),
+      channels_first(found.batch.images),
+      channels_first(images),
+      torch.tensor(np.asarray(jax.random.uniform(key, (rows,)))),
+      10.0,
+      1e-3,
+    ),
+    *found.differentiate('discriminator', of_critic),
+  )
+  check_gradients(
+    twin.dense,
+    own.generator,
+    -judge(made).mean(),
+    *found.differentiate('generator', of_generator),
   )

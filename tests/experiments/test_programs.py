@@ -393,7 +393,11 @@ def test_benchmark_times_a_step(program, tmp_path):
 
 @pytest.mark.parametrize(
   ('match', 'batch'),
-  [('R3GAN', 4), pytest.param('StyleGAN2', 8, marks=pytest.mark.slow)],
+  [
+    ('R3GAN', 4),
+    ('progressive', 8),
+    pytest.param('StyleGAN2', 8, marks=pytest.mark.slow),
+  ],
 )
 def test_benchmark_rehearses_games_of_configs(program, tmp_path, match, batch):
   path = tmp_path / 'benchmark.json'
