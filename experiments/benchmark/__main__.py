@@ -33,7 +33,7 @@ import importlib.util
 from absl import flags
 from tqdm import tqdm
 
-from experiments.benchmark import configured, dcgan, ring, rounds, style
+from experiments.benchmark import configured, dcgan, ring, rounds, style, table
 from experiments.benchmark.accelerator import schedule
 from ganjax import files, launch, paths
 from ganjax.training import provenance
@@ -104,8 +104,9 @@ def main():
   if torch_too:
     about['versions']['torch'] = importlib.metadata.version('torch')
   path.parent.mkdir(parents=True, exist_ok=True)
-  files.write_json(path, {'rows': rows, **about})
-  tqdm.write(f'Written to {path}.')
+  rate = table.product_rate(128 if _TINY.value else 1024)
+  files.write_json(path, {'rows': rows, 'product_rate': rate, **about})
+  tqdm.write(f'Written to {path} and {table.write(path, rows, rate)}.')
   return 0
 
 

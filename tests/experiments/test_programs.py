@@ -409,6 +409,7 @@ def test_benchmark_rehearses_games_of_configs(program, tmp_path, match, batch):
   assert row['failed'] == {}
   assert match in row['case'] in out
   assert row['batch'] == batch
+  assert match in path.with_suffix('.md').read_text()
 
 
 @pytest.mark.slow

@@ -24,7 +24,7 @@ def measured(task):
   """
   size = 128 if task.tiny else 8192
   makers = {
-    f'product in {name}': functools.partial(_product, name, size)
+    f'product in {name}': functools.partial(product, name, size)
     for name in PRECISIONS
   } | {'copy': functools.partial(_copy, size**2 * 4)}
   found = comparison.compare(task, makers, 1, 'products')
@@ -42,7 +42,13 @@ def measured(task):
   }
 
 
-def _product(name, size):
+def product(name, size):
+  """Returns the `rounds.Side` of products of matrices in a precision.
+
+  Args:
+    name: of `PRECISIONS`.
+    size: of the matrices.
+  """
   dtype, precision = PRECISIONS[name]
   scale = size**-0.5  # so that products of products stay as large
   left, right = (

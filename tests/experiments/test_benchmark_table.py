@@ -1,0 +1,28 @@
+"""The table of the benchmark, of a row that is made by hand."""
+
+from experiments.benchmark import table
+
+
+def test_the_table_has_spreads_the_strongest_peer_and_the_limit():
+  row = {
+    'case': 'DCGAN',
+    'seconds': {'ganjax': [0.1, 0.3, 0.2], 'torch': [0.5], 'tuned': [0.25]},
+    'times_the_speed_of': {'torch': 2.5, 'tuned': 1.25},
+    'flops': 4e9,
+    'failed': {'compiled': 'RuntimeError: no compiler'},
+  }
+  text = table.markdown([row, {'case': 'style, descent'}], 100e9)
+  own, *others = (line for line in text.splitlines() if 'DCGAN' in line)
+  # 4 GFLOP in .2 s are a fifth of 100 GFLOP/s.
+  words = [word.strip() for word in own.strip('|').split('|')]
+  assert words == ['DCGAN', 'ganjax', '200', '100', '300', '', '20', '20%']
+  assert '1.25' in others[1]
+  assert '1.25 times as fast as the strongest peer, tuned' in text
+  assert 'compiled: it failed: RuntimeError: no compiler' in text
+  assert 'descent' not in text
+
+
+def test_the_table_lies_beside_the_file_of_the_rows(tmp_path):
+  for name, beside in ('a.json', 'a.md'), ('b.md', 'b.table.md'):
+    assert table.write(tmp_path / name, [], 1e9) == tmp_path / beside
+    assert 'a step' in (tmp_path / beside).read_text()
