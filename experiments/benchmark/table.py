@@ -6,6 +6,7 @@ from experiments.benchmark import rounds
 from experiments.benchmark.accelerator import limits
 from ganjax import files
 from ganjax.reports import render
+from ganjax.reports.figures import bars, layout
 
 _TITLES = [
   'case',
@@ -32,15 +33,29 @@ def product_rate(size, number=5):
 
 
 def write(path, rows, rate):
-  """Writes the table beside the JSON file of the rows; returns its path.
+  """Writes table and figure beside the JSON file of the rows.
+
+  Returns the path of the table; that of the figure ends with png.
 
   Args:
     path: of the JSON file.
     rows: as in `markdown`.
     rate: likewise.
   """
-  beside = path.with_suffix('.table.md' if path.suffix == '.md' else '.md')
+  taken = path.suffix in ('.md', '.png')
+  beside = path.with_suffix('.table.md' if taken else '.md')
   files.write(beside, markdown(rows, rate))
+  cases = {
+    row['case']: {
+      side: [1000 * seconds for seconds in times]
+      for side, times in row['seconds'].items()
+    }
+    for row in rows
+    if 'times_the_speed_of' in row
+  }
+  if cases:
+    figure = bars.spreads(cases, 'milliseconds a step')
+    layout.save(figure, beside.with_suffix('.png'))
   return beside
 
 

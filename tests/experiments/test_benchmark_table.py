@@ -1,6 +1,9 @@
 """The table of the benchmark, of a row that is made by hand."""
 
+import numpy as np
+
 from experiments.benchmark import table
+from ganjax.reports.figures import bars
 
 
 def test_the_table_has_spreads_the_strongest_peer_and_the_limit():
@@ -23,6 +26,24 @@ def test_the_table_has_spreads_the_strongest_peer_and_the_limit():
 
 
 def test_the_table_lies_beside_the_file_of_the_rows(tmp_path):
-  for name, beside in ('a.json', 'a.md'), ('b.md', 'b.table.md'):
+  for name, beside in (
+    ('a.json', 'a.md'),
+    ('b.md', 'b.table.md'),
+    ('c.png', 'c.table.md'),
+  ):
     assert table.write(tmp_path / name, [], 1e9) == tmp_path / beside
     assert 'a step' in (tmp_path / beside).read_text()
+
+
+def test_bars_end_at_medians_and_lines_go_to_both_ends():
+  cases = {
+    'DCGAN': {'ganjax': [1, 2, 6], 'torch': [3]},
+    'ring': {'ganjax': [5]},
+  }
+  figure = bars.spreads(cases, 'ms')
+  first, second = figure.axes
+  assert [bar.get_width() for bar in first.patches] == [2, 3]
+  assert first.get_title(loc='left') == 'DCGAN'
+  (lines,) = first.containers[0].lines[2]
+  np.testing.assert_allclose(lines.get_segments()[0][:, 0], [1, 6])
+  assert [bar.get_width() for bar in second.patches] == [5]
