@@ -58,9 +58,7 @@ def side(case, images, options, precision=''):
   torch.backends.cudnn.benchmark = True
   device = torch_device.name()
   rate, b1 = case.adam
-  layout = (
-    torch.channels_last if options.channels_last else torch.contiguous_format
-  )
+  layout = torch_device.layout(options.channels_last)
   players = generator, discriminator = [
     network.to(device=device, memory_format=layout)
     for network in dcgan_torch_networks.networks(case)
@@ -75,14 +73,7 @@ def side(case, images, options, precision=''):
     for player in (discriminator, generator)
   ]
   if options.compiled:
-    # The programs of all sides count, and beyond the limit a side is eager.
-    torch._dynamo.config.recompile_limit = 100
-    torch._dynamo.config.fail_on_recompile_limit_hit = True
-    # Both players' shapes would else be taken for one that changes.
-    generator, discriminator = (
-      torch.compile(player, mode=options.compiled, dynamic=False)
-      for player in players
-    )
+    generator, discriminator = torch_device.compiled(players, options.compiled)
   softplus = nn.functional.softplus
   batch = torch.tensor(images.transpose(0, 3, 1, 2)).to(
     device=device, memory_format=layout

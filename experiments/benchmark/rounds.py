@@ -7,6 +7,12 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
+MEDIANS = (
+  'Medians of alternating rounds, after one that is not counted; from the '
+  'fastest round to the slowest.'
+)
+"""What a table of rounds has to say of its columns."""
+
 
 class Side(NamedTuple):
   """One implementation of a case.

@@ -84,8 +84,7 @@ def markdown(rows, rate):
       for side, error in row.get('failed', {}).items()
     ]
   notes += [
-    'Medians of alternating rounds, after one that is not counted; from the '
-    'fastest round to the slowest.',
+    rounds.MEDIANS,
     f'The limit is {rate / 1e9:.3g} GFLOP/s, the measured rate of products of '
     'float32 matrices. Operations are counted in our step, by the definition '
     'of convolutions, of which Winograd convolutions compute fewer.',

@@ -5,7 +5,6 @@ Their parameters are those of our networks, whose trees and names they keep, so
 that a test can compare images, logits, values and gradients with ours.
 """
 
-import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -90,9 +89,7 @@ def side(game, config, params, images, number, tuning):
   """
   import torch
 
-  layout = (
-    torch.channels_last if tuning.channels_last else torch.contiguous_format
-  )
+  layout = torch_device.layout(tuning.channels_last)
   own = Pair(
     *(torch_params.tensors(tree, game.dense, layout) for tree in params)
   )
@@ -107,14 +104,10 @@ def side(game, config, params, images, number, tuning):
   real = torch.tensor(
     images.transpose(0, 3, 1, 2), device=torch_device.name()
   ).contiguous(memory_format=layout)
-  compiled = functools.partial(torch.compile, dynamic=False)
+  twice = once = Pair(game.generate, game.judge)
   if tuning.compiled:
-    # Beyond the limit a function would be computed without being compiled.
-    torch._dynamo.config.recompile_limit = 100
-    torch._dynamo.config.fail_on_recompile_limit_hit = True
-  ready = compiled if tuning.compiled else lambda function: function
-  functions = Pair(game.generate, game.judge)
-  turns = game.turns(config, real, functions, Pair(*map(ready, functions)))
+    once = Pair(*torch_device.compiled(twice))
+  turns = game.turns(config, real, twice, once)
   steps = 0
 
   def step():

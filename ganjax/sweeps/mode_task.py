@@ -261,7 +261,7 @@ def _measure(config, problem):
     'within': config.measure.within,
   }
 
-  # Outside of a program they are compiled at every call.
+  # To draw reals outside of a program compiles its loop at every call.
   @functools.cache
   def drawn(number):
     return reals(problem, number)

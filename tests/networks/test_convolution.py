@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from jax import lax
 
+from experiments.benchmark.accelerator import convolutions
 from ganjax.networks.convolution import (
   convolution,
   correlation,
@@ -272,15 +273,7 @@ def test_grouped_is_the_grouped_convolution_with_its_derivatives(x64, groups):
   images = jax.random.normal(images_key, (2, 5, 4, 16))
   kernel = jax.random.normal(kernel_key, (3, 3, 16 // groups, 24))
 
-  def of_lax(images, kernel):
-    return lax.conv_general_dilated(
-      images,
-      kernel,
-      (1, 1),
-      'SAME',
-      dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
-      feature_group_count=groups,
-    )
+  of_lax = functools.partial(convolutions.of_lax, groups=groups)
 
   def penalty(function, kernel):
     def total(images):

@@ -19,7 +19,7 @@ def grouped(task):
     images, kernel = _drawn((batch, side, side, width), (3, 3, group, width))
     for name, function in (
       ('products', convolution.grouped),
-      ('lax', functools.partial(_of_lax, groups=width // group)),
+      ('lax', functools.partial(of_lax, groups=width // group)),
     ):
       makers[f'{name}, {side} pixels'] = functools.partial(
         _side, function, images, kernel
@@ -46,7 +46,7 @@ def modulated(task):
   def by_groups(images, kernel):
     own = kernel * style[:, None, None, :, None]
     own *= lax.rsqrt((own**2).sum((1, 2, 3), keepdims=True) + 1e-8)
-    one = functools.partial(_of_lax, groups=1)
+    one = functools.partial(of_lax, groups=1)
     return jax.vmap(lambda image, own: one(image[None], own)[0])(images, own)
 
   makers = {
@@ -64,7 +64,8 @@ def _drawn(*shapes):
   )
 
 
-def _of_lax(images, kernel, groups):
+def of_lax(images, kernel, groups):
+  """Returns XLA's own convolution in groups, of the same height and width."""
   return lax.conv_general_dilated(
     images,
     kernel,

@@ -1,5 +1,6 @@
 """The table of the rows of the benchmark on an accelerator."""
 
+from experiments.benchmark import rounds
 from experiments.benchmark.accelerator import rows
 from ganjax.reports import render
 
@@ -43,8 +44,7 @@ def markdown(found, tiny):
       if 'failed' in about
     ]
   notes += [
-    'Medians of alternating rounds, after one that is not counted; from the '
-    'fastest round to the slowest.',
+    rounds.MEDIANS,
     'The limit is the measured rate of matrix products in the same precision.',
     *sorted({_place(own) for own in found.values() if 'about' in own}),
   ]
