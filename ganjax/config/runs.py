@@ -233,7 +233,7 @@ def run(config, data, mesh):
   reals = images.scale(data.images[:: max(1, len(data.images) // 256)][:256])
   # A single image is a common check, and like a set of equal ones.
   several = len(reals) > 1
-  real_distance = float(diversity.pairwise_distance(reals)) if several else 0.0
+  real_distance = diversity.pairwise_distance(reals) if several else 0.0
   samples, columns = _grid(config)
   return loop.Run(
     phases=planned,
@@ -257,7 +257,7 @@ def run(config, data, mesh):
     memory_advice=_memory_advice(config),
     metrics_warning=warnings.on_balance,
     samples_warning=lambda samples: warnings.on_diversity(
-      float(diversity.pairwise_distance(samples)), real_distance
+      diversity.pairwise_distance(samples), real_distance
     ),
   )
 

@@ -209,7 +209,7 @@ def ms_ssim(reals, fakes, seed):
 def distance(reals, fakes, seed):
   """Mean distance of the pixels of two samples."""
   own = _scaled_subset(fakes, seed)
-  value = float(metrics.diversity.pairwise_distance(own))
+  value = metrics.diversity.pairwise_distance(own)
   return {'distance': value}, {'images': len(own)}
 
 
@@ -279,7 +279,7 @@ def distance_within(reals, fakes, seed):
   pairs, and are left out.
   """
   found = [
-    float(metrics.diversity.pairwise_distance(_scaled_subset(own, seed)))
+    metrics.diversity.pairwise_distance(_scaled_subset(own, seed))
     for label in np.unique(fakes.labels)
     if len((own := samples.of_class(fakes, label)).images) > 1
   ]

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.spatial import distance
 
 from ganjax.arrays import Array
 
@@ -15,29 +16,25 @@ _WINDOW = 11  # pixels across; standard deviation 1.5
 _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # fine to coarse
 
 
-def pairwise_distance(images: Array) -> jax.Array:
-  """Returns the mean root-mean-square difference of all pairs, a scalar.
+def pairwise_distance(images: Array) -> float:
+  """Returns the mean root-mean-square difference of all pairs.
 
   The mean over i != j of `|x_i - x_j|_2 / sqrt(d)`: for images in [-1, 1] it
   lies in [0, 2] at any resolution, and is 0 if all images are the same. It can
-  also be taken of features or points.
+  also be taken of features or points. It is computed on the host, where sets
+  of any number of images need no program of their own.
 
   Args:
-    images: [N, ...], N >= 2, with d values each.
+    images: [N, ...], N >= 2, with d values each; not traced.
 
   Raises:
     ValueError: if there are fewer than two images.
   """
   _several(images)
-  rows = images.reshape(len(images), -1)
-
+  rows = np.asarray(images).reshape(len(images), -1)
   # Differences, not the Gram matrix: its rounding would hide the small
   # distances of a set that has nearly collapsed.
-  def to_the_others(row):
-    return jnp.sqrt(jnp.mean((rows - row) ** 2, axis=1)).sum()
-
-  pairs = len(rows) * (len(rows) - 1)
-  return jax.lax.map(to_the_others, rows).sum() / pairs
+  return float(distance.pdist(rows).mean() / np.sqrt(rows.shape[1]))
 
 
 def ms_ssim(images_a: Array, images_b: Array) -> jax.Array:

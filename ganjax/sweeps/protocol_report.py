@@ -85,7 +85,6 @@ def _spread(reals, runs):
       **prdc.precision_recall(reals, flat)._asdict(),
       **prdc.density_coverage(reals, flat)._asdict(),
       'support': birthday.birthday(occupancy).uniform,
-      'distance': diversity.pairwise_distance(flat),
     }
 
   for samples, occupancy in zip(
@@ -93,7 +92,9 @@ def _spread(reals, runs):
   ):
     if samples.dtype == np.uint8:
       samples = images.scale(samples)
-    measured = measure(np.reshape(samples, (len(samples), -1)), occupancy)
+    flat = np.reshape(samples, (len(samples), -1))
+    measured = measure(flat, occupancy)
+    measured['distance'] = diversity.pairwise_distance(flat)
     # A sample that is not finite is in no mode, and a byte of a picture.
     finite = occupancy.sum() == runs.number
     for name, value in measured.items():
