@@ -146,6 +146,9 @@ def get_config():
   # Batches of reals in a step that only the generator's updates take; 0: these
   # take the last one of the discriminator.
   config.generator_batches = 0
+  # The generator's updates take the latents of the discriminator's last one,
+  # whose fakes are then made only once.
+  config.shared_latents = False
   config.unroll = 0  # unrolled updates of the discriminator (unrolled GAN)
   config.skip_below = placeholder(float)  # loss below which D is not updated
   config.ema_decay = 0.999  # of the generator's moving averages, at each step

@@ -168,6 +168,7 @@ def alternating(
   critic_steps: int = 1,
   generator_steps: int = 1,
   generator_batches: int = 0,
+  shared_latents: bool = False,
   ema_decay: averages.Decay = 0.999,
   skip_below: Scalar | None = None,
   unroll: int = 0,
@@ -187,6 +188,10 @@ def alternating(
     generator_steps: updates of the generator in a step, at least 1.
     generator_batches: times N rows that only these updates take, in turns; 0:
       they all take the last N of the discriminator.
+    shared_latents: whether these updates take the latents, labels and noise of
+      the fakes of the discriminator's last update, as the code of DCGAN does,
+      or draw their own, as the algorithm says. The fakes of the first are then
+      computed once for both players.
     ema_decay: of the generator's moving average, as in `averages.update`.
     skip_below: the discriminator is not updated while its adversarial loss is
       below this; None always updates it. May be traced.
@@ -222,7 +227,8 @@ def alternating(
     for number, key in enumerate(generator_keys):
       if generator_batches:
         share = _share(batch, critic_steps + number % generator_batches, shares)
-      drawn = updates.draw(game, optimizers, share, key, axis_name)
+      own = updates.draw(game, optimizers, share, key, axis_name)
+      drawn = own._replace(fakes=drawn.fakes) if shared_latents else own
       state, metrics = updates.update(
         drawn, 'generator', state, updates.unrolled(unroll)
       )

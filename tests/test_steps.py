@@ -9,7 +9,7 @@ import pytest
 from ganjax import losses, priors, regularizers, remedies, steps
 from ganjax.arrays import Batch
 from ganjax.data import order
-from ganjax.game import Game, gan
+from ganjax.game import Fake, Game, gan
 from ganjax.networks import mlp
 from ganjax.networks.layers import BatchNorm
 from ganjax.players import Pair
@@ -160,6 +160,62 @@ def test_the_generator_may_have_reals_of_its_own(
   )
   state, _ = jax.jit(step)(steps.init(QUADRATIC, sgd(h), KEY), Batch(batch))
   np.testing.assert_allclose(state.params, (theta, phi), rtol=1e-12)
+
+
+@pytest.mark.parametrize('shared', [False, True])
+def test_latents_are_those_of_the_discriminator_if_they_are_shared(x64, shared):
+  """D gains phi E[theta z], and G loses it: moves tell the mean latents."""
+
+  def fake(params, buffers, latents, key, labels):
+    return Fake(latents, labels, latents, params.generator * latents, buffers)
+
+  def objective(sign):
+    def value(params, buffers, batch, key, fake):
+      return sign * params.discriminator * fake.images.mean(), (buffers, {})
+
+    return value
+
+  game = BILINEAR._replace(
+    fake=fake, generator=objective(1), discriminator=objective(-1)
+  )
+  h, state = 0.1, steps.init(game, sgd(0.1), KEY)
+
+  def after(number):
+    step = steps.alternating(
+      game, sgd(h), generator_steps=number, shared_latents=shared
+    )
+    return jax.jit(step)(state, Batch(jnp.zeros((5, 1))))[0].params
+
+  (theta, phi), (theta_after_two, _) = after(1), after(2)
+  means = (phi - 1) / h, (1 - theta) / (h * phi)
+  last = (theta - theta_after_two) / (h * phi)
+  if shared:
+    np.testing.assert_allclose(means[1], means[0], rtol=1e-9)
+    np.testing.assert_allclose(last, means[0], rtol=1e-9)
+  else:
+    assert np.unique(np.round([*means, last], 6)).size == 3
+
+
+def test_shared_fakes_are_computed_once():
+  width, number = 96, 64
+  game = gan(
+    mlp.generator((4, 4, 1), (width, width)),
+    mlp.discriminator((width,)),
+    losses.non_saturating,
+    priors.normal(width),
+  )
+  state = jax.eval_shape(lambda: steps.init(game, sgd(0.1), KEY))
+  batch = Batch(jax.ShapeDtypeStruct((number, 4, 4, 1), jnp.float32))
+
+  def operations(shared):
+    step = steps.alternating(game, sgd(0.1), shared_latents=shared)
+    compiled = jax.jit(step).lower(state, batch).compile()
+    return compiled.cost_analysis()['flops']
+
+  forward = 2 * number * width * (width + width + 16)
+  # The latents are drawn once, too.
+  saved = operations(False) - operations(True)
+  assert forward <= saved < 1.4 * forward
 
 
 def test_skip_below_stops_exactly_under_the_threshold():

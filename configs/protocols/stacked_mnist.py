@@ -92,8 +92,8 @@ def stacked_mnist_pacgan():
   [0, 1] although the generator ends in tanh; packs are drawn from these with
   replacement; latents are U(-1, 1)^100; a step has one update of D and then two
   of G; batches of 64 packs, 100,000 steps; 26,000 samples by running
-  statistics; ten trials, +- is the standard error. There both updates of G take
-  the latents of D's update; here each draws new ones.
+  statistics; ten trials, +- is the standard error. Both updates of G take the
+  latents of D's update.
   """
   config = _stacked(
     'stacked_mnist_pacgan',
@@ -105,6 +105,7 @@ def stacked_mnist_pacgan():
   config.steps = 100_000
   config.batch_size = 64
   config.generator_steps = 2
+  config.shared_latents = True
   config.generator = dict(width=64, groups=1)
   config.prior = dict(name='uniform', size=100)
   config.measure.samples = 26_000

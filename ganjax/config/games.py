@@ -42,6 +42,7 @@ _RULE_ARGUMENTS = {
   'critic_steps': 1,
   'generator_steps': 1,
   'generator_batches': 0,
+  'shared_latents': False,
   'skip_below': None,
   'unroll': 0,
 }
