@@ -1,10 +1,12 @@
 """Games that configs describe, which the benchmark times beside PyTorch."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
-from configs import progressive, r3gan, stylegan2
+from configs import msg, progressive, r3gan, stylegan2
 from experiments.benchmark import (
+  msg_torch,
   progressive_torch,
   r3gan_torch,
   stylegan2_torch,
@@ -56,8 +58,9 @@ def _stylegan2(tiny):
   return config
 
 
-def _progressive(tiny):
-  config = progressive.get_config('digits')
+def _grown(get_config, tiny):
+  """Returns the config of images that grow from 4 to 32 pixels."""
+  config = get_config('digits')
   with config.unlocked():
     config.data.resolution = 32
     if tiny:
@@ -85,9 +88,16 @@ CASES = (
   ),
   Case(
     'progressive-32 after growth, widths 64 to 32, WGAN-GP',
-    _progressive,
+    functools.partial(_grown, progressive.get_config),
     (32, 32, 3),
     2,
     {'': progressive_torch.GAME},
+  ),
+  Case(
+    'MSG-32, widths 64 to 32, WGAN-GP, RMSprop',
+    functools.partial(_grown, msg.get_config),
+    (32, 32, 3),
+    2,
+    {'': msg_torch.GAME},
   ),
 )

@@ -10,9 +10,12 @@ from typing import NamedTuple
 
 import jax
 
-from experiments.benchmark import rounds, torch_device, torch_params
-from ganjax import lazy
-from ganjax.config import regularizers
+from experiments.benchmark import (
+  rounds,
+  torch_device,
+  torch_optimizers,
+  torch_params,
+)
 from ganjax.players import PLAYERS, Pair
 
 
@@ -35,7 +38,8 @@ class Game(NamedTuple):
   """A game in PyTorch.
 
   Attributes:
-    generate: `(params, latents) -> images`, or of styles.
+    generate: `(params, latents) -> images`, or of styles; those of WGAN-GP are
+      a tuple, of each resolution.
     judge: `(params, images) -> logits [N]`.
     turns: `(config, real, twice, once) -> turns` of a step, in their order. The
       reals `[N, C, H, W]` are those of a step; `twice` and `once` are `Pair`s
@@ -55,8 +59,8 @@ class Tuning(NamedTuple):
   """How steps are computed.
 
   Attributes:
-    tuned: a fused Adam, and no gradients of the other player that are thrown
-      away.
+    tuned: a fused optimiser, and no gradients of the other player that are
+      thrown away.
     channels_last: the order of images and kernels in memory.
     compiled: whether `torch.compile` has all that is differentiated once only;
       it cannot differentiate twice.
@@ -98,7 +102,7 @@ def side(game, config, params, images, number, tuning):
     leaf.requires_grad_()
   average = [leaf.detach().clone() for leaf in leaves.generator]
   optimizers = {
-    player: _adam(config, player, given, tuning.tuned)
+    player: torch_optimizers.optimizer(config, player, given, tuning.tuned)
     for player, given in zip(PLAYERS, leaves, strict=True)
   }
   real = torch.tensor(
@@ -131,17 +135,3 @@ def side(game, config, params, images, number, tuning):
     return average[0].sum().item()  # It waits for the device.
 
   return rounds.Side(run, number, {})
-
-
-def _adam(config, player, leaves, fused):
-  import torch
-
-  section, every = config.optimizers[player], 0
-  if config.update_rule == 'lazy_regularization':
-    every = regularizers.interval(config.regularizers[player])
-  rate, *betas = lazy.corrected(
-    every, section.learning_rate, section.b1, section.b2
-  )
-  return torch.optim.Adam(
-    leaves, rate, tuple(betas), section.eps, fused=fused or None
-  )

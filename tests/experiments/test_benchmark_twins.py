@@ -11,17 +11,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from configs import base
 from experiments.benchmark import (
   configured,
+  msg_torch,
   progressive_torch,
   r3gan_torch,
   stylegan2_torch,
   stylegan2_torch_networks,
+  torch_optimizers,
   torch_params,
+  wgan_gp_torch,
 )
 from ganjax import losses, regularizers
 from ganjax.arrays import Batch
 from ganjax.config import games, networks
+from ganjax.networks import resample
 from ganjax.players import Pair
 
 torch = pytest.importorskip('torch', reason='torch is not installed')
@@ -263,15 +268,21 @@ def test_stylegan2_judges_alike_and_has_the_same_r1(stylegan2):
   )
 
 
-def test_progressive_has_the_same_images_and_the_same_values_with_wgan_gp():
-  found = both('progressive')
-  game, params, buffers = found.game, found.params, found.buffers
-  pair = networks.networks(found.config, (32, 32, 3))
-  twin, own, key = progressive_torch.GAME, found.own, jax.random.key(4)
-  rows = len(found.latents)
+@pytest.fixture(scope='module', params=['progressive', 'MSG'])
+def grown(request):
+  return both(request.param)
+
+
+def test_wgan_gp_has_the_same_images_values_and_gradients(grown):
+  game, params, buffers = grown.game, grown.params, grown.buffers
+  pair = networks.networks(grown.config, (32, 32, 3))
+  is_pyramid = grown.config.network == 'msg'
+  twin = (msg_torch if is_pyramid else progressive_torch).GAME
+  own, key = grown.own, jax.random.key(4)
+  rows = len(grown.latents)
 
   def fake(params):
-    return game.fake(params, buffers, found.latents, key)
+    return game.fake(params, buffers, grown.latents, key)
 
   images = jax.jit(fake)(params).images
 
@@ -281,34 +292,58 @@ def test_progressive_has_the_same_images_and_the_same_values_with_wgan_gp():
         params.discriminator, {}, images, None, True
       )[0]
 
-    real = found.batch.images
+    real = resample.pyramid(grown.batch.images)
+    real = real if is_pyramid else real[-1]
     penalty = regularizers.wgan_gp(judged, real, images, key)
     loss = losses.wasserstein.discriminator(judged(real), judged(images))
     drift = regularizers.drift(judged(real))
     return (loss + 10 * penalty + 1e-3 * drift).mean()
 
   def of_generator(params):
-    return game.generator(params, buffers, found.batch, key, fake(params))[0]
+    return game.generator(params, buffers, grown.batch, key, fake(params))[0]
 
-  made = twin.generate(own.generator, torch.tensor(found.latents))
-  assert far(channels_last(made), images) < BOUND
+  made = twin.generate(own.generator, torch.tensor(grown.latents))
+  assert len(made) == (4 if is_pyramid else 1)
+  for found, expected in zip(made, jax.tree.leaves(images), strict=True):
+    assert far(channels_last(found), expected) < BOUND
+  real = channels_first(grown.batch.images)
   judge = functools.partial(twin.judge, own.discriminator)
   check_gradients(
     twin.dense,
     own.discriminator,
-    progressive_torch.critic_value(
+    wgan_gp_torch.critic_value(
       (judge, judge),
-      channels_first(found.batch.images),
-      channels_first(images),
+      msg_torch.pyramid(real) if is_pyramid else (real,),
+      tuple(map(channels_first, jax.tree.leaves(images))),
       torch.tensor(np.asarray(jax.random.uniform(key, (rows,)))),
       10.0,
       1e-3,
     ),
-    *found.differentiate('discriminator', of_critic),
+    *grown.differentiate('discriminator', of_critic),
   )
   check_gradients(
     twin.dense,
     own.generator,
     -judge(made).mean(),
-    *found.differentiate('generator', of_generator),
+    *grown.differentiate('generator', of_generator),
   )
+
+
+@pytest.mark.parametrize('name', ['adam', 'rmsprop'])
+def test_optimizers_move_as_ours(name):
+  config = base.get_config()
+  for section in config.optimizers.values():
+    section.update(name=name, learning_rate=1e-2, b1=0.5, b2=0.9)
+  start = np.array([1.0, -2.0, 3e-3], np.float32)
+  own = games.optimizer_pair(config).generator
+  params = jnp.asarray(start)
+  state = own.init(params)
+  leaf = torch.tensor(start, requires_grad=True)
+  other = torch_optimizers.optimizer(config, 'generator', [leaf], tuned=True)
+  for _ in range(3):
+    updates, state = own.update(params**2, state, params)
+    params = params + updates
+    leaf.grad = leaf.detach() ** 2
+    other.step()
+  moved = leaf.detach().numpy() - start
+  assert far(moved, params - start) < BOUND

@@ -396,6 +396,7 @@ def test_benchmark_times_a_step(program, tmp_path):
   [
     ('R3GAN', 4),
     ('progressive', 8),
+    ('MSG', 8),
     pytest.param('StyleGAN2', 8, marks=pytest.mark.slow),
   ],
 )
