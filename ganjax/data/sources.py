@@ -159,7 +159,11 @@ def folder(directory, split):
   or more sub-folders, these are the classes, numbered in sorted order.
   """
   if directory is None:
-    raise ValueError("name 'folder' needs directory, where the pictures lie.")
+    raise ValueError(
+      "the data set 'folder' needs the folder of your pictures: give its path "
+      'by --config.data.dir to train, by --data_dir to style_network, and in '
+      'Python as `directory`.'
+    )
   if split not in ('train', 'all'):
     raise ValueError(
       f"a folder has no split '{split}': leave it at 'train', and let "

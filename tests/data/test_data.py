@@ -286,7 +286,7 @@ def test_a_failed_disk_is_no_broken_picture(album, tmp_path, monkeypatch):
 def test_folders_without_pictures(tmp_path):
   with pytest.raises(FileNotFoundError, match="no folder '.*nowhere'"):
     images.load('folder', tmp_path / 'nowhere')
-  with pytest.raises(ValueError, match='needs directory'):
+  with pytest.raises(ValueError, match='needs the folder of your'):
     images.load('folder')
   with pytest.raises(ValueError, match='no pictures below'):
     images.load('folder', tmp_path)
