@@ -79,28 +79,34 @@ def _widths(config, base):
     player.base = base
 
 
-def _small(config, resolution, size):
-  """Sets narrow networks, of which two cores can train some."""
+def _small(config, resolution, size, half_life):
+  """Sets narrow networks, of which two cores can train some.
+
+  As in the code's settings for CIFAR-10, styles are not mixed and path lengths
+  not penalised. With both, and a gamma of .1 or 1, nearly all samples were one
+  digit after 18,000 to 40,000 of MNIST's images, in four runs.
+  """
   config.data.resolution = resolution
   config.prior.size = size
   config.generator.update(style=size, depth=2)
   for player in config.generator, config.discriminator:
     player.update(base=16 * resolution, max_channels=size)
+  config.generator.mixing = 0.0
+  config.regularizers.generator.path_length.weight = 0.0
+  rates(config, 32, 2.5e-3, gamma=5.0, half_life=half_life, ramp=0.05)
 
 
 def digits(config):
   """Sets scikit-learn's digits at 16 pixels, for a first try."""
-  _small(config, 16, 32)
+  _small(config, 16, 32, half_life=2_000.0)
   config.images = 100_000
-  rates(config, 32, 2.5e-3, gamma=0.1, half_life=2_000.0, ramp=0.05)
 
 
 def mnist32(config):
   """Sets MNIST at 32 pixels: digits that are harder, and more of them."""
-  _small(config, 32, 64)
+  _small(config, 32, 64, half_life=10_000.0)
   config.images = 300_000
   config.data.name = 'mnist'
-  rates(config, 32, 2.5e-3, gamma=0.1, half_life=10_000.0, ramp=0.05)
 
 
 def cifar10(config):
@@ -165,7 +171,7 @@ def auto128(config):
 
 def sweep(add):
   """Adds R1's gamma and the path length penalty, each on its own."""
-  for gamma in (0.02, 0.1, 0.5):
+  for gamma in (0.1, 1.0, 5.0):
     add({'regularizers.discriminator.r1.weight': gamma / 2})
   for weight in (0.0, 2.0):
     add({'regularizers.generator.path_length.weight': weight})

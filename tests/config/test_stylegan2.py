@@ -36,7 +36,8 @@ def config():
   for player in own.generator, own.discriminator:
     player.update(base=32, max_channels=8)
   own.batch_size, own.images = 8, 48
-  own.regularizers.generator.path_length.every = 2
+  own.generator.mixing = 0.9
+  own.regularizers.generator.path_length.update(weight=2.0, every=2)
   own.regularizers.discriminator.r1.every = 3
   return own
 
