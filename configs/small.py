@@ -31,12 +31,10 @@ def cpu32():
   config = dcgan.get_config()
   with config.unlocked():
     config.images = 100_000
-    # R1 of each image, and no statistics of batches but the deviations that
-    # show a generator which repeats itself.
-    config.discriminator.norm = 'layer'
-    config.discriminator.statistics.update(name='stddev', group=4)
     config.regularizers.discriminator.r1.update(weight=0.1, every=4)
-    config.augment.name = 'diffaugment'
+    # Of 300 daisies this discriminator learns more than one with layers
+    # normalised and colours augmented, whose logits stay near 0.
+    config.augment.update(name='diffaugment', policy='translation,cutout')
     for player in config.optimizers.values():
       player.learning_rate = 6e-4
     config.ema.half_life = 5_000.0

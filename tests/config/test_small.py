@@ -17,9 +17,7 @@ OF_GPUS = {'data.loader', 'samples.every', 'checkpoint.every'} | (
 )
 OF_CPUS = {
   *OF_FOLDERS,
-  'discriminator.norm',
-  'discriminator.statistics.name',
-  'discriminator.statistics.group',
+  'augment.policy',
   'regularizers.discriminator.r1.weight',
   'regularizers.discriminator.r1.every',
   'optimizers.generator.learning_rate',
