@@ -1,4 +1,4 @@
-r"""Trains the cells of a sweep with several seeds each, and reports on them.
+r"""Trains the settings of a sweep with several seeds each, and reports on them.
 
   python -m experiments.sweep --config configs/dcgan.py --workdir runs/sweep \
     --grid loss=hinge,wasserstein --seeds 5
@@ -8,11 +8,11 @@ r"""Trains the cells of a sweep with several seeds each, and reports on them.
 The workdir gets `report.html`, tables, figures, and what was measured in
 `programs/`; `--report` only writes the report again.
 
-A cell is a setting of all factors of `--grid`; without `--grid` and `--search`,
-the config file proposes the cells. Runs that differ only in seeds and in
-numbers that can be traced train as one program. The same command goes on where
-it was stopped; given on several machines that share the workdir, it shares the
-work.
+A setting is a value of each factor of `--grid`; without `--grid` and
+`--search`, the config file proposes the settings. Runs that differ only in
+seeds and in numbers that can be traced train as one program. The same command
+goes on where it was stopped; given on several machines that share the workdir,
+it shares the work.
 """
 
 import pathlib
@@ -31,7 +31,7 @@ flags.DEFINE_multi_string(
   'grid',
   [],
   'A factor, as FIELD=VALUE,VALUE; FIELD+FIELD=VALUE,VALUE moves two fields '
-  'together. The cells are all combinations of factors.',
+  'together. The settings are all combinations of values.',
 )
 flags.DEFINE_multi_string(
   'search',
@@ -54,7 +54,7 @@ flags.DEFINE_string(
   'study.db in the workdir if not given.',
 )
 flags.DEFINE_string(
-  'objective', None, 'What cells are compared by; the first measured value.'
+  'objective', None, 'What orders the settings; the first measured value.'
 )
 flags.DEFINE_enum(
   'direction',
@@ -62,7 +62,7 @@ flags.DEFINE_enum(
   ['minimize', 'maximize'],
   "Of the objective; the measure's own if not given.",
 )
-flags.DEFINE_integer('seeds', 3, 'Runs of each cell.', 1)
+flags.DEFINE_integer('seeds', 3, 'Runs of each setting.', 1)
 flags.DEFINE_integer('evaluations', 4, 'How often a run is measured.', 1)
 flags.DEFINE_integer('samples', 1000, 'Images of a run that are measured.', 2)
 flags.DEFINE_list(
@@ -145,8 +145,8 @@ def _asked():
 def _report(folder):
   from ganjax.reports import sweep_page  # Its libraries are another extra's.
 
-  paths = sweep_page.write(folder)
-  names = ', '.join(path.name for path in paths)
+  tqdm.write('Drawing figures and writing the report ...')
+  names = ', '.join(path.name for path in sweep_page.write(folder))
   tqdm.write(f'In {folder}: {names}.')
   return 0
 

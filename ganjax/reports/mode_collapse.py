@@ -123,8 +123,9 @@ def _stored(folder, rows, names):
     arrays = opened[path].get((row['cell'], row['seed']))
     if arrays is None:
       raise ValueError(
-        f'{path} lacks the run of cell {row["cell"]} with seed {row["seed"]}, '
-        'which evaluation.json beside it has; they do not belong together.'
+        f'{path} lacks the run of setting {row["cell"]} with seed '
+        f'{row["seed"]}, which evaluation.json beside it has; they do not '
+        'belong together.'
       )
     for name in names:
       found[name].append(arrays[name])

@@ -8,8 +8,8 @@ from ganjax.reports.figures.curves import curves, with_error
 from ganjax.reports.statistics import summary
 from ganjax.reports.sweep_results import factor_name, label, words
 
-_EXTREMES = 3  # of the best cells and of the worst, where there are many
-_LINES = 6  # cells that one panel has room for
+_EXTREMES = 3  # of the best settings and of the worst, where there are many
+_LINES = 6  # settings that one panel has room for
 
 
 def draw(sweep):
@@ -194,17 +194,22 @@ def _scale(sweep, measure):
 
 
 def _learning(sweep):
-  """Returns the panels of learning curves: of cells, and by each factor."""
+  """Returns the panels of learning curves: of settings, and by each factor.
+
+  Where there is one factor, its values are the settings, and have one panel.
+  """
   ranked = sweep_results.ranked(sweep)
   rows = [row for cell in ranked for run in cell.runs for row in run.rows]
   evaluations = sorted({row['evaluation'] for row in rows})
   if len(evaluations) < 2:
     return {}
-  panels = {}
-  if len(ranked) <= _LINES:
-    panels['each cell'] = _curves(sweep, ranked, evaluations)
-  else:
-    panels[f'the best {_EXTREMES} cells and the worst {_EXTREMES}'] = _curves(
+  panels, factors = {}, sweep_results.factors(sweep)
+  several = sweep.searched or len(factors) != 1
+  if several and len(ranked) <= _LINES:
+    panels['each setting'] = _curves(sweep, ranked, evaluations)
+  elif several:
+    title = f'the best {_EXTREMES} settings and the worst {_EXTREMES}'
+    panels[title] = _curves(
       sweep, [*ranked[:_EXTREMES], *ranked[-_EXTREMES:]], evaluations
     )
   if sweep.searched:
@@ -214,7 +219,7 @@ def _learning(sweep):
     for evaluation in evaluations
   ]
   images = [_images(ranked, evaluation) for evaluation in evaluations]
-  for fields in sweep_results.factors(sweep):
+  for fields in factors:
     by_level = zip(*(at[fields] for at in at_evaluations), strict=True)
     panels[f'by {factor_name(sweep, fields)}'] = {
       words(levels[0].value): with_error(

@@ -26,9 +26,9 @@ def write(workdir):
   """Writes the report of a sweep, finished or not; returns the paths.
 
   `report.html` needs no other file. `table.csv` has a line for each run,
-  `table_evaluations.csv` for each evaluation of a run, and `table_cells.csv`
-  for each cell; `table.tex` (booktabs) and `table.md` are of the cells. Figures
-  are PNG and PDF.
+  `table_evaluations.csv` for each evaluation of a run, and
+  `table_settings.csv` for each setting of the factors; `table.tex` (booktabs)
+  and `table.md` are of the settings. Figures are PNG and PDF.
 
   Args:
     workdir: the folder of the sweep.
@@ -49,7 +49,7 @@ def write(workdir):
     'report.html': pages.render('sweep', _context(sweep, folder, images)),
     'table.csv': render.csv(sweep_tables.run_lines(sweep)),
     'table_evaluations.csv': render.csv(sweep_tables.evaluation_lines(sweep)),
-    'table_cells.csv': render.csv(sweep_tables.cell_lines(sweep)),
+    'table_settings.csv': render.csv(sweep_tables.cell_lines(sweep)),
     'table.tex': render.latex(table),
     'table.md': render.markdown(table),
   }
@@ -103,7 +103,7 @@ def _context(sweep, folder, images):
     'samples': _samples(sweep, folder, order, lines),
     'cells': order,
     'cell_command': lambda cell: commands.of_cell(
-      sweep.about, cell.changes, f'runs/cell-{cell.number}'
+      sweep.about, cell.changes, f'runs/setting-{cell.number}'
     ),
     'cautions': sweep_tables.cautions(sweep),
     'settings': settings,
@@ -180,7 +180,7 @@ def _level_table(levels, title, write_):
       difference += write_(level.difference_error)
     mean = f'{write_(level.mean)} ± {write_(level.error)}'
     rows.append([words(level.value), mean, difference, level.cells, level.runs])
-  titles = ['', title, 'difference', 'cells', 'runs']
+  titles = ['', title, 'difference', 'settings', 'runs']
   return pages.markup(
     render.html(render.Table(titles, rows, frozenset(range(1, 5))))
   )

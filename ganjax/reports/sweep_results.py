@@ -30,7 +30,7 @@ class Run(NamedTuple):
 
 
 class Cell(NamedTuple):
-  """A setting of all factors.
+  """A setting: a value of each factor.
 
   Attributes:
     number: of the cell, from 0; of the trial, in a search.

@@ -1,4 +1,4 @@
-"""The tables of a sweep: a line for each cell, run or evaluation."""
+"""The tables of a sweep: a line for each setting, run or evaluation."""
 
 import math
 
@@ -83,7 +83,7 @@ def cell_lines(sweep):
   for cell in sweep.cells:
     states = [run.state for run in cell.runs]
     line = {
-      'cell': cell.number,
+      'setting': cell.number,
       **cell.settings,
       'evaluation': sweep_results.reached(cell),
       'seeds': len(states),
@@ -97,8 +97,8 @@ def cell_lines(sweep):
 
 
 def table(sweep):
-  """Returns the `render.Table` of the cells."""
-  titles = ['cell', *sweep.names.values()]
+  """Returns the `render.Table` of the settings."""
+  titles = ['setting', *sweep.names.values()]
   left = len(titles)
   for key, title in sweep.titles.items():
     titles += [title, '95 %'] if key == sweep.objective else [title]
@@ -179,7 +179,7 @@ def _notes(sweep):
     'n that ended.',
     *cautions(sweep),
     *(
-      ['Not all runs were measured with the same settings:']
+      ['Not all runs were measured in the same way:']
       if len(settings) > 1
       else []
     ),
@@ -207,7 +207,7 @@ def _line(cell, run, row):
     for name, value in row.get(section, {}).items()
   }
   return {
-    'cell': cell.number,
+    'setting': cell.number,
     **cell.settings,
     'seed': run.seed,
     'state': run.state,

@@ -263,7 +263,7 @@ def _check(planned, sweep, about):
       recorded |= programs.check(program, sweep)
     except ValueError as error:
       cell = fields.words(sweep.cells[program.cells[0]])
-      raise ValueError(f'The cell {cell}: {error}') from error
+      raise ValueError(f'The setting {cell}: {error}') from error
   if about['objective'] not in recorded:
     raise ValueError(
       f'No run records {about["objective"]!r}, which is to be the objective; '

@@ -9,9 +9,9 @@ _CELLS = 10  # at most
 
 
 def print_best(folder):
-  """Prints the best cells so far, those first that are trained the longest.
+  """Prints the best settings so far, those first that are trained the longest.
 
-  Of those, cells of which all runs have the objective come before others.
+  Of those, settings of which all runs have the objective come before others.
   """
   found = sweep_results.read(folder)
   cells = [cell for cell in found.cells if sweep_results.reached(cell)]
@@ -47,7 +47,7 @@ def print_best(folder):
     sweep_results.factor_name(found, own)
     for own in sweep_results.factors(found)
   ]
-  title = f'cell: {", ".join(varied)}' if varied else 'cell'
+  title = f'setting: {", ".join(varied)}' if varied else 'setting'
   tqdm.write(tables.text(rows, columns, (counts,), title=title))
 
 

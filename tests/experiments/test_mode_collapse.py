@@ -144,7 +144,7 @@ def test_samples_that_are_not_finite_have_no_spread():
 def test_it_is_a_sweep_whose_factor_is_the_remedy(program, two):
   code, _, err = program('sweep', '--report', f'--workdir={two}')
   assert code == 0, err
-  with (two / 'table_cells.csv').open(newline='') as file:
+  with (two / 'table_settings.csv').open(newline='') as file:
     lines = list(csv.DictReader(file))
   assert [line['remedy'] for line in lines] == ['gan', 'pac2']
   rows = table(two)['rows']
@@ -336,7 +336,7 @@ def test_the_arrays_of_a_stranger_are_bounded_and_fit(tmp_path, measured):
   with pytest.raises(ValueError, match=f'{path} is truncated or damaged'):
     read()
   np.savez(path, cell=[0], seed=[1], **modes)
-  with pytest.raises(ValueError, match='lacks the run of cell 0 with seed 0'):
+  with pytest.raises(ValueError, match='run of setting 0 with seed 0'):
     read()
   np.savez(path, cell=[0, 0], seed=[0, 1], **modes)
   with pytest.raises(ValueError, match='different numbers of runs'):

@@ -137,7 +137,7 @@ def test_samples_that_are_not_finite_end_their_run_alone(
 
   monkeypatch.setattr(mode_task, '_measure', breaking)
   flags = *RING, '--mapping=map', '--grid=loss=hinge', f'--workdir={tmp_path}'
-  with pytest.warns(UserWarning, match='Cell 0, seed 1: 1 of 100 samples is'):
+  with pytest.warns(UserWarning, match='Setting 0, seed 1: 1 of 100 samples'):
     code, _, err = program('sweep', *flags)
   assert code == 0, err
   rows = measured(tmp_path)
@@ -242,7 +242,7 @@ def test_a_dry_run_says_the_plan_and_writes_nothing(program, tmp_path):
   )
   assert code == 0, err
   assert (
-    '2 programs x 6 members, 12 runs of 6 cells, 2 evaluations each'
+    '2 programs x 6 members, 12 runs of 6 settings, 2 evaluations each'
     in out + err
   )
   assert 'about' in out + err

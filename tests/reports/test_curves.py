@@ -9,7 +9,7 @@ from PIL import Image
 
 from ganjax.evaluation import measures
 from ganjax.reports import columns, groups
-from ganjax.reports.figures import curves, layout
+from ganjax.reports.figures import curves, factors, layout
 
 MOMENTS = np.array([1000, 2000, 4000])
 VALUES = np.array([[9.0, 5, 1], [7, 3, 2]])
@@ -71,7 +71,7 @@ def test_each_resolution_has_a_panel_and_each_group_its_colour():
 def test_panels_without_common_names_have_colours_and_legends_of_their_own():
   line = curves.with_error(MOMENTS, [3.0, 2, 1], [1.0, np.nan, 1])
   results = {
-    'each cell': {str(n): line for n in range(7)},
+    'each setting': {str(n): line for n in range(7)},
     'by loss': {'a': line},
   }
   figure = curves.curves(results, 'FID', shared=False)
@@ -85,8 +85,19 @@ def test_panels_without_common_names_have_colours_and_legends_of_their_own():
   assert to_rgb(second.lines[0].get_color()) == to_rgb(layout.COLOURS[0])
 
 
+def test_values_of_a_factor_look_alike_in_effects_and_curves():
+  names = [f'{n}' for n in range(3)]
+  line = curves.with_error(MOMENTS, [3.0, 2, 1], [1.0, np.nan, 1])
+  learning = curves.curves({'by rate': dict.fromkeys(names, line)}, 'FID')
+  effect = factors.Effect(names, np.ones(3), np.ones(3), [[0.5, 1.5]] * 3)
+  effects = factors.main_effects({'rate': effect}, 'FID')
+  points = [own.lines[0].get_color() for own in effects.axes[0].containers]
+  assert points == [own.get_color() for own in learning.axes[0].lines]
+  assert len({*points}) == 3
+
+
 def test_what_cannot_be_drawn_is_refused():
-  with pytest.raises(ValueError, match=r'\(2, 3\) for 2 moments'):
+  with pytest.raises(ValueError, match=r'\(2, 3\) for 2 evaluations'):
     curves.with_deviation(MOMENTS[:2], VALUES)
 
 

@@ -248,26 +248,26 @@ def test_the_page_says_what_became_of_all_runs(sweep):
   *_, page = sweep
   words = ' '.join(re.sub('<[^>]*>', ' ', page).split())
   assert '118 of 120 runs done' in words
-  assert 'cell 5 , seed 1, after step 251' in words
+  assert 'setting 5 , seed 1, after step 251' in words
   assert 'This sweep is not finished' in words
   assert "--grid='a b'" not in page and '&#39;--grid=a b&#39;' in page
 
 
 def test_a_distance_on_other_features_is_not_called_fid(sweep):
   *_, page = sweep
-  heads = next(row for row in _Page(page).rows if 'cell' in row)
+  heads = next(row for row in _Page(page).rows if 'setting' in row)
   assert 'FID (features)' in heads and 'FID' not in heads
 
 
 def test_cells_are_the_mean_and_deviation_of_their_seeds(sweep):
   folder, about, rows, _, page = sweep
-  lines = _lines(folder / 'table_cells.csv')
+  lines = _lines(folder / 'table_settings.csv')
   assert len(lines) == 24
   for line in lines:
     own = [
       row['fid']
       for row in rows
-      if row['cell'] == int(line['cell']) and row['evaluation'] == LOOKS
+      if row['cell'] == int(line['setting']) and row['evaluation'] == LOOKS
       if row['fid'] is not None
     ]
     np.testing.assert_allclose(float(line['fid_mean']), np.mean(own))
@@ -279,7 +279,8 @@ def test_cells_are_the_mean_and_deviation_of_their_seeds(sweep):
     (line for line in lines if line['done'] == '5'),
     key=lambda line: float(line['fid_mean']),
   )
-  assert f'<a href="#cell-{best["cell"]}">cell {best["cell"]}</a>' in page
+  own = best['setting']
+  assert f'<a href="#setting-{own}">setting {own}</a>' in page
 
 
 def test_the_table_of_runs_is_enough_to_compute_all_again(sweep):
@@ -288,7 +289,7 @@ def test_the_table_of_runs_is_enough_to_compute_all_again(sweep):
   assert len(lines) == 120
   assert len(_lines(folder / 'table_evaluations.csv')) == len(rows)
   one = lines[-1]
-  assert (one['cell'], one['seed'], one['state']) == ('23', '4', 'done')
+  assert (one['setting'], one['seed'], one['state']) == ('23', '4', 'done')
   assert float(one['fid']) == rows[-1]['fid']
   assert float(one[RATES[1]]) == about['cells'][23][RATES[1]]
   assert one['settings.features'] == 'classifier of digits, 1a2b3c'
@@ -355,7 +356,12 @@ def test_fields_that_move_together_are_one_factor(tmp_path):
       'evaluations': LOOKS,
       'columns': COLUMNS,
     },
-    [_row(0, {}, 3, LOOKS, 4.0), _row(1, {'pack': 2}, 3, LOOKS, 9.0)],
+    [
+      _row(0, {}, 3, 1, 8.0),
+      _row(1, {'pack': 2}, 3, 1, 9.0),
+      _row(0, {}, 3, LOOKS, 4.0),
+      _row(1, {'pack': 2}, 3, LOOKS, 9.0),
+    ],
   )
   found = sweep_results.read(tmp_path)
   assert sweep_results.factors(found) == [('pack', 'batch_size')]
@@ -366,6 +372,8 @@ def test_fields_that_move_together_are_one_factor(tmp_path):
     (1, 0),
     (2, 5),
   ]
+  # Its values are the settings, which are drawn once.
+  assert [*sweep_figures._learning(found)] == ['by pack + batch_size']
   sweep_page.write(tmp_path)
   _Page((tmp_path / 'report.html').read_text())
 
@@ -548,7 +556,7 @@ def test_the_interval_of_a_cell_is_that_of_its_seeds(sweep):
   own = [
     row['fid'] for row in rows if (row['cell'], row['evaluation']) == (0, LOOKS)
   ]
-  line = _lines(folder / 'table_cells.csv')[0]
+  line = _lines(folder / 'table_settings.csv')[0]
   low, high = statistics.interval(own)
   assert (float(line['fid_low']), float(line['fid_high'])) == (low, high)
 

@@ -4,11 +4,10 @@ import textwrap
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib import colormaps
 
 from ganjax.reports.figures.layout import (
-  COLOURS,
   GREYS,
+  colours_of,
   count_axis,
   number_axis,
   panels,
@@ -53,8 +52,8 @@ def with_deviation(x, values):
   x, values = np.asarray(x), np.atleast_2d(values)
   if values.shape[1:] != x.shape:
     raise ValueError(
-      f'There are values of the shape {values.shape} for {len(x)} moments: '
-      'pass a row for each seed and a column for each moment.'
+      f'There are values of the shape {values.shape} for {len(x)} evaluations: '
+      'pass a row for each seed and a column for each evaluation.'
     )
   several = len(values) > 1
   std = values.std(0, ddof=1) if several else np.full(len(x), np.nan)
@@ -119,7 +118,7 @@ def curves(
   figure, places = _panels(results, shared, titled, alike)
   drawn = {}
   for axes, (title, lines) in zip(places, results.items(), strict=True):
-    colours = _colours(names if shared and not titled else list(lines))
+    colours = colours_of(names if shared and not titled else list(lines))
     for name, curve in lines.items():
       drawn[name] = _draw(axes, curve, colours[name], name)
     if title in references:
@@ -222,15 +221,6 @@ def _panels(results, shared, titled, alike):
 def _legend_columns(names):
   """Returns how many columns a legend as wide as a panel has room for."""
   return 2 if max(map(len, names), default=0) < 17 else 1
-
-
-def _colours(names):
-  """Returns a dict from each name to its colour."""
-  names = list(dict.fromkeys(names))
-  if len(names) <= len(COLOURS):
-    return dict(zip(names, COLOURS, strict=False))
-  bright = colormaps['viridis'](np.linspace(0, 0.92, len(names)))
-  return dict(zip(names, map(tuple, bright), strict=True))
 
 
 def _draw(axes, curve, colour, name):

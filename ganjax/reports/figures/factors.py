@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from ganjax.reports.figures.layout import (
   COLOURS,
   GREYS,
+  colours_of,
   number_axis,
   panels,
   styled,
@@ -22,21 +23,22 @@ class Effect(NamedTuple):
     names: of the values, L words.
     means: `[L]`.
     errors: `[L]`, to either side; NaN draws none.
-    cells: L arrays, the means of each value's cells, as many as there are.
+    settings: L arrays, the means of each value's settings, as many as there
+      are.
   """
 
   names: list
   means: np.ndarray
   errors: np.ndarray
-  cells: list
+  settings: list
 
 
 @styled
 def main_effects(factors, label, scale='linear'):
   """Returns the figure of main effects: a panel for each factor, side by side.
 
-  The small points are cells, the large ones the means over them, with their
-  standard errors.
+  The small points are settings, the large ones the means over them, with their
+  standard errors, in the colours that the values have in learning curves.
 
   Args:
     factors: from a factor's name to its `Effect`.
@@ -49,11 +51,11 @@ def main_effects(factors, label, scale='linear'):
   figure, places = panels(len(factors), 4, (2, 2.1), sharey=True)
   for axes, (name, effect) in zip(places, factors.items(), strict=True):
     at = np.arange(len(effect.names))
-    for place, cells in zip(at, effect.cells, strict=True):
-      aside = np.linspace(-0.14, 0.14, len(cells)) if len(cells) > 1 else 0
+    for place, means in zip(at, effect.settings, strict=True):
+      aside = np.linspace(-0.14, 0.14, len(means)) if len(means) > 1 else 0
       axes.plot(
-        place + aside + 0 * np.asarray(cells),
-        cells,
+        place + aside + 0 * np.asarray(means),
+        means,
         linestyle='',
         marker='o',
         markersize=3,
@@ -61,17 +63,18 @@ def main_effects(factors, label, scale='linear'):
         color=GREYS[1],
         zorder=1,
       )
-    axes.errorbar(
-      at,
-      effect.means,
-      effect.errors,
-      color=COLOURS[0],
-      marker='o',
-      markersize=4,
-      elinewidth=1.2,
-      capsize=2.5,
-      zorder=2,
-    )
+    axes.plot(at, effect.means, color=GREYS[2], zorder=2)
+    colours = colours_of(effect.names)
+    for place, name in enumerate(effect.names):
+      axes.errorbar(
+        *(place, effect.means[place], effect.errors[place]),
+        color=colours[name],
+        marker='o',
+        markersize=4,
+        elinewidth=1.2,
+        capsize=2.5,
+        zorder=3,
+      )
     turned = max(map(len, effect.names)) * len(at) > 28
     axes.set_xticks(
       at,

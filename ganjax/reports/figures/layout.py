@@ -9,6 +9,8 @@ import math
 import pathlib
 
 import matplotlib
+import numpy as np
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import (
   EngFormatter,
@@ -42,6 +44,19 @@ styled = matplotlib.rc_context(
   }
 )
 """Decorates a function that draws, with settings that hold while it runs."""
+
+
+def colours_of(names):
+  """Returns a dict from each name to its colour.
+
+  Up to six have those of Okabe and Ito, and more are dark to bright, in their
+  order: equal names in an equal order look alike in all figures.
+  """
+  names = list(dict.fromkeys(names))
+  if len(names) <= len(COLOURS):
+    return dict(zip(names, COLOURS, strict=False))
+  bright = colormaps['viridis'](np.linspace(0, 0.92, len(names)))
+  return dict(zip(names, map(tuple, bright), strict=True))
 
 
 def panels(number, columns, size, **shared):
