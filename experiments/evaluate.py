@@ -88,6 +88,7 @@ def main():
   drawn = _WEIGHTS.value, seed, labels
   sample = trained.sampler(config, data, *drawn, number)
   extractor = extractors.extractor(data, _FEATURES.value)
+  tqdm.write(f'Measuring {len(data.images):,} reals: {extractor.name} ...')
   reals = samples.of(data.images, extractor, data.labels)
   settings = results.settings(config, data, extractor, seed)
   path = paths.check_destination(folder / 'evaluation.json', 'The result')
@@ -112,6 +113,7 @@ def main():
   held_out = trained.held_out(config, _HELD_OUT.value, number, seed)
   fewer = len(held_out.images) if held_out else number
   for run in tqdm(found, unit='checkpoint', disable=None):
+    tqdm.write(f'Measuring {number} samples of step {int(run.state.step)} ...')
     about = {
       'subject': f'samples ({_WEIGHTS.value})',
       'step': int(run.state.step),

@@ -17,6 +17,7 @@ import time
 import jax
 import numpy as np
 from absl import flags
+from tqdm import tqdm
 
 from ganjax import files, inversion, launch, picture_files, pictures
 from ganjax.config import restore
@@ -105,6 +106,7 @@ def main():
   )
   given = restore.generator_weights(run, _WEIGHTS.value)
   began = time.monotonic()
+  tqdm.write(f'Inverting {len(wanted)} pictures, after compiling ...')
   with extractors.progress('inversion', 'step') as report:
     found = inversion.inverter(space, method, encoder)(
       jax.random.key(_SEED.value),

@@ -81,6 +81,7 @@ def main():
       tqdm.write('Other processes run the rest; the last of them reports.')
       return 0
   notes = (provenance.in_words(),)
+  tqdm.write('Drawing figures and writing the report ...')
   report = sweeps.protocol_report.report
   print(report(protocol, notes, _EIGENVALUES.value))
   tqdm.write(

@@ -104,6 +104,7 @@ def main():
   title = restore.title(run, _WEIGHTS.value, _CHECKPOINT.value)
   starts = run.game.prior(keys[0], rows * columns)
   repeated = None if labels is None else labels.repeat(columns, 0)
+  tqdm.write(f'Drawing {len(starts)} images, after compiling ...')
   samples = draw(starts, keys[2], repeated)
   _write(path, samples, columns, title)
   if _PYRAMID.value:

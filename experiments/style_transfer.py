@@ -90,7 +90,7 @@ def main():
   encoder, sentence = from_config.encoder(config, _WEIGHTS.value)
   encoder = from_config.rescaled(config, encoder, content)
   method = from_config.method(config, encoder)
-  tqdm.write(f'Features: {sentence}')
+  tqdm.write(f'Features: {sentence} Compiling ...')
   began, frames = time.monotonic(), []
   for progress in _progress(config, encoder, method, content, styles):
     painted = colors.after(progress.pictures, content)[0]

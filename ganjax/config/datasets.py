@@ -5,6 +5,7 @@ import functools
 import zlib
 
 import jax
+from tqdm import tqdm
 
 from ganjax.arrays import Batch
 from ganjax.data import image_cache, images, loaders, order, sources
@@ -14,6 +15,8 @@ from ganjax.training import dispatch
 
 def dataset(config):
   """Returns the `ImageSet` of a config; 256 of its images where it streams."""
+  if jax.process_index() == 0:
+    tqdm.write(f'Reading {config.data.name}, {config.data.split} ...')
   if config.data.loader != 'stream':
     return images.load(**_source(config))
   name = f'{config.data.name}/{config.data.split}, streamed'

@@ -133,6 +133,8 @@ def _inception(path):
 def progress(title, unit):
   """Yields `(done, total, *others) -> None`, which moves a progress bar."""
   with tqdm(desc=title, unit=unit, unit_scale=True, disable=None) as bar:
+    if bar.disable:
+      tqdm.write(f'{title} ...')
 
     def report(done, total, *_):
       bar.total = total

@@ -30,6 +30,7 @@ def seconds(planned, sweep, devices):
     sweep: a `programs.Sweep`.
     devices: how many compute side by side.
   """
+  tqdm.write('Timing a few steps and an evaluation, to forecast the rest ...')
   first = planned[0]
   task = sweep.task(first.fixed)
   training, data = task.training, task.data
@@ -77,7 +78,7 @@ def announce_grid(planned, sweep, devices):
     rest = f'about {duration(seconds(left, sweep, devices))}'
   tqdm.write(
     f'{len(planned)} programs x {members} members, {runs} runs of '
-    f'{len(sweep.cells)} cells, {evaluations} evaluations each; {rest}.'
+    f'{len(sweep.cells)} settings, {evaluations} evaluations each; {rest}.'
   )
 
 

@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
+from tqdm import tqdm
 
 from ganjax import files, locks, pictures
 from ganjax.evaluation import results
@@ -41,7 +42,7 @@ def run_all(planned, sweep, quiet=False):
   Args:
     planned: `plan.Program`s.
     sweep: a `programs.Sweep`.
-    quiet: whether the best cells are not printed after each evaluation.
+    quiet: whether the best settings are not printed after each evaluation.
 
   Returns:
     False where a signal ended it.
@@ -254,6 +255,8 @@ def _measured(own, evaluation, members, found, rows):
     'number': task.number,
     'settings': settings,
   }
+  name = f'{own.name}, evaluation {evaluation} of {len(task.images_seen)}'
+  tqdm.write(f'{name}: measuring {len(members)} runs ...')
   fresh, arrays = [], []
   with signals.catch() as stop:
     for row, member in enumerate(members):
@@ -272,7 +275,7 @@ def _measured(own, evaluation, members, found, rows):
         except FloatingPointError as error:
           # The metrics of a step are those before its update.
           diverged = shared['step'] - 1
-          warnings.warn(f'Cell {cell}, seed {seed}: {error}', stacklevel=1)
+          warnings.warn(f'Setting {cell}, seed {seed}: {error}', stacklevel=1)
       if measured.picture is not None:
         path = folder / 'pictures' / f'{cell:03d}-{seed}-{evaluation}.png'
         path.parent.mkdir(exist_ok=True)

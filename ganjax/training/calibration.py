@@ -61,6 +61,7 @@ def fastest(training, shares, shared, pool, announce):
   if remembered := _remembered(path):
     announce(f'Runs go by {remembered!r}, as was measured before.')
     return remembered
+  announce('Timing a few steps of each mapping of the runs ...')
   times, agreed = _times(training, shares, shared, pool)
   mapping = min(times, key=times.get)
   announce(

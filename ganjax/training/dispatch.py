@@ -173,7 +173,15 @@ def from_host(batches, mesh):
   return Loader(feed, batch)
 
 
-def dispatches(phases, state, loader, mesh, steps_together, compiled):
+def dispatches(
+  phases,
+  state,
+  loader,
+  mesh,
+  steps_together,
+  compiled,
+  compiling=lambda phase, steps: None,
+):
   """Yields `(phase, state, metrics, step)` after each dispatch, to the end.
 
   Metrics are stacked over the steps of the dispatch. Going on from any state
@@ -188,6 +196,7 @@ def dispatches(phases, state, loader, mesh, steps_together, compiled):
     steps_together: in one dispatch; the last of a phase may have fewer.
     compiled: is called with the phase, the steps in one dispatch, the seconds
       that compiling took, and the compiled program, before it runs.
+    compiling: is called with the phase and the steps before that.
   """
   # On the host: loaders ask for it outside of the compiled program.
   words = np.asarray(jax.random.key_data(order.data_key(state.key)))
@@ -209,6 +218,7 @@ def dispatches(phases, state, loader, mesh, steps_together, compiled):
         which = phase.step, phase.rows, steps
         for fed in feed:
           if which not in programs:
+            compiling(phase, steps)
             before = time.monotonic()
             program = _program(phase, loader, mesh, steps)
             programs[which] = program.lower(

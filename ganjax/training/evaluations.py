@@ -57,6 +57,8 @@ def evaluator(evaluation, directory, config, announce):
 
   def evaluate(state, step, images):
     nonlocal best, last
+    if not spent:
+      announce(f'Measuring after {images} images, at first with compiling ...')
     before = time.monotonic()
     values = evaluation.take(state)
     last = values[evaluation.best]

@@ -175,16 +175,22 @@ def _fit(run, state, workdir, manager, config, announce, expect_memory):
     journal.picture(done, 'samples', picture)
     return samples
 
+  def of(phase):
+    return f' for {phase.title}' if phase.title else ''
+
+  def begin_compiling(phase, steps):
+    announce(f'Compiling {steps} step(s) a dispatch{of(phase)} ...')
+
   def compiled(phase, steps, seconds, program):
     compiling.append(seconds)
-    what = f' for {phase.title}' if phase.title else ''
     announce(
-      f'Compiled {steps} step(s) a dispatch{what} in {seconds:.1f} s: '
+      f'Compiled {steps} step(s) a dispatch{of(phase)} in {seconds:.1f} s: '
       f'{compiled_cost.in_words(expect_memory(program))}.'
     )
 
   advance = dispatches(
-    run.phases, state, run.loader, run.mesh, run.steps_together, compiled
+    *(run.phases, state, run.loader, run.mesh, run.steps_together),
+    *(compiled, begin_compiling),
   )
   announce_cost = cost.announcer(
     run.phases, announce, run.mesh.size, run.paper_images

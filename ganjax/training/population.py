@@ -171,6 +171,8 @@ def train(
     dynamic_ncols=True,
     disable=None,
   )
+  if bar.disable:
+    announce(f'{name}: {len(keys)} runs of {training.steps} steps ...')
   with bar, signals.catch() as stop:
     for first in range(0, len(keys), chunk):
       members = jax.tree.map(

@@ -1,6 +1,8 @@
 """Signals that ask a program to stop: SIGTERM, Ctrl-C and SIGHUP."""
 
 import contextlib
+import os
+import signal
 import threading
 
 import jax
@@ -14,15 +16,23 @@ from ganjax import exits
 def catch():
   """Yields a `threading.Event` that each of `exits.SIGNALS` sets.
 
-  The first signal only sets it, so that the caller can save and leave; a second
-  one acts as it would without this. Outside of the main thread, where Python
-  cannot handle signals, the event is never set.
+  The first signal sets it, so that the caller can save and leave, and stderr
+  says at once that it has come; a second one acts as it would without this.
+  Outside of the main thread, where Python cannot handle signals, the event is
+  never set.
   """
   stop = threading.Event()
 
   def arrive(number, frame):
     stop.set()
     undo()
+    # Not by print, in the middle of which the signal may have come.
+    text = (
+      f'{signal.Signals(number).name} received: finishing what is under way, '
+      'and saving it. A second signal ends the program at once.'
+    )
+    with contextlib.suppress(OSError):
+      os.write(2, f'\n{text}\n'.encode())
 
   undo = exits.handle(arrive)
   try:

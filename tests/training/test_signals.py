@@ -29,6 +29,19 @@ def test_the_first_signal_asks_to_stop_and_the_second_acts(number):
     signal.signal(number, before)
 
 
+def test_a_signal_is_acknowledged_before_anything_is_saved(capfd):
+  before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+  signal.signal(signal.SIGTERM, lambda *anything: None)
+  try:
+    with signals.catch():
+      signal.raise_signal(signal.SIGTERM)
+      assert capfd.readouterr().err.startswith('\nSIGTERM received: ')
+      signal.raise_signal(signal.SIGTERM)
+      assert not capfd.readouterr().err
+  finally:
+    signal.signal(signal.SIGTERM, before)
+
+
 def test_what_a_process_was_started_to_ignore_stays_ignored():
   before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
   try:
