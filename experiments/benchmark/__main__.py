@@ -5,9 +5,10 @@ r"""Times training steps and style transfer, beside PyTorch if installed.
     --style marc.jpg --weights compressed_SqueezeNet.net
 
 A line for each case is printed: the median times of a step, and their ratio.
-All rounds are written to a JSON file, --output. The cases are steps of DCGAN
-and of games that configs describe, a population on a ring of Gaussians, and
-style transfer, which needs a file of weights and two pictures.
+All rounds are written to a JSON file, --output, with a table and a chart
+beside it. The cases are steps of DCGAN and of games that configs describe,
+populations, evaluation, input, the start of a training, and style transfer,
+which needs a file of weights and two pictures.
 
 On an accelerator that is lent for minutes,
 
@@ -33,7 +34,7 @@ import importlib.util
 from absl import flags
 from tqdm import tqdm
 
-from experiments.benchmark import configured, dcgan, ring, rounds, style, table
+from experiments.benchmark import cases, given, rounds, style, table
 from experiments.benchmark.accelerator import schedule
 from ganjax import files, launch, paths
 from ganjax.training import provenance
@@ -68,7 +69,7 @@ _MINUTES = flags.DEFINE_float(
   'minutes', 10.0, 'How long --accelerator may take.', lower_bound=0.0
 )
 _TINY = flags.DEFINE_bool(
-  'tiny', False, 'Rehearses --accelerator, or games of configs, at tiny sizes.'
+  'tiny', False, 'Rehearses it, or --accelerator, at tiny sizes.'
 )
 _DATA_DIR = flags.DEFINE_string(
   'data_dir',
@@ -84,70 +85,63 @@ _OUTPUT = flags.DEFINE_string(
 def main():
   """Times all cases; prints a line for each and writes them as JSON."""
   if _ACCELERATOR.value:
-    given = {
-      flag.name: flag.value for flag in (_WEIGHTS, _CONTENT, _STYLE, _DATA_DIR)
-    }
+    needed = _WEIGHTS, _CONTENT, _STYLE, _DATA_DIR
     schedule.run(
-      _WORKDIR.value, _MATCH.value, _MINUTES.value, _TINY.value, given
+      _WORKDIR.value,
+      _MATCH.value,
+      _MINUTES.value,
+      _TINY.value,
+      {flag.name: flag.value for flag in needed},
     )
     return 0
   path = paths.check_destination(_OUTPUT.value, '--output')
-  _check_match()
+  matching = cases.matching(_MATCH.value)
+  files_of_style = _WEIGHTS.value, _CONTENT.value, _STYLE.value
+  if not all(files_of_style):
+    matching = _without_style(matching)
   torch_too = importlib.util.find_spec('torch') is not None
   if not torch_too:
     tqdm.write('torch is not installed, so there is nothing to compare with.')
+  what = given.Given(
+    functools.partial(
+      rounds.measure, rounds=_ROUNDS.value, repeats=_REPEATS.value
+    ),
+    torch_too,
+    _TINY.value,
+    _RUNS.value,
+    files_of_style,
+  )
   rows = []
-  for row, words in _cases(torch_too):
-    tqdm.write(f'{words}.')
-    rows.append(row)
+  for name, group in matching:
+    for row, words in group.rows(name, what):
+      tqdm.write(f'{words}.')
+      rows.append(row)
   about = provenance.record()
   if torch_too:
     about['versions']['torch'] = importlib.metadata.version('torch')
   path.parent.mkdir(parents=True, exist_ok=True)
-  rate = table.product_rate(128 if _TINY.value else 1024)
-  files.write_json(path, {'rows': rows, 'product_rate': rate, **about})
-  tqdm.write(f'Written to {path} and {table.write(path, rows, rate)}.')
+  limit = table.rates(128 if _TINY.value else 1024)
+  files.write_json(path, {'rows': rows, 'rates': limit, **about})
+  tqdm.write(f'Written to {path} and {table.write(path, rows, limit)}.')
   return 0
 
 
-def _check_match():
-  cases = *dcgan.CASES, *configured.CASES
-  names = [*(case.name for case in cases), ring.NAME, style.NAME]
-  matching = [name for name in names if _MATCH.value in name]
-  if not matching:
-    raise ValueError(
-      f'No case has {_MATCH.value!r} in its name; the cases are '
-      f'{"; ".join(names)}.'
-    )
-  if matching == [style.NAME] and not all(_style_files()):
+def _without_style(matching):
+  """Returns the cases but style transfer, if there are others.
+
+  Raises:
+    ValueError: if there are no others.
+  """
+  others = [own for own in matching if own[0] not in style.NAMES]
+  if not others:
     raise ValueError(
       'Style transfer needs files; give --weights, --content and --style.'
     )
-
-
-def _style_files():
-  return _WEIGHTS.value, _CONTENT.value, _STYLE.value
-
-
-def _cases(torch_too):
-  """Yields the row of each case that matches, and a sentence about it."""
-  measure = functools.partial(
-    rounds.measure, rounds=_ROUNDS.value, repeats=_REPEATS.value
-  )
-  of_configs = functools.partial(configured.row, tiny=_TINY.value)
-  for own, cases in (dcgan.row, dcgan.CASES), (of_configs, configured.CASES):
-    for case in cases:
-      if _MATCH.value in case.name:
-        yield own(measure, case, torch_too)
-  if _MATCH.value in ring.NAME:
-    yield ring.row(measure, _RUNS.value, torch_too)
-  if _MATCH.value in style.NAME:
-    if all(_style_files()):
-      yield from style.rows(measure, _style_files(), torch_too)
-    else:
-      tqdm.write(
-        'Style transfer is left out: give --weights, --content and --style.'
-      )
+  if others != matching:
+    tqdm.write(
+      'Style transfer is left out: give --weights, --content and --style.'
+    )
+  return others
 
 
 if __name__ == '__main__':

@@ -6,7 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.benchmark import compiled, configured_cases, peers, torch_game
+from experiments.benchmark import (
+  compiled,
+  configured_cases,
+  memory,
+  peers,
+  torch_game,
+)
 from ganjax import steps
 from ganjax.arrays import Batch
 from ganjax.config import games, schedules
@@ -14,29 +20,67 @@ from ganjax.config import games, schedules
 CASES = configured_cases.CASES
 
 
-def row(measure, case, torch_too, tiny):
-  """Returns the row of a case, and a sentence about it.
+NAMES = tuple(case.name for case in CASES)
+
+
+def rows(name, given):
+  """Yields the row of a case, and a sentence about it.
 
   Args:
-    measure: `(name, batch, sides) -> row, sentence`, of `rounds.measure`.
-    case: a `configured_cases.Case`.
-    torch_too: whether PyTorch is installed.
-    tiny: whether to rehearse it.
+    name: of `NAMES`.
+    given: a `given.Given`.
   """
-  config = case.config(tiny)
-  images = batch(config, case.shape).images
-  state, number = initial(config, case.shape), 1 if tiny else case.steps
+  case, tiny = named(name), given.tiny
+  config, taken = case.config(tiny), {}
+  if case.memory:
+    sides = {'ganjax': ('jax', ours, name, tiny)}
+    if given.torch_too:
+      sides['torch'] = 'torch', peer, name, tiny
+    taken = memory.of_sides(sides)
   makers = {
-    f'{name}{way}': functools.partial(
-      torch_game.side, game, config, state.params, images, number, tuning
-    )
-    for place, (way, game) in enumerate(case.games.items() if torch_too else ())
-    for name, tuning in torch_game.PEERS.items()
+    f'{title}{way}': functools.partial(peer, name, tiny, way, tuning)
+    for place, way in enumerate(case.games if given.torch_too else ())
+    for title, tuning in torch_game.PEERS.items()
     # To compile takes minutes, whatever the sizes.
     if not (tuning.compiled and (tiny or place))
   }
-  own = side(config, case.shape, number)
-  return peers.row(measure, case.name, config.batch_size, own, makers)
+  own = ours(name, tiny)
+  yield peers.row(given.measure, name, config.batch_size, own, makers, taken)
+
+
+def named(name):
+  """Returns the `configured_cases.Case` of a name."""
+  (case,) = (case for case in CASES if case.name == name)
+  return case
+
+
+def ours(name, tiny):
+  """Returns the `rounds.Side` of a case, as `side` does.
+
+  Args:
+    name: of `NAMES`.
+    tiny: whether it is a rehearsal.
+  """
+  case = named(name)
+  return side(case.config(tiny), case.shape, 1 if tiny else case.steps)
+
+
+def peer(name, tiny, way='', tuning=torch_game.PEERS['torch']):
+  """Returns the `rounds.Side` of a case in PyTorch.
+
+  Args:
+    name: of `NAMES`.
+    tiny: whether it is a rehearsal.
+    way: of `Case.games`.
+    tuning: a `torch_game.Tuning`.
+  """
+  case = named(name)
+  config, number = case.config(tiny), 1 if tiny else case.steps
+  params = initial(config, case.shape).params
+  images = batch(config, case.shape).images
+  return torch_game.side(
+    case.games[way], config, params, images, number, tuning
+  )
 
 
 def batch(config, shape):

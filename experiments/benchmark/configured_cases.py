@@ -24,6 +24,7 @@ class Case(NamedTuple):
     steps: in a round.
     games: the same in PyTorch, `torch_game.Game`s by what is added to the names
       of its sides; only the first one is compiled too.
+    memory: whether peaks of memory are measured, too.
   """
 
   name: str
@@ -31,6 +32,7 @@ class Case(NamedTuple):
   shape: tuple
   steps: int
   games: dict
+  memory: bool = False
 
 
 def _r3gan(tiny):
@@ -88,6 +90,7 @@ CASES = (
     (32, 32, 3),
     16,  # of which four have the path length, and one R1
     {'': stylegan2_torch.BY_FACTORS, ', by groups': stylegan2_torch.BY_GROUPS},
+    memory=True,
   ),
   Case(
     'progressive-32 after growth, widths 64 to 32, WGAN-GP',

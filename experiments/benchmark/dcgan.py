@@ -1,77 +1,55 @@
 """The benchmark of a training step of DCGAN, beside PyTorch."""
 
 import functools
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
-from experiments.benchmark import compiled, dcgan_torch, peers
+from experiments.benchmark import (
+  compiled,
+  dcgan_cases,
+  dcgan_torch,
+  memory,
+  peers,
+)
 from ganjax import losses, priors, regularizers, steps
 from ganjax.arrays import Batch
 from ganjax.game import gan
 from ganjax.networks import dcgan
 from ganjax.players import Pair
+from ganjax.training import population
 from ganjax.turns import stateless
 
-
-class Case(NamedTuple):
-  """A training step to time.
-
-  Attributes:
-    name: of the case.
-    resolution: of the images, in pixels.
-    channels: of the images.
-    width: of both networks.
-    penalty: the weight of R1, gamma / 2.
-    steps: in a round.
-    batch: images in a step.
-    latents: size of the latents.
-    adam: learning rate and b1 of both players.
-  """
-
-  name: str
-  resolution: int
-  channels: int
-  width: int
-  penalty: float
-  steps: int
-  batch: int = 64
-  latents: int = 100
-  adam: tuple = (2e-4, 0.5)
+NAMES = tuple(case.name for case in dcgan_cases.CASES)
 
 
-CASES = (
-  Case('DCGAN-64, width 64', 64, 3, 64, 0.0, 1),
-  Case('DCGAN-32, width 32', 32, 1, 32, 0.0, 8),
-  Case('DCGAN-32, width 32, R1', 32, 1, 32, 5.0, 5),
-)
-
-
-def row(measure, case, torch_too):
-  """Returns the row of a case, and a sentence about it.
+def rows(name, given):
+  """Yields the row of a case, and a sentence about it.
 
   Args:
-    measure: `(name, batch, sides) -> row, sentence`, of `rounds.measure`.
-    case: a `Case`.
-    torch_too: whether PyTorch is installed.
+    name: of `NAMES`.
+    given: a `given.Given`.
   """
-  images, others = batch(case), {}
-  if torch_too:
-    others = {
+  (case,) = (own for own in dcgan_cases.CASES if own.name == name)
+  if given.tiny:
+    case = case._replace(resolution=16, width=4, batch=4, steps=1)
+  images, makers, taken = dcgan_cases.batch(case), {}, {}
+  if given.torch_too:
+    makers = {
       name: functools.partial(dcgan_torch.side, case, images, options)
       for name, options in dcgan_torch.PEERS.items()
+      # To compile takes minutes, whatever the sizes.
+      if not (given.tiny and options.compiled)
     }
+  if case.memory:
+    sides = {'ganjax': ('jax', ganjax_side, case, images)}
+    if given.torch_too:
+      plain = dcgan_torch.Options()
+      sides['torch'] = 'torch', dcgan_torch.side, case, images, plain
+    taken = memory.of_sides(sides)
   own = ganjax_side(case, images)
-  return peers.row(measure, case.name, case.batch, own, others)
-
-
-def batch(case):
-  """Returns the images of every step of a case, `[N, H, W, C]` in [-1, 1]."""
-  shape = case.batch, case.resolution, case.resolution, case.channels
-  return np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+  yield peers.row(given.measure, name, case.batch, own, makers, taken)
 
 
 def ganjax_side(
@@ -80,7 +58,7 @@ def ganjax_side(
   """Returns the `Side` of ganjax, with one step in each dispatch.
 
   Args:
-    case: a `Case`.
+    case: a `dcgan_cases.Case`.
     images: `[N, H, W, C]` in [-1, 1], the batch of every step.
     dtype: of both networks.
     precision: as in `compiled.side`, with its name.
@@ -104,7 +82,7 @@ def game_of(case, dtype=jnp.float32):
   """Returns the `Game` of a case, and its `Pair` of optimisers.
 
   Args:
-    case: a `Case`.
+    case: a `dcgan_cases.Case`.
     dtype: of both networks.
   """
   term = stateless(
@@ -120,3 +98,21 @@ def game_of(case, dtype=jnp.float32):
   )
   rate, b1 = case.adam
   return game, Pair(optax.adam(rate, b1), optax.adam(rate, b1))
+
+
+def training(case, number):
+  """Returns the `population.Training` of a run, whose data is one `Batch`.
+
+  Args:
+    case: a `dcgan_cases.Case`.
+    number: of steps of a run.
+  """
+  game, optimizers = game_of(case)
+  update = steps.alternating(game, optimizers)
+  return population.Training(
+    init=lambda key, numbers, data: steps.init(game, optimizers, key),
+    step=lambda state, numbers, data: update(state, data),
+    evaluate=lambda state, numbers, data: (),
+    steps=number,
+    every=number,
+  )

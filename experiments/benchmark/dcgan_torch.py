@@ -3,7 +3,12 @@
 import contextlib
 from typing import NamedTuple
 
-from experiments.benchmark import dcgan_torch_networks, rounds, torch_device
+from experiments.benchmark import (
+  dcgan_cases,
+  dcgan_torch_networks,
+  rounds,
+  torch_device,
+)
 
 
 class Options(NamedTuple):
@@ -47,7 +52,7 @@ def side(case, images, options, precision=''):
   """Returns the `rounds.Side` of a case.
 
   Args:
-    case: a `dcgan.Case`.
+    case: a `dcgan_cases.Case`.
     images: `[N, H, W, C]` in [-1, 1], float32, the batch of every step.
     options: an `Options`.
     precision: what to call that of products.
@@ -123,3 +128,23 @@ def side(case, images, options, precision=''):
     return next(players[0].parameters()).square().sum().item()
 
   return rounds.Side(run, case.steps, {}, precision)
+
+
+def trainer(case, threads):
+  """Returns a function `runs -> words` that trains one run after another.
+
+  Args:
+    case: a `dcgan_cases.Case`, with the steps of a run.
+    threads: of an operation.
+  """
+  import torch
+
+  torch.set_num_threads(threads)
+  images = dcgan_cases.batch(case)
+
+  def train(runs):
+    for _ in range(runs):
+      side(case, images, TUNED).run()
+    return f'eager, tuned, on {torch_device.name()} with {threads} thread(s)'
+
+  return train

@@ -2,7 +2,7 @@
 
 
 def networks(case):
-  """Returns the generator and the discriminator of a `dcgan.Case`."""
+  """Returns the generator and the discriminator of a `dcgan_cases.Case`."""
   from torch import nn
 
   sizes = [

@@ -69,7 +69,16 @@ def timed(run, repeats):
   return time.perf_counter() - begun
 
 
-def measure(name, batch, sides, rounds, repeats=1):
+def measure(
+  name,
+  batch,
+  sides,
+  rounds,
+  repeats=1,
+  each='step',
+  unit='images',
+  most=None,
+):
   """Returns the row of a case as JSON values, and a sentence about it.
 
   Rounds of the sides alternate, so that whatever else the machine does slows
@@ -77,11 +86,15 @@ def measure(name, batch, sides, rounds, repeats=1):
 
   Args:
     name: of the case.
-    batch: examples in a step.
-    sides: a dict of `Side`s by name, one of them 'ganjax'.
+    batch: examples in a step; 0 where there are none to count.
+    sides: a dict of `Side`s by name, of which the first is ours.
     rounds: of each side, that are counted.
     repeats: how often a round makes its steps.
+    each: what a step is called.
+    unit: what an example is called.
+    most: the largest number of rounds, for steps that take long; or None.
   """
+  rounds = min(rounds, most or rounds)
   times = {side: [] for side in sides}
   for number in tqdm(range(rounds + 1), name, disable=None):
     for name_of_side, side in sides.items():
@@ -92,14 +105,16 @@ def measure(name, batch, sides, rounds, repeats=1):
   row = {
     'case': name,
     'batch': batch,
+    'each': each,
+    'unit': unit,
     'images_per_second': {side: batch / s for side, s in medians.items()},
     'seconds': times,
   }
-  own = medians.pop('ganjax')
+  own = medians.pop(next(iter(sides)))
   row['times_the_speed_of'] = {
     side: other / own for side, other in medians.items()
   }
-  words = [f'{name}: {1000 * own:.4g} ms a step'] + [
+  words = [f'{name}: {1000 * own:.4g} ms a {each}'] + [
     f'{side} {1000 * other:.4g} ms: {other / own:.2f} times its speed'
     for side, other in medians.items()
   ]

@@ -6,43 +6,42 @@ own. PyTorch runs in eager mode.
 """
 
 from experiments.benchmark import (
+  memory,
   rounds,
   style_losses,
-  style_memory,
   style_sides,
 )
 from ganjax.style import optimizers
 
-NAME = 'style transfer'
+NAMES = ('style transfer',)
 _SIZES = (256, 512)  # of the longer side, in pixels
 _STEPS = {256: 4, 512: 1}  # in a round
 
 
-def rows(measure, files, torch_too):
+def rows(title, given):
   """Yields the row of each comparison, and words on it.
 
   Args:
-    measure: `rounds.measure` with the number of rounds bound.
-    files: the paths (weights, content, style).
-    torch_too: whether PyTorch is there.
+    title: of `NAMES`.
+    given: a `given.Given`.
 
   Raises:
-    ValueError: if the sides disagree at the start, or as
-      `style_sides.scene`.
+    ValueError: if the sides disagree at the start, or as `style_sides.scene`.
   """
-  names = ['ganjax', 'torch'] if torch_too else ['ganjax']
+  files = given.style_files
+  names = ['ganjax', 'torch'] if given.torch_too else ['ganjax']
   for size in _SIZES:
     # Processes come first, so that their memory has no part of what is
     # compiled here.
-    memory = {
-      name: style_memory.of_process(style_sides.three_steps, name, files, size)
+    taken = {
+      name: memory.of_process(style_sides.three_steps, name, files, size)
       for name in names
     }
-    given = style_sides.scene(files, size)
-    built = {name: style_sides.SIDES[name](given) for name in names}
+    scene = style_sides.scene(files, size)
+    built = {name: style_sides.SIDES[name](scene) for name in names}
     agreement = style_losses.agreement(built)
-    row, words = measure(
-      f'{NAME} at {size}',
+    row, words = given.measure(
+      f'{title} at {size}',
       1,
       {
         name: rounds.Side(
@@ -52,18 +51,19 @@ def rows(measure, files, torch_too):
       },
     )
     before = built['ganjax'].seconds
-    more = {'agreement': agreement, 'before': before, 'bytes': memory}
+    more = {'agreement': agreement, 'before': before, 'bytes': taken}
+    more['flops'] = built['ganjax'].flops
     yield (
       row | more,
       '; '.join(
         [words, f'traced in {before["traced"]:.1f} s']
         + [f'compiled in {before["compiled"]:.1f} s']
-        + [style_memory.in_words(name, found) for name, found in memory.items()]
+        + [memory.in_words(name, found) for name, found in taken.items()]
         + [f'{part} agrees to {far:.1g}' for part, far in agreement.items()]
       ),
     )
-  given = style_sides.scene(files, _SIZES[0])
-  sides = {f'{name}, Adam': style_sides.SIDES[name](given) for name in names}
+  scene = style_sides.scene(files, _SIZES[0])
+  sides = {f'{name}, Adam': style_sides.SIDES[name](scene) for name in names}
   lbfgs = optimizers.lbfgs(bounds=optimizers.UNIT)
-  sides['ganjax, L-BFGS'] = style_sides.ganjax_side(given, lbfgs)
-  yield style_losses.by_evaluations(sides, f'{NAME}, descent')
+  sides['ganjax, L-BFGS'] = style_sides.ganjax_side(scene, lbfgs)
+  yield style_losses.by_evaluations(sides, f'{title}, descent')

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from configs import style_transfer
-from experiments.benchmark import flops, style_memory, style_torch
+from experiments.benchmark import flops, memory, style_torch
 from ganjax import pictures
 from ganjax.style import from_config, objective, pretrained, sizes, transfer
 
@@ -137,6 +137,6 @@ def three_steps(name, files, size):
   given = scene(files, size)
   if name == 'torch':
     import torch  # noqa: F401 so that its own memory is there before
-  before = style_memory.resident()
+  before = memory.resident()
   round_of(SIDES[name](given), 3)()
   return before

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from experiments.benchmark import dcgan, dcgan_torch, rounds
+from experiments.benchmark import dcgan_cases, dcgan_torch, rounds
 from experiments.benchmark.accelerator import comparison, rows, table, task
 
 
@@ -120,8 +120,8 @@ def test_a_side_that_fails_is_a_sentence_and_the_others_go_on():
 
 def test_tuning_does_not_change_what_pytorch_learns():
   torch = pytest.importorskip('torch', reason='torch is not installed')
-  case = dcgan.Case('small', 16, 1, 4, 0.0, steps=2, batch=4)
-  images = dcgan.batch(case)
+  case = dcgan_cases.Case('small', 16, 1, 4, 0.0, steps=2, batch=4)
+  images = dcgan_cases.batch(case)
 
   def learnt(**options):
     torch.manual_seed(0)

@@ -5,6 +5,8 @@ import numpy as np
 from experiments.benchmark import table
 from ganjax.reports.figures import bars
 
+LIMIT = {'product': 100e9, 'copy': 10e9}
+
 
 def test_the_table_has_spreads_the_strongest_peer_and_the_limit():
   row = {
@@ -13,14 +15,30 @@ def test_the_table_has_spreads_the_strongest_peer_and_the_limit():
     'times_the_speed_of': {'torch': 2.5, 'tuned': 1.25},
     'flops': 4e9,
     'failed': {'compiled': 'RuntimeError: no compiler'},
+    'bytes': {'ganjax': {'before': 2**20, 'peak': 5 * 2**20}},
+    'batch': 64,
+    'unit': 'images',
   }
-  text = table.markdown([row, {'case': 'style, descent'}], 100e9)
+  moved = {
+    'case': 'input',
+    'seconds': {'ganjax': [0.5]},
+    'times_the_speed_of': {},
+    'moved': 1e9,
+  }
+  text = table.markdown([row, moved, {'case': 'style, descent'}], LIMIT)
   own, *others = (line for line in text.splitlines() if 'DCGAN' in line)
   # 4 GFLOP in .2 s are a fifth of 100 GFLOP/s.
   words = [word.strip() for word in own.strip('|').split('|')]
-  assert words == ['DCGAN', 'ganjax', '200', '100', '300', '', '20', '20%']
+  assert words == [
+    *('DCGAN', 'ganjax', '200', 'step', '100', '300', '320 images', ''),
+    *('20', '20.0%', '5', '4'),
+  ]
+  # 1 GB in .5 s is a fifth of 10 GB/s.
+  assert '20.0%' in next(own for own in text.splitlines() if 'input' in own)
   assert '1.25' in others[1]
-  assert '1.25 times as fast as the strongest peer, tuned' in text
+  assert (
+    'DCGAN: ganjax is 1.25 times as fast as the strongest peer, tuned' in text
+  )
   assert 'compiled: it failed: RuntimeError: no compiler' in text
   assert 'descent' not in text
 
@@ -31,8 +49,8 @@ def test_the_table_lies_beside_the_file_of_the_rows(tmp_path):
     ('b.md', 'b.table.md'),
     ('c.png', 'c.table.md'),
   ):
-    assert table.write(tmp_path / name, [], 1e9) == tmp_path / beside
-    assert 'a step' in (tmp_path / beside).read_text()
+    assert table.write(tmp_path / name, [], LIMIT) == tmp_path / beside
+    assert 'times the first' in (tmp_path / beside).read_text()
 
 
 def test_bars_end_at_medians_and_lines_go_to_both_ends():

@@ -5,7 +5,12 @@ import importlib.util
 
 import jax.numpy as jnp
 
-from experiments.benchmark import dcgan, dcgan_torch, torch_device
+from experiments.benchmark import (
+  dcgan,
+  dcgan_cases,
+  dcgan_torch,
+  torch_device,
+)
 from experiments.benchmark.accelerator import comparison, limits
 
 _TUNED, _COMPILED = dcgan_torch.TUNED, dcgan_torch.COMPILED
@@ -41,10 +46,10 @@ def measured(kind, task):
       compiled steps that are launched as one, beside ours in TF32.
     task: a `Task`.
   """
-  case = dcgan.Case('DCGAN-64', 64, 3, 64, 0.0, steps=8, batch=128)
+  case = dcgan_cases.Case('DCGAN-64', 64, 3, 64, 0.0, steps=8, batch=128)
   if task.tiny:
     case = case._replace(resolution=16, width=4, steps=1, batch=8)
-  images = dcgan.batch(case)
+  images = dcgan_cases.batch(case)
   precision = kind if kind in limits.PRECISIONS else 'tf32'
   makers = {f'ganjax, {precision}': _own(case, images, precision)}
   if importlib.util.find_spec('torch'):

@@ -6,7 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.benchmark import dcgan, flops, ring_game, rounds
+from experiments.benchmark import (
+  dcgan,
+  dcgan_cases,
+  flops,
+  ring_game,
+  rounds,
+)
 from experiments.benchmark.accelerator import comparison
 from ganjax import parallel, steps
 from ganjax.arrays import Batch
@@ -18,7 +24,7 @@ _TOGETHER = 1, 8, 32, 128
 
 def of_dcgan(task):
   """Returns the row of DCGAN-32 in batches of 32, by steps in a dispatch."""
-  case = dcgan.Case('DCGAN-32', 32, 1, 32, 0.0, 1, batch=32)
+  case = dcgan_cases.Case('DCGAN-32', 32, 1, 32, 0.0, 1, batch=32)
   if task.tiny:
     case = case._replace(resolution=16, width=4, batch=8)
   game, optimizers = dcgan.game_of(case)

@@ -26,7 +26,7 @@ def measured(task):
   makers = {
     f'product in {name}': functools.partial(product, name, size)
     for name in PRECISIONS
-  } | {'copy': functools.partial(_copy, size**2 * 4)}
+  } | {'copy': functools.partial(copy, size**2 * 4)}
   found = comparison.compare(task, makers, 1, 'products')
   sides, rates = found['sides'], {}
   for name in PRECISIONS:
@@ -61,7 +61,12 @@ def product(name, size):
   return side._replace(precision=name, flops=2.0 * size**3)
 
 
-def _copy(size):
+def copy(size):
+  """Returns the `rounds.Side` of copies of an array of float32.
+
+  Args:
+    size: how many numbers are read, and as many are written.
+  """
   return _repeated(jax.jit(jnp.negative), jnp.ones(size))
 
 

@@ -26,23 +26,32 @@ def measured(task):
   """Returns the row of the loaders `device`, `host` and `stream`."""
   batch = 8 if task.tiny else 256
   makers = {
-    loader: functools.partial(_side, task.data_dir, loader, batch)
+    loader: functools.partial(side, task.data_dir, batch, 32, loader)
     for loader in ('device', 'host', 'stream')
   }
   return comparison.compare(task, makers, batch)
 
 
-def _config(folder, loader):
-  """Returns the config of images at 32 pixels: of TFDS if they are MNIST's."""
+def _config(folder, resolution, loader):
+  """Returns the config of the images: of TFDS if they are MNIST's."""
   config = dcgan.get_config()
   with config.unlocked():
     name = 'mnist' if (pathlib.Path(folder) / 'mnist').is_dir() else 'folder'
-    config.data.update(name=name, dir=folder, resolution=32, loader=loader)
+    config.data.update(name=name, dir=folder)
+    config.data.update(resolution=resolution, loader=loader)
   return config
 
 
-def _side(folder, loader, batch):
-  config = _config(folder, loader)
+def side(folder, batch, resolution, loader):
+  """Returns the `Side` of steps that sum the images of a loader.
+
+  Args:
+    folder: of pictures, or of TFDS with MNIST.
+    batch: images in a step.
+    resolution: in pixels.
+    loader: 'device', 'host' or 'stream'.
+  """
+  config = _config(folder, resolution, loader)
   data = datasets.dataset(config)
 
   def step(state, batch):

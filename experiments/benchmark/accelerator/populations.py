@@ -5,11 +5,16 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from experiments.benchmark import dcgan, flops, ring_game, rounds
+from experiments.benchmark import (
+  dcgan,
+  dcgan_cases,
+  flops,
+  ring_game,
+  rounds,
+)
 from experiments.benchmark.accelerator import comparison
-from ganjax import steps
 from ganjax.arrays import Batch
-from ganjax.training import mappings, population
+from ganjax.training import mappings
 
 
 def of_ring(task):
@@ -27,20 +32,12 @@ def of_ring(task):
 
 def of_dcgan(task):
   """Returns the row of 8 runs of DCGAN-16, by each mapping."""
-  case = dcgan.Case('DCGAN-16', 16, 1, 32, 0.0, 1, batch=32)
+  case = dcgan_cases.Case('DCGAN-16', 16, 1, 32, 0.0, 1, batch=32)
   runs, number = 8, 8
   if task.tiny:
     case, runs, number = case._replace(width=4, batch=4), 2, 1
-  game, optimizers = dcgan.game_of(case)
-  update = steps.alternating(game, optimizers)
-  training = population.Training(
-    init=lambda key, numbers, data: steps.init(game, optimizers, key),
-    step=lambda state, numbers, data: update(state, data),
-    evaluate=lambda state, numbers, data: (),
-    steps=number,
-    every=number,
-  )
-  data = Batch(jnp.asarray(dcgan.batch(case)))
+  training = dcgan.training(case, number)
+  data = Batch(jnp.asarray(dcgan_cases.batch(case)))
   makers = {
     f'{runs} runs by {mapping}': functools.partial(
       _side, training, data, mapping, runs

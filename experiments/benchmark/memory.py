@@ -1,5 +1,6 @@
 """The memory of a benchmark's side, in a process of its own."""
 
+import importlib
 import multiprocessing
 import pathlib
 
@@ -14,6 +15,34 @@ def of_process(function, *arguments):
   spawn = multiprocessing.get_context('spawn')
   with spawn.Pool(1) as pool:
     return pool.apply(_measured, (function, arguments))
+
+
+def of_sides(makers):
+  """Returns the bytes of sides by name, each of them in its own process.
+
+  Args:
+    makers: by name, the arguments of `three_rounds`.
+  """
+  return {
+    name: of_process(three_rounds, *arguments)
+    for name, arguments in makers.items()
+  }
+
+
+def three_rounds(library, make, *arguments):
+  """Makes three rounds of a side; returns the bytes of memory before them.
+
+  Args:
+    library: of the side, which is imported before.
+    make: `*arguments -> rounds.Side`, of a module.
+    *arguments: as `make` takes them.
+  """
+  importlib.import_module(library)
+  before = resident()
+  side = make(*arguments)
+  for _ in range(3):
+    side.run()
+  return before
 
 
 def _measured(function, arguments):

@@ -1,0 +1,104 @@
+"""How long a training takes until its first step is done, from nothing.
+
+Each round of a side is a process of its own. That of ganjax is a whole
+`experiments.train` of DCGAN at 32 pixels on scikit-learn's digits: its imports,
+data, programs, first samples and first step. PyTorch's only imports itself,
+builds the networks, and takes a step of noise; its other work is left out.
+"""
+
+import contextlib
+import functools
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+from experiments.benchmark import rounds
+from ganjax.players import PLAYERS
+
+NAMES = ('start of DCGAN-32',)
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
+_MOST = 3  # rounds, for each takes many seconds
+
+
+def rows(name, given):
+  """Yields the row of starts, and a sentence about it.
+
+  Args:
+    name: of the case.
+    given: a `given.Given`.
+
+  Raises:
+    ChildProcessError: if a process ends before its first step.
+  """
+  batch, width = (4, 4) if given.tiny else (32, 32)
+  ours = ['experiments.train', '--config=configs/dcgan.py']
+  ours += ['--config.log.every=1', f'--config.batch_size={batch}']
+  ours += [f'--config.{player}.width={width}' for player in PLAYERS]
+  peer = ['experiments.benchmark.start_torch']
+  peer += [f'--batch={batch}', f'--width={width}']
+  with contextlib.ExitStack() as stack:
+    side = functools.partial(_side, stack)
+    own = {
+      'ganjax, filled cache': side(ours, keeps=True),
+      'ganjax, empty cache': side(ours, keeps=False),
+    }
+    makers = {}
+    if given.torch_too:
+      makers['torch'] = functools.partial(side, peer, keeps=True)
+    if given.torch_too and not given.tiny:  # To compile takes minutes.
+      for cache, keeps in ('filled', True), ('empty', False):
+        makers[f'torch, compiled, {cache} cache'] = functools.partial(
+          side, [*peer, '--compiled'], keeps
+        )
+    others, failed = rounds.ready(makers)
+    found, words = given.measure(
+      name, 0, own | others, each='start', most=_MOST
+    )
+  yield found | {'failed': failed}, words
+
+
+def _side(stack, command, keeps):
+  """Returns the `Side` of a process until the end of its first step.
+
+  Args:
+    stack: which removes the caches in the end.
+    command: a module, and its flags.
+    keeps: whether a round finds the caches of the round before.
+  """
+  kept = stack.enter_context(tempfile.TemporaryDirectory())
+
+  def run():
+    with tempfile.TemporaryDirectory() as own:
+      _first_step(command, pathlib.Path(own), kept if keeps else f'{own}/cache')
+
+  return rounds.Side(run, 1, {})
+
+
+def _first_step(command, folder, cache):
+  """Waits until a process has written metrics, and ends it."""
+  metrics = folder / 'run' / 'metrics.jsonl'
+  log = folder / 'log'
+  with log.open('wb') as said:
+    process = subprocess.Popen(
+      [sys.executable, '-m', *command, f'--workdir={folder}/run'],
+      cwd=_ROOT,
+      env=os.environ
+      | {'XDG_CACHE_HOME': cache, 'TORCHINDUCTOR_CACHE_DIR': f'{cache}/torch'},
+      stdin=subprocess.DEVNULL,
+      stdout=said,
+      stderr=subprocess.STDOUT,
+    )
+    try:
+      while not (metrics.exists() and metrics.stat().st_size):
+        if process.poll() is not None:
+          last = log.read_text(errors='replace').splitlines()[-1:]
+          raise ChildProcessError(
+            f'{command[0]} ended before its first step: {"".join(last)}'
+          )
+        time.sleep(0.005)
+    finally:
+      process.kill()
+      process.wait()
