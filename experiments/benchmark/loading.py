@@ -12,7 +12,6 @@ import pathlib
 import tempfile
 
 import numpy as np
-from sklearn import datasets
 
 from experiments.benchmark import rounds
 from experiments.benchmark.accelerator import loading
@@ -86,6 +85,8 @@ def write(folder, number):
     folder: which exists.
     number: of files.
   """
+  from sklearn import datasets
+
   photographs = datasets.load_sample_images().images
   drawn = np.random.default_rng(0)
   for index in range(number):
