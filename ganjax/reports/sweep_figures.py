@@ -22,7 +22,7 @@ def draw(sweep):
       scale=_scale(sweep, sweep.objective),
       shared=False,
     )
-  return drawn
+  return drawn | _within(sweep)
 
 
 def main_effects(sweep, measure, evaluation=None):
@@ -199,8 +199,7 @@ def _learning(sweep):
   Where there is one factor, its values are the settings, and have one panel.
   """
   ranked = sweep_results.ranked(sweep)
-  rows = [row for cell in ranked for run in cell.runs for row in run.rows]
-  evaluations = sorted({row['evaluation'] for row in rows})
+  evaluations = _evaluations(ranked)
   if len(evaluations) < 2:
     return {}
   panels, factors = {}, sweep_results.factors(sweep)
@@ -232,20 +231,56 @@ def _learning(sweep):
   return panels
 
 
-def _curves(sweep, cells, evaluations):
-  lines = {}
-  for cell in cells:
-    ended = [run.state == 'done' for run in cell.runs]
-    summaries = [
-      summary(sweep_results.values(cell, sweep.objective, evaluation)[ended])
-      for evaluation in evaluations
-    ]
-    lines[label(sweep, cell)] = with_error(
-      [_images([cell], evaluation) for evaluation in evaluations],
-      np.array([own['mean'] for own in summaries]),
-      np.array([own['std'] for own in summaries]),
+def _within(sweep):
+  """Returns the figures of a grid of two factors, by measure.
+
+  They have a panel for each value of the first factor, and in it a line for
+  each value of the second.
+  """
+  ranked, factors = sweep_results.ranked(sweep), sweep_results.factors(sweep)
+  evaluations = _evaluations(ranked)
+  if sweep.searched or len(factors) != 2 or len(evaluations) < 2:
+    return {}
+  (outer, *_), (inner, *_) = factors
+  name, drawn = factor_name(sweep, factors[0]), {}
+  for measure in sweep.compared:
+    panels = {}
+    for cell in sorted(ranked, key=lambda cell: cell.number):
+      panel = panels.setdefault(f'{name} {words(cell.settings[outer])}', {})
+      panel[words(cell.settings[inner])] = _curve(
+        sweep, cell, evaluations, measure
+      )
+    drawn[f'learning_{measure.replace("/", "_")}'] = curves(
+      panels, sweep.titles[measure], scale=_scale(sweep, measure)
     )
-  return lines
+  return drawn
+
+
+def _curves(sweep, cells, evaluations):
+  return {
+    label(sweep, cell): _curve(sweep, cell, evaluations, sweep.objective)
+    for cell in cells
+  }
+
+
+def _curve(sweep, cell, evaluations, measure):
+  """Returns the `Curve` of the runs of a setting that ended."""
+  ended = [run.state == 'done' for run in cell.runs]
+  summaries = [
+    summary(sweep_results.values(cell, measure, evaluation)[ended])
+    for evaluation in evaluations
+  ]
+  return with_error(
+    [_images([cell], evaluation) for evaluation in evaluations],
+    np.array([own['mean'] for own in summaries]),
+    np.array([own['std'] for own in summaries]),
+  )
+
+
+def _evaluations(cells):
+  """Returns the numbers of the evaluations that were made of some settings."""
+  rows = [row for cell in cells for run in cell.runs for row in run.rows]
+  return sorted({row['evaluation'] for row in rows})
 
 
 def _images(cells, evaluation):

@@ -342,6 +342,36 @@ def test_figures_come_as_png_and_pdf(sweep):
   assert not list(folder.glob('*.tmp'))
 
 
+def test_one_of_two_factors_has_a_panel_for_each_of_its_values(tmp_path):
+  grid = [{'pack': pack, 'loss': loss} for pack in (1, 2) for loss in 'abc']
+  about = {
+    'task': 'images',
+    'name': 'configs/dcgan.py',
+    'command': ['sweep'],
+    'overrides': [],
+    'config': {'loss': 'a', 'pack': 1},
+    'cells': grid,
+    'seeds': [3, 4],
+    'evaluations': LOOKS,
+    'columns': COLUMNS,
+  }
+  rows = [
+    _row(number, changes, seed, evaluation, 10.0 * number + seed + evaluation)
+    for number, changes in enumerate(grid)
+    for seed in about['seeds']
+    for evaluation in (1, LOOKS)
+  ]
+  _write(tmp_path, about, rows)
+  figures = sweep_figures.draw(sweep_results.read(tmp_path))
+  panels = figures['learning_fid'].axes
+  assert [panel.get_title() for panel in panels] == ['pack 1', 'pack 2']
+  names = [text.get_text() for text in figures['learning_fid'].legends[0].texts]
+  assert names == ['a', 'b', 'c']
+  last = panels[1].lines[2]  # loss c in packs of 2, the mean of both seeds
+  np.testing.assert_allclose(last.get_ydata(), [54.5, 53.5 + LOOKS])
+  assert 'learning_distance' in figures
+
+
 def test_fields_that_move_together_are_one_factor(tmp_path):
   _write(
     tmp_path,
