@@ -32,6 +32,9 @@ def get_config(name='default'):
   config.seed = 0
   config.size = 512  # of the longer side, in pixels
   config.min_size = 128  # of the first scale; each scale is root 2 times larger
+  # From 0, the content alone, to 1, the style alone: the weight of style over
+  # that of content is strength / (1 - strength) times what is given below.
+  config.strength = 0.5
   config.steps = dict(
     first=200, others=100
   )  # at the first scale and at each other

@@ -5,11 +5,9 @@ r"""Paints a content picture in the style of other pictures.
     --style b.jpg --style_weights 2,1 --mask left.png --output painted.png
 
 The picture is written to --output, and beside it a JSON file that says how it
-was made; with --gif also an animation. Ctrl-C or SIGTERM ends the program with
-the picture as it is by then.
-
-Presets are `--config configs/style_transfer.py:NAME`: default, fast, gatys,
-wasserstein, lesson_content, lesson_style and lesson. Features are those of the
+was made; with --gif also an animation, and with --preview the picture as it is
+after each --every steps. Ctrl-C or SIGTERM ends the program with the picture as
+it is by then. configs/style_transfer.py has presets. Features are those of the
 file of --weights, or of a VGG in the cache, or of SqueezeNet, which is fetched
 once (0.66 MB), or of random filters. `--verify_weights vgg19.pth` paints
 nothing, but tells whether a file holds the published weights of VGG.
@@ -27,9 +25,7 @@ from ganjax.config import flag, purpose
 from ganjax.style import from_config, objective, pretrained, transfer
 from ganjax.training import provenance, signals
 
-_CONFIG = flag.define(
-  'configs/style_transfer.py', 'The config of the transfer.'
-)
+_CONFIG = flag.define('configs/style_transfer.py', 'Of the transfer.')
 _CONTENT = flags.DEFINE_string('content', None, 'The picture to paint.')
 _STYLE = flags.DEFINE_multi_string(
   'style', [], 'A picture whose style is taken; may be repeated.'
@@ -51,6 +47,7 @@ _FIELDS = (
   flags.DEFINE_integer('size', None, 'Longer side of the result, pixels.', 1),
   flags.DEFINE_integer('min_size', None, 'That at the first scale, pixels.', 1),
   flags.DEFINE_enum('features', None, pretrained.FEATURES, 'Which network.'),
+  flags.DEFINE_float('strength', None, 'Of the style; .5 by default.', 0, 1),
   flags.DEFINE_integer('seed', None, 'Of noise and filters.', 0, 2**32 - 1),
 )
 _WEIGHTS = flags.DEFINE_string(
@@ -60,9 +57,10 @@ _EVERY = flags.DEFINE_integer(
   'every', 50, 'Steps from one report of losses to the next.', lower_bound=1
 )
 _GIF = flags.DEFINE_bool('gif', False, 'Writes an animation as well.')
-_VERIFY = flags.DEFINE_string(
-  'verify_weights', None, 'A file of VGG that is to be verified.'
+_PREVIEW = flags.DEFINE_bool(
+  'preview', False, 'Writes the picture after each --every steps as well.'
 )
+_VERIFY = flags.DEFINE_string('verify_weights', None, 'A VGG to be verified.')
 
 
 def main():
@@ -91,10 +89,13 @@ def main():
   encoder = from_config.rescaled(config, encoder, content)
   method = from_config.method(config, encoder)
   tqdm.write(f'Features: {sentence} Compiling ...')
+  path.parent.mkdir(parents=True, exist_ok=True)
   began, frames = time.monotonic(), []
   for progress in _progress(config, encoder, method, content, styles):
     painted = colors.after(progress.pictures, content)[0]
     frames = [*(frames if _GIF.value else []), pictures.pixels(painted)]
+    if _PREVIEW.value:
+      pictures.save(path, frames[-1])
   record = {
     'content': _CONTENT.value,
     'styles': _STYLE.value,
@@ -106,7 +107,6 @@ def main():
     'seconds': time.monotonic() - began,
     **provenance.record(),
   }
-  path.parent.mkdir(parents=True, exist_ok=True)
   pictures.save(path, frames[-1])
   files.write_json(path.with_suffix('.json'), record)
   if _GIF.value:

@@ -145,6 +145,7 @@ RANGES = {
   'size': (_at_least(1), 'a side in pixels'),
   'min_size': (_at_least(1), 'a side in pixels'),
   'steps.*': (_at_least(1), 'the steps at a scale'),
+  'strength': (_SHARE, 'of the style, from 0 to 1'),
   'style.scale': (_ABOVE_0, 'a factor of the size of the style'),
   '*.layers.*': (_at_least(0), 'the share of a layer'),
   'tiles': (_at_least(0), 'the side of tiles in pixels'),

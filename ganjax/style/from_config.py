@@ -149,7 +149,8 @@ def terms(config, encoder):
   own default layers replace all of them.
 
   Args:
-    config: with the sections `content`, `style` and `variation`.
+    config: with the sections `content`, `style` and `variation`, and perhaps a
+      `strength` s in [0, 1]: factors of 2 s for style, 2 (1 - s) for content.
     encoder: of `ganjax.style.encoders`.
 
   Raises:
@@ -166,11 +167,13 @@ def terms(config, encoder):
     objective.style_term(style_layers, style),
     objective.variation_term(roughness),
   )
+  strength = config.get('strength', 0.5)
+  factors = {'content': 2 * (1 - strength), 'style': 2 * strength}
   weights = {
-    term.name: config[term.name].weight
+    term.name: factors.get(term.name, 1) * config[term.name].weight
     for term in found
-    if config[term.name].weight
   }
+  weights = {name: weight for name, weight in weights.items() if weight}
   if not weights:
     raise ValueError(
       'All weights are 0, so there is nothing to minimise. Give content, style '

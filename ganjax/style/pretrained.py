@@ -68,7 +68,8 @@ def choose(features=None, path=None, folder=None, seed=0, load=load):
 
   Without features and path, it is a VGG that is in the folder, or else
   SqueezeNet, which is fetched if needed (0.66 MB), or else random filters. A
-  VGG is fetched only if it is asked for.
+  VGG is fetched only if it is asked for; where there is none, the sentence says
+  which file to put where, and its hash.
 
   Args:
     features: one of `FEATURES`, or None.
@@ -94,7 +95,9 @@ def choose(features=None, path=None, folder=None, seed=0, load=load):
     for name in _FILES[kind]:
       if (folder / download.FILES[name].name).exists():
         encoder = load(download.fetch(download.FILES[name], folder))
-        return encoder, f'{encoder.name}, found in {folder}.'
+        why = f'{encoder.name}, found in {folder}.'
+        absent = features is None and not kind.startswith('vgg')
+        return encoder, why + _where_vgg_goes(folder) * absent
   wanted = download.FILES[_FETCHED[features or 'squeezenet']]
   try:
     with download.progress(wanted) as report:
@@ -102,9 +105,20 @@ def choose(features=None, path=None, folder=None, seed=0, load=load):
   except (OSError, ValueError) as error:
     if features:
       raise
-    return _random(seed, f'no trained network could be had: {error}')
+    why = f'no trained network could be had: {error}'.rstrip('.') + '.'
+    return _random(seed, why + _where_vgg_goes(folder))
   encoder = load(fetched)
-  return encoder, f'{encoder.name}, fetched into {folder}.'
+  why = f'{encoder.name}, fetched into {folder}.'
+  return encoder, why + _where_vgg_goes(folder) * (features is None)
+
+
+def _where_vgg_goes(folder):
+  """Returns which file of VGG-19 is not in the folder, with place and hash."""
+  file = download.FILES['vgg19']
+  return (
+    f' No VGG is there: {file.site}{file.name} (whose {file.algorithm} begins '
+    f'with {file.digest}) would be used as {folder / file.name}.'
+  )
 
 
 def _random(seed, why):

@@ -103,6 +103,35 @@ def test_colours_are_kept(paint, files):
   assert np.abs(differences[0] - differences[1]).mean() < 0.05
 
 
+def test_a_preview_is_written_while_it_is_painted(paint, monkeypatch):
+  saved, save = [], pictures.save
+  monkeypatch.setattr(
+    pictures, 'save', lambda path, own: (saved.append(own), save(path, own))
+  )
+  code, _, err, path = paint('--every=1', '--preview')
+  assert code == 0, err
+  # After each of the three steps, and at the end.
+  assert len(saved) == 4 and (saved[0] != saved[1]).any()
+  np.testing.assert_array_equal(saved[2], saved[3])
+  assert [own.name for own in path.parent.iterdir()].count(path.name) == 1
+
+
+def test_strength_is_the_ratio_of_style_and_content():
+  config, encoder = style_transfer.get_config(), random_filters.encoder(0)
+  _, given = from_config.terms(config, encoder)
+  config.strength = 0.8
+  _, stronger = from_config.terms(config, encoder)
+  ratios = [own['style'] / own['content'] for own in (given, stronger)]
+  # .8 / .2
+  np.testing.assert_allclose(ratios[1], 4 * ratios[0])
+  assert stronger['variation'] == given['variation']
+  for strength, gone in ((0.0, 'style'), (1.0, 'content')):
+    config.strength = strength
+    terms, weights = from_config.terms(config, encoder)
+    assert {term.name for term in terms} == weights.keys()
+    assert weights.keys() == given.keys() - {gone}
+
+
 def test_masks_and_weights_share_out_the_styles(paint, files):
   code, _, err, _ = paint(
     f'--style={files["content"]}',

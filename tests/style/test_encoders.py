@@ -458,6 +458,8 @@ def test_with_nothing_at_all_random_features_are_taken(folder):
   assert encoder.name.startswith('random filters')
   assert 'colours and fine texture only' in sentence
   assert 'compressed_SqueezeNet.net' in sentence and str(folder) in sentence
+  assert 'begins with dcbb9e9d' in sentence
+  assert sentence.endswith(f'as {folder / "vgg19-dcbb9e9d.pth"}.')
   encoder, sentence = pretrained.choose('random', folder=folder, seed=5)
   assert 'seed 5' in encoder.name and 'as asked' in sentence
   with pytest.raises(OSError, match='80.1 MB.*could not be fetched'):
