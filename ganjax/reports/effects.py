@@ -102,11 +102,11 @@ def ordered(levels):
 
 
 def wide(values):
-  """Returns whether a scale should be logarithmic: numbers 30-fold apart."""
+  """Returns whether a scale should be logarithmic: numbers 20-fold apart."""
   if not all(map(_numeric, values)):
     return False
   finite = [value for value in values if math.isfinite(value)]
-  return bool(finite) and min(finite) > 0 and max(finite) >= 30 * min(finite)
+  return bool(finite) and min(finite) > 0 and max(finite) >= 20 * min(finite)
 
 
 def _difference(means, shares, counted, pairs):

@@ -243,16 +243,18 @@ def _within(sweep):
     return {}
   (outer, *_), (inner, *_) = factors
   name, drawn = factor_name(sweep, factors[0]), {}
-  for measure in sweep.compared:
+  for measure, title in sweep.titles.items():
     panels = {}
     for cell in sorted(ranked, key=lambda cell: cell.number):
       panel = panels.setdefault(f'{name} {words(cell.settings[outer])}', {})
       panel[words(cell.settings[inner])] = _curve(
         sweep, cell, evaluations, measure
       )
-    drawn[f'learning_{measure.replace("/", "_")}'] = curves(
-      panels, sweep.titles[measure], scale=_scale(sweep, measure)
-    )
+    lines = [line for panel in panels.values() for line in panel.values()]
+    means = np.concatenate([line.mean for line in lines])
+    scale = 'log' if effects.wide(means[np.isfinite(means)]) else 'linear'
+    name_of_file = f'learning_{measure.replace("/", "_")}'
+    drawn[name_of_file] = curves(panels, title, scale=scale)
   return drawn
 
 
