@@ -23,10 +23,10 @@ def dataset(config):
   with contextlib.closing(_stream(config)(jax.random.key(0), 0, 256)) as parts:
     part = next(parts)
   source = sources.find(**_places(config))
-  # Of all pictures the names, and of these the pixels.
-  titles = '\n'.join(map(source.title, range(source.size)))
+  # Of all pictures the names, if not what is in them, and of these the pixels.
+  content = source.content or '\n'.join(map(source.title, range(source.size)))
   own = image_cache.identity(part.images, part.labels)
-  identity = f'{own}-{zlib.crc32(titles.encode()):08x}'
+  identity = f'{own}-{zlib.crc32(content.encode()):08x}'
   return images.ImageSet(
     part.images, part.labels, name, source.classes, identity
   )

@@ -8,27 +8,18 @@ three yield the same pictures for the same key, from any position on.
 
 import collections
 import concurrent.futures
+import contextlib
+import functools
 import os
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 
 import jax
 import numpy as np
 
-from ganjax import files, picture_files
 from ganjax.arrays import Batch
-from ganjax.data import decode, order, sources
+from ganjax.data import decode, order, sources, workers
 from ganjax.data.images import ImageSet
-
-_indices = jax.jit(order.indices, static_argnums=(2, 3))
-
-
-def _on_host(key):
-  """Returns the key where the order is computed without waiting for a step."""
-  try:
-    return jax.device_put(key, jax.local_devices(backend='cpu')[0])
-  except RuntimeError:  # JAX_PLATFORMS leaves no CPU
-    return key
 
 
 def batches(
@@ -43,7 +34,7 @@ def batches(
 
   They have labels where the data set has them. Batch k shows positions first +
   k * number and following. A thread gathers ahead; closing the generator ends
-  it, and its errors are raised here. The order is compiled for the CPU.
+  it, and its errors are raised here.
 
   Args:
     dataset: an `ImageSet`.
@@ -60,12 +51,11 @@ def batches(
     raise ValueError(
       f'number is {number} and prefetch {prefetch}: both must be at least 1.'
     )
-  key = _on_host(key)
+  words = np.asarray(jax.random.key_data(key))
 
   def gather(position):
-    position = np.uint32(position % 2**32)
-    chosen = _indices(key, position, number, len(dataset.images))
-    own = np.asarray(chosen)[rows]
+    size = len(dataset.images)
+    own = order.indices_on_host(words, position, number, size)[rows]
     images, labels = dataset.images, dataset.labels
     return Batch(images[own], None if labels is None else labels[own])
 
@@ -96,21 +86,34 @@ def stream(
   crop: str = 'center',
   rows: slice = slice(None),
   threads: int = 8,
-) -> Iterator[Batch]:
-  """Returns an endless iterator of batches that are decoded as they come.
+  processes: int = 0,
+) -> Generator[Batch, None, None]:
+  """Returns an endless generator of batches that are decoded as they come.
 
   The batches equal those of `batches(load(...), key, first, number, rows)` as
   long as no picture is broken; here a broken one is found only when it is
-  due, and the next one in the source stands in for it, with a warning.
+  due, and the next one in the source stands in for it, with a warning. They are
+  the same for any number of threads and processes. No more than two batches
+  are decoded ahead, and two more in each of the processes; closing the
+  generator ends these.
+
+  Threads share the decoding of one batch. Pillow lets them go side by side
+  while it decodes and resizes, so that large pictures need nothing else. What
+  is done in Python for each picture, some tenths of a millisecond, is done by
+  one thread at a time: where small pictures wait for that, processes help, each
+  of which decodes every n-th batch, and takes seconds to start and some
+  hundred megabytes of memory.
 
   Args:
     name: with directory, split, resolution, channels and crop: as in
       `images.load`.
     key: with first, number and rows: as in `batches`.
-    threads: how many pictures are decoded at a time.
+    threads: how many pictures a process decodes at a time.
+    processes: how many processes decode beside this one; with 0 this one does.
 
   Raises:
-    ValueError: as `images.load`; and when no picture can be read.
+    ValueError: as `images.load`; when no picture can be read; and when a part
+      of the data that pictures lie in is damaged.
   """
   import grain
 
@@ -119,35 +122,37 @@ def stream(
     warnings.warn(f'{source.name}: {" ".join(source.notes)}', stacklevel=2)
   channels = channels or source.channels
   decode.check(resolution, channels, crop)
-  key, first = _on_host(key), int(first)
-  offsets, warned = np.arange(number)[rows], set()
-
-  def picture(index):
-    batch, row = divmod(index, len(offsets))
-    position = np.uint32((first + batch * number + offsets[row]) % 2**32)
-    chosen = int(_indices(key, position, 1, source.size)[0])
-    for step in range(source.size):
-      stand_in = (chosen + step) % source.size
-      try:
-        [(file, label)] = source.read([stand_in])
-        image = decode.fit(file, resolution, channels, crop)[0]
-        return (image,) if label is None else (image, np.int32(label))
-      except Exception as error:
-        if not files.damaged(error):
-          raise
-        if stand_in not in warned:
-          warned.add(stand_in)
-          warnings.warn(
-            f'{source.title(stand_in)} of {source.name} cannot be read '
-            f'({picture_files.described(error)}): the next one stands in for '
-            'it.',
-            stacklevel=2,
-          )
-    raise ValueError(f'none of the pictures of {source.name} can be read.')
-
-  pictures = grain.MapDataset.range(2**32 * len(offsets)).map(picture)
-  options = grain.ReadOptions(
-    num_threads=threads, prefetch_buffer_size=2 * len(offsets)
+  place = None if directory is None else os.fspath(directory)
+  find = functools.partial(workers.found, name, place, split)
+  asked = workers.Stream(
+    find if processes else lambda: source,
+    np.asarray(jax.random.key_data(key)),
+    int(first),
+    number,
+    rows,
+    resolution,
+    channels,
+    crop,
+    threads,
   )
-  parts = pictures.to_iter_dataset(options).batch(len(offsets))
-  return iter(parts.map(lambda part: Batch(*part)))
+  # A batch is an element, so that processes can take turns.
+  numbers = grain.MapDataset.range(2**32)
+  parts = numbers.map(functools.partial(workers.batch, asked)).to_iter_dataset(
+    grain.ReadOptions(num_threads=2, prefetch_buffer_size=2)
+  )
+  if processes:
+    options = grain.MultiprocessingOptions(processes)
+    parts = parts.mp_prefetch(options, workers.begin)
+  return _warned(iter(parts))
+
+
+def _warned(parts):
+  """Yields the batches of pairs with sentences, each of which is said once."""
+  said = set()
+  with contextlib.closing(parts):
+    for batch, faults in parts:
+      for fault in faults:
+        if fault not in said:
+          said.add(fault)
+          warnings.warn(fault, stacklevel=2)
+      yield batch

@@ -34,11 +34,11 @@ def _mix(x):
   return x ^ (x >> 16)
 
 
-def _secret(key):
-  """Returns uint32 [], the words of a typed key hashed into one."""
-  secret = jnp.uint32(0)
-  for word in jax.random.key_data(key).astype(jnp.uint32):
-    secret = _mix((secret + np.uint32(_STRIDE)) ^ word)
+def _secret(words):
+  """Returns uint32 [1], the words of a key, uint32 [W], hashed into one."""
+  secret = np.zeros(1, np.uint32)
+  for at in range(len(words)):
+    secret = _mix((secret + np.uint32(_STRIDE)) ^ words[at : at + 1])
   return secret
 
 
@@ -61,7 +61,7 @@ def coins(key: jax.Array, first: ArrayLike, number: int) -> jax.Array:
     number: how many positions, static.
   """
   # Two secrets: the coins of another key are then no rearrangement of these.
-  before = _mix(~_secret(key))
+  before = _mix(~_secret(jax.random.key_data(key)))
   after = _mix(before + np.uint32(_STRIDE))
   hashed = _mix(_mix(_positions(first, number) ^ before) + after)
   return hashed >= np.uint32(2**31)
@@ -86,13 +86,70 @@ def indices(
   Raises:
     ValueError: `size` is out of its range.
   """
+  _check(size)
+  start, encrypt = _cipher(
+    jax.random.key_data(key), _positions(first, number), size
+  )
+
+  # Cycle walking: an element that leaves [0, size) is encrypted again. It
+  # started inside, so its cycle leads it back.
+  def walk(state):
+    x, outside = state
+    x = jnp.where(outside, encrypt(x), x)
+    return x, x >= size
+
+  chosen, _ = jax.lax.while_loop(
+    lambda state: jnp.any(state[1]), walk, (start, start < size)
+  )
+  return chosen.astype(jnp.int32)
+
+
+def indices_on_host(words: np.ndarray, first: int, number: int, size: int):
+  """Returns what `indices` does, by NumPy: int32 [number].
+
+  A process that only reads data needs no device for it.
+
+  Args:
+    words: those of the key, uint32 [W], as of `jax.random.key_data`.
+    first: as in `indices`, and any natural number, taken modulo 2^32.
+    number: as in `indices`.
+    size: as in `indices`.
+
+  Raises:
+    ValueError: as `indices`.
+  """
+  _check(size)
+  positions = np.uint32(first % 2**32) + np.arange(number, dtype=np.uint32)
+  x, encrypt = _cipher(np.asarray(words), positions, size)
+  x = encrypt(x)
+  while (outside := x >= size).any():
+    x = np.where(outside, encrypt(x), x)
+  return x.astype(np.int32)
+
+
+def _check(size):
   if not 1 <= size < 2**31:
     raise ValueError(
       f'size is {size}: an order needs from 1 to 2^31 - 1 examples.'
     )
-  position = _positions(first, number)
+
+
+def _cipher(words, position, size):
+  """Returns where positions start in their epochs, and how these are permuted.
+
+  Both are of NumPy or of JAX, as the words and positions are.
+
+  Args:
+    words: of a key, uint32 [W].
+    position: uint32 [N].
+    size: as in `indices`.
+
+  Returns:
+    uint32 [N] below `size`, and a function from uint32 [N] to uint32 [N], a
+    permutation of the least domain of whole bits that holds `size`.
+  """
   epoch = position // np.uint32(size)
-  secret = _mix(_secret(key) ^ _mix(epoch + np.uint32(_STRIDE)))
+  secret = _mix(_secret(words) ^ _mix(epoch + np.uint32(_STRIDE)))
 
   # Halves of unequal width keep the domain below 2 * size, so that a walk
   # takes under two steps on average.
@@ -113,15 +170,4 @@ def indices(
       right ^= _mix(round_keys[number + 1] ^ left) & low_mask
     return left << low | right
 
-  # Cycle walking: an element that leaves [0, size) is encrypted again. It
-  # started inside, so its cycle leads it back.
-  def walk(state):
-    x, outside = state
-    x = jnp.where(outside, encrypt(x), x)
-    return x, x >= size
-
-  start = position % np.uint32(size)
-  chosen, _ = jax.lax.while_loop(
-    lambda state: jnp.any(state[1]), walk, (start, start < size)
-  )
-  return chosen.astype(jnp.int32)
+  return position % np.uint32(size), encrypt

