@@ -108,6 +108,8 @@ CONFINED = {
   'orbax': {'training/checkpoint.py'},
   'tensorflow_datasets': {'data'},
   'grain': {'data'},
+  'array_record': {'data'},
+  'pyarrow': {'data'},
   'ml_collections': {'config', 'configs', 'experiments'},
   'absl': {'launch', 'experiments'},
   'optuna': {'sweeps', 'reports'},
@@ -123,6 +125,8 @@ CONFINED = {
 ONLY_IN_FUNCTIONS = {
   'tensorflow_datasets',
   'grain',
+  'array_record',
+  'pyarrow',
   'h5py',
   'safetensors',
   'torch',
@@ -136,8 +140,6 @@ ALLOWED = {
   ('networks/winograd.py', 'jax.jit'),
   # ARPACK's loop is on the host, around products that are compiled once.
   ('dynamics.py', 'jax.jit'),
-  # The order of the data, computed where no step has to be waited for.
-  ('data/loaders.py', 'jax.jit'),
   # What runs a game on a host stands beside the update rules.
   ('parallel.py', 'jax.jit'),
 }

@@ -75,6 +75,8 @@ def convert(
   ):
     # Pillow's own, of crooked EXIF and of many pixels.
     warnings.filterwarnings('ignore', module='PIL')
+    for unfinished in folder.glob('*.tmp'):  # of a process that was killed
+      unfinished.unlink()
     for first in range(0, source.size, shard):
       rows = range(first, min(first + shard, source.size))
       path = folder / f'pictures-{first // shard:05}.array_record'

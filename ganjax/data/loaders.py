@@ -108,8 +108,9 @@ def stream(
     name: with directory, split, resolution, channels and crop: as in
       `images.load`.
     key: with first, number and rows: as in `batches`.
-    threads: how many pictures a process decodes at a time.
-    processes: how many processes decode beside this one; with 0 this one does.
+    threads: how many pictures this process decodes at a time.
+    processes: how many processes decode in its place, one picture at a time
+      each. absl's flags have to be parsed then, as in programs.
 
   Raises:
     ValueError: as `images.load`; when no picture can be read; and when a part
@@ -123,9 +124,13 @@ def stream(
   channels = channels or source.channels
   decode.check(resolution, channels, crop)
   place = None if directory is None else os.fspath(directory)
-  find = functools.partial(workers.found, name, place, split)
+  pool = concurrent.futures.ThreadPoolExecutor(threads, 'ganjax-stream')
+  find, own_pool = (lambda: source), (lambda: pool)
+  if processes:  # Neither can be sent to another process.
+    find = functools.partial(workers.found, name, place, split)
+    own_pool = functools.partial(workers.pool, 1)
   asked = workers.Stream(
-    find if processes else lambda: source,
+    find,
     np.asarray(jax.random.key_data(key)),
     int(first),
     number,
@@ -133,7 +138,7 @@ def stream(
     resolution,
     channels,
     crop,
-    threads,
+    own_pool,
   )
   # A batch is an element, so that processes can take turns.
   numbers = grain.MapDataset.range(2**32)
@@ -143,13 +148,13 @@ def stream(
   if processes:
     options = grain.MultiprocessingOptions(processes)
     parts = parts.mp_prefetch(options, workers.begin)
-  return _warned(iter(parts))
+  return _warned(iter(parts), pool)
 
 
-def _warned(parts):
+def _warned(parts, pool):
   """Yields the batches of pairs with sentences, each of which is said once."""
   said = set()
-  with contextlib.closing(parts):
+  with pool, contextlib.closing(parts):
     for batch, faults in parts:
       for fault in faults:
         if fault not in said:

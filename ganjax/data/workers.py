@@ -36,7 +36,8 @@ class Stream(NamedTuple):
     resolution: as in `decode.fit`.
     channels: as in `decode.fit`.
     crop: as in `decode.fit`.
-    threads: how many pictures a process decodes at a time.
+    pool: `() -> Executor` whose threads decode; that of `pool` where it is
+      called in another process.
   """
 
   find: Callable
@@ -47,7 +48,7 @@ class Stream(NamedTuple):
   resolution: int
   channels: int
   crop: str
-  threads: int
+  pool: Callable
 
 
 @functools.cache
@@ -56,7 +57,7 @@ def found(name, directory, split):
   return sources.find(name, directory, split)
 
 
-def batch(stream: Stream, index: int):
+def batch(stream, index):
   """Returns a batch of a stream, and what is wrong with its pictures.
 
   Args:
@@ -77,20 +78,21 @@ def batch(stream: Stream, index: int):
     stream.words, position, stream.number, source.size
   )[stream.rows]
   shape = len(chosen), stream.resolution, stream.resolution, stream.channels
-  images, labels = np.empty(shape, np.uint8), np.zeros(len(chosen), np.int32)
+  images = np.empty(shape, np.uint8)
+  labels = np.zeros(len(chosen), np.int32)
   chunks = [slice(at, at + _CHUNK) for at in range(0, len(chosen), _CHUNK)]
 
   def place(rows):
     faults: list[str] = []
     read = source.read(chosen[rows].tolist())
-    for row, own in zip(range(rows.start, rows.stop), read, strict=False):
+    for row, own in zip(range(len(images))[rows], read, strict=True):
       index = int(chosen[row])
       images[row], label = _fitted(stream, source, index, own, faults)
       if label is not None:
         labels[row] = label
     return faults
 
-  placed = _pool(stream.threads).map(place, chunks)
+  placed = stream.pool().map(place, chunks)
   faults = [*itertools.chain.from_iterable(placed)]
   return Batch(images, labels if source.classes else None), faults
 
@@ -115,7 +117,8 @@ def _fitted(stream, source, index, own, faults):
 
 
 @functools.cache
-def _pool(threads):
+def pool(threads):
+  """Returns the threads that decode, one pool for a process."""
   return concurrent.futures.ThreadPoolExecutor(threads, 'ganjax-decoding')
 
 
