@@ -5,7 +5,7 @@ r"""Converts pictures once into shards, from which any number of runs stream.
     --resolution 256
   python -m experiments.prepare --output PREPARED --verify
   python -m experiments.train --config configs/r3gan.py:ffhq256 \
-    --config.data.dir=PREPARED --workdir runs/a
+    --config.data.dir=PREPARED --loader_processes 8 --workdir runs/a
 
 The source is a folder of pictures, a zip file of one, or a parquet file as of
 Hugging Face; sub-folders, or its column 'label', are the classes. The output is

@@ -4,20 +4,16 @@ r"""Trains the GAN of a config, or resumes the run in the workdir.
   python -m experiments.train --config configs/msg.py:digits \
     --workdir runs/msg --config.loss=hinge --config.images=200_000
   python -m experiments.train --config configs/msg.py:style128 --dry_run
-  python -m experiments.train --workdir runs/best \
-    --config.evaluate.measures=fid,prdc --config.evaluate.every=5_000
-  python -m experiments.train --workdir runs/longer --config.images=200_000 \
-    --config.init_from.run=runs/dcgan
+  python -m experiments.train --workdir runs/c --config.evaluate.measures=fid
+  python -m experiments.train --workdir runs/b --config.init_from.run=runs/dcgan
 
-Any field of the config can be overridden, as the second example shows. The
-third one says what a run would cost: operations, memory and time. The fourth
-one also measures samples as it trains, and keeps the best checkpoint; the fifth
-one begins with the networks of another run. The workdir holds
-config.json, metrics.jsonl, tensorboard/ (the same metrics), samples/ (the same
-latents over time), reals.png (images of the data), checkpoints/, samples.png at
-the end, and index.html, a page on it, which is written while it trains.
-The same command again resumes, to the bit, also with more --config.images;
-Ctrl-C saves first.
+Any field of the config can be overridden, as in the second example. The third
+says what a run would cost: operations, memory and time; the fourth measures
+samples as it trains, and keeps the best checkpoint; the fifth begins with the
+networks of another run. The workdir holds config.json, metrics.jsonl,
+tensorboard/, samples/ (of the same latents), checkpoints/, reals.png,
+samples.png at the end, and index.html, a page on all of it. The same command
+again resumes, to the bit, also with more --config.images; Ctrl-C saves first.
 """
 
 import itertools
@@ -48,6 +44,9 @@ _PROCESSES = flags.DEFINE_integer(
 _PROCESS = flags.DEFINE_integer(
   'process_id', 0, 'The number of this process among them.', lower_bound=0
 )
+_LOADERS = flags.DEFINE_integer(
+  'loader_processes', 0, 'How many processes decode streamed images.', 0
+)
 flags.register_multi_flags_validator(
   ['workdir', 'dry_run'],
   lambda given: given['workdir'] is not None or given['dry_run'],
@@ -70,7 +69,8 @@ def main():
   runs.check(config)
   data = datasets.dataset(config)
   config = datasets.with_classes(config, data)
-  run = runs.run(config, data, parallel.mesh(config.mesh.data))
+  mesh = parallel.mesh(config.mesh.data)
+  run = runs.run(config, data, mesh, _LOADERS.value)
   place, start = _WORKDIR.value, runs.start(config, data.images.shape[1:])
   if _DRY_RUN.value:
     about = _introduction(config, data, run, start)

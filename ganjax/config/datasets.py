@@ -94,12 +94,17 @@ def _places(config):
   }
 
 
-def _stream(config):
+def _stream(config, processes=0):
   """Returns the batches that `dispatch.from_host` takes, decoded on the way."""
 
   def batches(key, first, number, rows=slice(None)):
     return loaders.stream(
-      **_source(config), key=key, first=first, number=number, rows=rows
+      **_source(config),
+      key=key,
+      first=first,
+      number=number,
+      rows=rows,
+      processes=processes,
     )
 
   return batches
@@ -123,14 +128,30 @@ def stored(data):
   return Batch(data.images, data.labels)
 
 
-def loader(config, data, mesh):
-  """Returns the `dispatch.Loader` that a config names, of an `ImageSet`."""
+def loader(config, data, mesh, processes=0):
+  """Returns the `dispatch.Loader` that a config names, of an `ImageSet`.
+
+  Args:
+    config: of a training on images.
+    data: the `ImageSet` that `dataset` returns.
+    mesh: with an axis 'data'.
+    processes: as in `loaders.stream`.
+
+  Raises:
+    ValueError: if there are processes to decode images that are not streamed.
+  """
+  if processes and config.data.loader != 'stream':
+    raise ValueError(
+      f'There are to be {processes} processes that decode, but data.loader is '
+      f"'{config.data.loader}', which decodes once; leave out "
+      "--loader_processes, or set data.loader to 'stream'."
+    )
   built = {
     'device': lambda: dispatch.from_device(stored(data), mesh),
     'host': lambda: dispatch.from_host(
       functools.partial(loaders.batches, data), mesh
     ),
-    'stream': lambda: dispatch.from_host(_stream(config), mesh),
+    'stream': lambda: dispatch.from_host(_stream(config, processes), mesh),
   }
   fits = data.images.nbytes <= _memory() // 4
   built['auto'] = built['device' if fits else 'host']

@@ -205,13 +205,14 @@ def _title(stage):
   return '' if stage is None else f'{growth.resolution(stage)} pixels'
 
 
-def run(config, data, mesh):
+def run(config, data, mesh, processes=0):
   """Returns the `loop.Run` of a config.
 
   Args:
     config: of a training on images.
     data: the `ImageSet` that `dataset` returns.
     mesh: with an axis 'data'.
+    processes: as in `datasets.loader`.
 
   Raises:
     ValueError: if a number is outside its range, a name is unknown, a batch
@@ -237,7 +238,7 @@ def run(config, data, mesh):
   samples, columns = _grid(config)
   return loop.Run(
     phases=planned,
-    loader=datasets.loader(config, data, mesh),
+    loader=datasets.loader(config, data, mesh, processes),
     mesh=mesh,
     steps_together=config.steps_together or compilation.steps_together(params),
     every=loop.Every(

@@ -79,6 +79,10 @@ def read_manifest(folder) -> Manifest:
     ValueError: as `files.read_json`, and if it is no manifest.
   """
   path = pathlib.Path(folder) / MANIFEST
+  if not path.exists():
+    raise FileNotFoundError(
+      f'{folder} holds no {MANIFEST}: no pictures were converted there.'
+    )
   values = files.read_json(path)
   try:
     shards = tuple(

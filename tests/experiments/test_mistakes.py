@@ -3,6 +3,7 @@
 import importlib
 import os
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 
 from configs import dcgan, dense, style_network
 from ganjax.config import datasets, workdir
+from ganjax.data import array_records, conversion, own_pictures
 
 EXPERIMENTS = pathlib.Path(__file__).parents[2] / 'experiments'
 TABLE = pathlib.Path(__file__).with_name('mistakes.txt')
@@ -52,13 +54,19 @@ def place(tmp_path_factory):
   place = tmp_path_factory.mktemp('mistakes')
   for name in 'empty', 'pictures', 'swept', 'strange':
     (place / name).mkdir()
-  for name in 'text.txt', 'damaged.png', 'weights.pth':
+  for name in 'text.txt', 'damaged.png', 'weights.pth', 'broken.zip':
     (place / name).write_text('neither a picture nor weights')
   (place / 'loop').symlink_to('loop')
   os.mkfifo(place / 'fifo')
   pixels = np.random.default_rng(0).integers(0, 255, (48, 48, 3), np.uint8)
   for name in 'a.png', 'b.png', 'pictures/1.png', 'pictures/2.png':
     Image.fromarray(pixels).save(place / name)
+  conversion.convert(own_pictures.at(place / 'pictures'), place / 'shards')
+  shutil.copytree(place / 'shards', place / 'stopped')
+  (place / 'shards' / 'pictures-00000.array_record').unlink()
+  manifest = array_records.read_manifest(place / 'stopped')
+  manifest = manifest._replace(complete=False)
+  array_records.write_manifest(place / 'stopped', manifest)
   config = dcgan.get_config()
   data = datasets.dataset(config)  # The next time, it is in the cache.
   datasets.dataset(dense.get_config())
