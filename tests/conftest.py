@@ -42,7 +42,9 @@ def program(monkeypatch, capfd):
   """`(name, *flags) -> code, out, err` of a program, run in this process."""
   import jax
 
-  # The flag of `launch` stays, others go.
+  # The flags of `launch` and of a library stay, others go.
+  from array_record.python import array_record_data_source  # noqa: F401
+
   from ganjax import exits, launch  # noqa: F401
 
   monkeypatch.setattr(exits, 'leave', sys.exit)
