@@ -80,8 +80,8 @@ def main():
   folder = pathlib.Path(_WORKDIR.value)
   number, seed = _SAMPLES.value, _SEED.value
   config, _ = restore.described(folder)
-  config.data.loader = 'auto'  # All reals, where training streamed them.
-  data = datasets.dataset(config)
+  data = datasets.reals(config)
+  config.data.loader = 'auto'  # Nothing more is streamed.
   extractors.check(chosen, data, _FEATURES.value, config.labels)
   classes = trained.classes(config, data) if _BY.value else {}
   labels = trained.labels(config, data, number, seed)

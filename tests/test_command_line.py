@@ -34,7 +34,7 @@ def test_it_lists_all_programs(command):
   for words in ((), ('--help',), ('help',)):
     code, out, err = command(*words)
     assert (code, err) == (0, '')
-    for name in 'train', 'sweep', 'benchmark', 'compare', 'presets':
+    for name in 'train', 'prepare', 'sweep', 'benchmark', 'compare', 'presets':
       assert f'\n  {name} ' in out
 
 

@@ -12,6 +12,9 @@ from ganjax.data import image_cache, images, loaders, order, sources
 from ganjax.lookup import choose
 from ganjax.training import dispatch
 
+MEASURED = 100_000
+"""How many streamed images are decoded to be measured, at most."""
+
 
 def dataset(config):
   """Returns the `ImageSet` of a config; 256 of its images where it streams."""
@@ -30,6 +33,16 @@ def dataset(config):
   return images.ImageSet(
     part.images, part.labels, name, source.classes, identity
   )
+
+
+def reals(config):
+  """Returns the `ImageSet` that a run is measured by, decoded.
+
+  These are all images that it is trained on, unless more than `MEASURED` are
+  streamed: then that many of them are drawn, the same ones each time.
+  """
+  streamed = config.data.loader == 'stream'
+  return images.load(**_source(config), most=MEASURED if streamed else None)
 
 
 def with_classes(config, data):

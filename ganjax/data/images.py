@@ -15,6 +15,7 @@ import PIL
 from ganjax import files, picture_files
 from ganjax.arrays import Array
 from ganjax.data import decode, image_cache, sources
+from ganjax.data.source import drawn
 
 ArrayT = TypeVar('ArrayT', jax.Array, np.ndarray)
 
@@ -73,6 +74,7 @@ def load(
   channels: int = 0,
   crop: str = 'center',
   cache: str | os.PathLike | None = None,
+  most: int | None = None,
 ) -> ImageSet:
   """Returns the ImageSet of that name, decoded and resized once.
 
@@ -98,6 +100,8 @@ def load(
       picture on black.
     cache: folder for decoded pictures; `$XDG_CACHE_HOME/ganjax`, else
       `~/.cache/ganjax`. Where it cannot be written, memory is used.
+    most: how many pictures are loaded at most, of those that there are; they
+      are drawn, the same ones each time. None loads all.
 
   Raises:
     FileNotFoundError: `directory` is missing, or the data is not prepared.
@@ -106,6 +110,8 @@ def load(
       pictures than the disk or the memory has room for.
   """
   source = sources.find(name, directory, split)
+  if most:
+    source = drawn(source, most)
   channels = channels or source.channels
   decode.check(resolution, channels, crop)
   shape = (resolution, resolution, channels)

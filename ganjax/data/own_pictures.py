@@ -8,6 +8,7 @@ import hashlib
 import io
 import os
 import pathlib
+import sys
 import zipfile
 
 from ganjax import limits, picture_files
@@ -104,7 +105,10 @@ def _by_path(name, place, paths, read, identity, notes):
       f"no pictures below '{place}': there is no file that ends in "
       f'{", ".join(picture_files.ENDINGS)}. {" ".join(notes)}'.rstrip()
     )
-  tops = [path.split('/')[0] if '/' in path else None for path in paths]
+  # One string for each folder, and not for each of millions of paths.
+  tops = [
+    sys.intern(path.split('/')[0]) if '/' in path else None for path in paths
+  ]
   classes = sorted({top for top in tops if top})
   labelled = None not in tops and len(classes) > 1
   numbers = {top: number for number, top in enumerate(classes)}

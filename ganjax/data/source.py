@@ -3,6 +3,12 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+
+from ganjax.data import order
+
+_WORDS = np.zeros(2, np.uint32)  # of the key that `drawn` always draws by
+
 
 class Source(NamedTuple):
   """Pictures by number.
@@ -33,3 +39,23 @@ class Source(NamedTuple):
   classes: tuple[str, ...] = ()
   notes: tuple[str, ...] = ()
   content: str = ''
+
+
+def drawn(own: Source, number: int) -> Source:
+  """Returns the source of some pictures, the same ones whenever they are drawn.
+
+  Args:
+    own: a `Source`.
+    number: how many are drawn; all, if there are no more.
+  """
+  if own.size <= number:
+    return own
+  rows = np.sort(order.indices_on_host(_WORDS, 0, number, own.size)).tolist()
+  return own._replace(
+    name=f'{own.name} ({number:,} of {own.size:,})',
+    size=number,
+    read=lambda indices: own.read([rows[index] for index in indices]),
+    title=lambda index: own.title(rows[index]),
+    identity=f'{own.identity} {number}',
+    content='',
+  )

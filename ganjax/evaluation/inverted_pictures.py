@@ -102,9 +102,7 @@ def encoder(which, config, classes) -> encoders.Encoder:
     return encoders.of_any_image(pretrained.choose(which)[0])
   data = None
   if which == 'classifier':
-    own = config.copy_and_resolve_references()
-    own.data.loader = 'auto'  # All images, where training streamed them.
-    data = datasets.dataset(own)
+    data = datasets.reals(config)
     extractors.check([], data, which, config.labels)
   features = extractors.extractor(data, which)
 

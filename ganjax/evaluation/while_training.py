@@ -26,7 +26,7 @@ def evaluation(config, data):
   Args:
     config: of a training on images.
     data: the `images.ImageSet` that it is trained on. Where images are
-      streamed, all of them are loaded beside it, to be measured.
+      streamed, those of `datasets.reals` are loaded beside it.
 
   Raises:
     OSError: if the weights of features cannot be read or downloaded.
@@ -40,9 +40,7 @@ def evaluation(config, data):
   best, direction = _criterion(chosen, asked.best)
   _check(chosen, asked)
   if config.data.loader == 'stream':
-    whole = config.copy_and_resolve_references()
-    whole.data.loader = 'auto'
-    data = datasets.dataset(whole)
+    data = datasets.reals(config)
   extractors.check(chosen, data, asked.features, config.labels)
   extractor, reals = extractors.reals(data, chosen, asked.features)
   labels = trained.labels(config, data, asked.samples, _SEED)

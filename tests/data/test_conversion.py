@@ -107,6 +107,22 @@ def test_a_stream_of_shards_is_that_of_the_decoded_pictures(shards, tmp_path):
     same(late, loaders.batches(data, KEY, 3 + 5 * 8, 8, rows))
 
 
+def test_of_very_many_pictures_some_are_drawn_to_be_measured(shards, tmp_path):
+  whole = images.load('folder', shards, resolution=16, cache=tmp_path)
+  for most in 10, NUMBER:
+    part = images.load(
+      'folder', shards, resolution=16, cache=tmp_path, most=most
+    )
+    rows = [
+      next(k for k, own in enumerate(whole.images) if (own == image).all())
+      for image in part.images
+    ]
+    assert len(rows) == most and rows == sorted(set(rows))
+    np.testing.assert_array_equal(part.labels, whole.labels[rows])
+    assert (' (10 of 22) ' in part.name) == (most == 10)
+    assert (part.identity == whole.identity) == (most == NUMBER)
+
+
 def test_what_is_sent_to_a_process_makes_the_same_batches(shards):
   words = np.asarray(jax.random.key_data(KEY))
   find, pool = workers.found, workers.pool
