@@ -104,7 +104,9 @@ def indices(
   return chosen.astype(jnp.int32)
 
 
-def indices_on_host(words: np.ndarray, first: int, number: int, size: int):
+def indices_on_host(
+  words: np.ndarray, first: int, number: int, size: int
+) -> np.ndarray:
   """Returns what `indices` does, by NumPy: int32 [number].
 
   A process that only reads data needs no device for it.
