@@ -68,7 +68,11 @@ PRESETS = cpu32, gpu64, gpu128
 
 def sweep(add):
   """Adds augmentations, and weights of R1."""
-  for name in ('none', 'diffaugment', 'ada'):
-    add({'augment.name': name})
+  for name, policy in (
+    ('none', ''),
+    ('diffaugment', 'translation,cutout'),
+    ('ada', 'bgc'),
+  ):
+    add({'augment.name': name, 'augment.policy': policy})
   for weight in (0.01, 1.0):
     add({'regularizers.discriminator.r1.weight': weight})

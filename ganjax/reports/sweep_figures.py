@@ -243,9 +243,15 @@ def _within(sweep):
     return {}
   (outer, *_), (inner, *_) = factors
   name, drawn = factor_name(sweep, factors[0]), {}
+  # In the order of main effects, so that values have their colours.
+  levels = effects.ordered([cell.settings[inner] for cell in sweep.cells])
+
+  def place(cell):
+    return levels.index(cell.settings[inner]), cell.number
+
   for measure, title in sweep.titles.items():
     panels = {}
-    for cell in sorted(ranked, key=lambda cell: cell.number):
+    for cell in sorted(ranked, key=place):
       panel = panels.setdefault(f'{name} {words(cell.settings[outer])}', {})
       panel[words(cell.settings[inner])] = _curve(
         sweep, cell, evaluations, measure
