@@ -34,9 +34,11 @@ def rows(name, given):
   (case,) = (own for own in dcgan_cases.CASES if own.name == name)
   if given.tiny:
     case = case._replace(resolution=16, width=4, batch=4, steps=1)
-  images, makers, taken = dcgan_cases.batch(case), {}, {}
+  images, taken = dcgan_cases.batch(case), {}
+  shared = functools.partial(ganjax_side, case, images, shared_latents=True)
+  makers = {'ganjax, shared fakes': shared}
   if given.torch_too:
-    makers = {
+    makers |= {
       name: functools.partial(dcgan_torch.side, case, images, options)
       for name, options in dcgan_torch.PEERS.items()
       # To compile takes minutes, whatever the sizes.
@@ -53,7 +55,12 @@ def rows(name, given):
 
 
 def ganjax_side(
-  case, images, dtype=jnp.float32, precision=None, precision_name=''
+  case,
+  images,
+  dtype=jnp.float32,
+  precision=None,
+  precision_name='',
+  shared_latents=False,
 ):
   """Returns the `Side` of ganjax, with one step in each dispatch.
 
@@ -63,13 +70,14 @@ def ganjax_side(
     dtype: of both networks.
     precision: as in `compiled.side`, with its name.
     precision_name: likewise.
+    shared_latents: whether both turns have the same fakes.
   """
   game, optimizers = game_of(case, dtype)
   state = jax.jit(lambda key: steps.init(game, optimizers, key))(
     jax.random.key(0)
   )
   return compiled.side(
-    steps.alternating(game, optimizers),
+    steps.alternating(game, optimizers, shared_latents=shared_latents),
     state,
     (Batch(jnp.asarray(images)),),
     case.steps,

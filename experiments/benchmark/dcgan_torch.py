@@ -21,8 +21,8 @@ class Options(NamedTuple):
       compiler mistakes it in the gradients of transposed convolutions and fails
       (https://github.com/pytorch/pytorch/issues/171622).
     compiled: the mode of `torch.compile` for both networks; '' for none.
-    shared: both turns have the same fakes, as in PyTorch's example; ganjax
-      draws others for each turn.
+    shared: both turns have the same fakes, as in PyTorch's example, or others
+      in each turn, as in ganjax where latents are not shared.
     half: convolutions are computed in bfloat16.
   """
 
