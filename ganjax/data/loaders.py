@@ -99,7 +99,7 @@ def stream(
 
   Threads share the decoding of one batch. Pillow lets them go side by side
   while it decodes and resizes, so that large pictures need nothing else. What
-  is done in Python for each picture, some tenths of a millisecond, is done by
+  is done in Python for each picture, about a tenth of a millisecond, is done by
   one thread at a time: where small pictures wait for that, processes help, each
   of which decodes every n-th batch, and takes seconds to start and some
   hundred megabytes of memory.

@@ -27,7 +27,6 @@ def source(path) -> Source:
     path: of the file, a `pathlib.Path`.
 
   Raises:
-    ModuleNotFoundError: if pyarrow is not installed.
     ValueError: if the file is damaged, or has no such columns.
   """
   from pyarrow import parquet

@@ -15,9 +15,11 @@ import zipfile
 import cloudpickle
 import jax
 import numpy as np
+import pyarrow
 import pytest
 from absl import flags
 from PIL import Image
+from pyarrow import parquet
 
 from ganjax.data import (
   array_records,
@@ -172,9 +174,6 @@ def test_what_a_zip_file_hides_is_no_picture(tmp_path):
 
 
 def test_parquet_files_of_hugging_face(album, tmp_path):
-  pyarrow = pytest.importorskip('pyarrow')
-  from pyarrow import parquet
-
   paths = sorted(album.glob('*/[0-8]*'))
   rows = {
     'image': [
