@@ -302,7 +302,7 @@ def one(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('loader', ['device', 'host'])
+@pytest.mark.parametrize('loader', ['device', 'host', 'stream'])
 def test_two_processes_train_as_one_does(loader, one, tmp_path):
   with socket.socket() as free:
     free.bind(('127.0.0.1', 0))

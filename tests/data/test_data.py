@@ -460,7 +460,7 @@ def test_all_roads_show_the_same(digits):
 
 def test_closing_the_generator_ends_its_thread(digits):
   def gathering():
-    return [t for t in threading.enumerate() if 'ganjax' in t.name]
+    return [t for t in threading.enumerate() if 'ganjax-batches' in t.name]
 
   generator = loaders.batches(digits, KEY, 0, 4, prefetch=3)
   next(generator)
