@@ -71,7 +71,8 @@ def test_the_best_is_the_first_with_the_best_finite_value(
   for row in logged:
     assert row['evaluation/kid'] == 0.5
     assert 0 < row['evaluation_seconds'] < 60
-  first, *_, cost, result = said
+  begun, first, *_, cost, result = said
+  assert begun.startswith('Measuring after 8 images')
   assert re.match(rf'After 8 images: kid 0.5, fid {values[0]:.4g}', first)
   assert re.fullmatch(
     rf'Evaluated {len(values)} times in [\d.]+ s, \d+% of the time since the '
@@ -86,7 +87,7 @@ def test_the_best_is_the_first_with_the_best_finite_value(
 
 def test_without_a_finite_value_there_is_no_best(tmp_path):
   _, said = evaluated(tmp_path, evaluation([math.nan]), [1])
-  assert 'best' not in said[0].lower() and 'once' in said[-1]
+  assert 'best' not in said[1].lower() and 'once' in said[-1]
   with contextlib.closing(checkpoint.reader(tmp_path)) as reader:
     assert not reader.all_steps()
     assert evaluations.record(reader) is None
