@@ -10,7 +10,8 @@ printed too, figures, and what was measured in `programs/`; `--report` only
 writes the tables and figures again.
 
 A remedy is what it changes in the protocol. The same command goes on where it
-was stopped; more seeds or remedies are added to what is there.
+was stopped; more seeds or remedies are added to what is there. `--on` trains
+remedies side by side, or on a cluster.
 """
 
 import pathlib
@@ -47,16 +48,15 @@ _EIGENVALUES = flags.DEFINE_integer(
   'of each remedy ended.',
   0,
 )
-_PROCESSES = flags.DEFINE_integer(
-  'processes', 1, 'Remedies that run side by side, on a GPU or core each.', 1
-)
 _QUIET = flags.DEFINE_bool('quiet', False, 'Only train: no tables, no figures.')
 _REPORT = flags.DEFINE_bool('report', False, 'Only write the report again.')
+sweeps.places.define()
 flags.mark_flag_as_required('workdir')
 
 
 def main():
   """Runs what is missing, and reports; returns the exit code."""
+  place = sweeps.places.asked()
   launch.one_device_a_core()
   config = purpose.checked(_CONFIG.value, purpose.MODES)
   folder = pathlib.Path(_WORKDIR.value)
@@ -68,11 +68,13 @@ def main():
     config, folder, _REMEDIES.value, _SEEDS.value, _LENGTH.value, _IMAGES.value
   )
   if not _REPORT.value or folder.exists():
-    write = not _REPORT.value
+    write = not _REPORT.value and not place.job
     protocol = sweeps.protocol.claim(protocol, _about(), write)
   if not _REPORT.value:
     tqdm.write(sweeps.protocol.text(protocol))
-    if not sweeps.protocol.run(protocol, _PROCESSES.value):
+    if sweeps.protocol.printed(protocol, place):
+      return 0
+    if not sweeps.protocol.run(protocol, place):
       tqdm.write('Stopped by a signal; the same command goes on from there.')
       return launch.STOPPED
     if _QUIET.value:

@@ -10,9 +10,9 @@ The workdir gets `report.html`, tables, figures, and what was measured in
 
 A setting is a value of each factor of `--grid`; without `--grid` and
 `--search`, the config file proposes the settings. Runs that differ only in
-seeds and in numbers that can be traced train as one program. The same command
-goes on where it was stopped; given on several machines that share the workdir,
-it shares the work.
+seeds and in numbers that can be traced train as one program; `--on` runs
+programs side by side, or on a cluster. The same command goes on where it was
+stopped, and shares the work with other machines that share the workdir.
 """
 
 import pathlib
@@ -84,9 +84,6 @@ flags.DEFINE_enum(
   ['vmap', 'map', 'steps'],
   'How members of a program are mapped; the network decides if not given.',
 )
-_PROCESSES = flags.DEFINE_integer(
-  'processes', 1, 'Programs that run side by side, on a GPU or core each.', 1
-)
 _ALONE = flags.DEFINE_integer(
   'alone',
   0,
@@ -99,6 +96,7 @@ _QUIET = flags.DEFINE_bool(
 )
 _DRY_RUN = flags.DEFINE_bool('dry_run', False, 'Only print the plan.')
 _REPORT = flags.DEFINE_bool('report', False, 'Only write the report again.')
+sweeps.places.define()
 flags.mark_flag_as_required('workdir')
 
 
@@ -107,13 +105,14 @@ def main():
   folder = pathlib.Path(_WORKDIR.value)
   if _REPORT.value:
     return _report(folder)
+  place = sweeps.places.asked()
   launch.one_device_a_core()
   planned = sweeps.command.prepare(_asked())
   if not _QUIET.value:
-    sweeps.command.announce(planned, _PROCESSES.value)
-  if _DRY_RUN.value:
+    sweeps.command.announce(planned, place)
+  if _DRY_RUN.value or sweeps.command.printed(planned, place):
     return 0
-  if not sweeps.command.run(planned, _PROCESSES.value):
+  if not sweeps.command.run(planned, place):
     tqdm.write('Stopped by a signal; the same command goes on from there.')
     return launch.STOPPED
   if _QUIET.value:

@@ -38,6 +38,8 @@ def of_extras():
     ('h5py', 'style'),
     ('grain', 'streaming'),
     ('mlxtend', 'data'),
+    ('submitit', 'slurm'),
+    ('ray', 'ray'),
   ],
 )
 def test_a_missing_library_is_answered_with_the_extra(library, extra):

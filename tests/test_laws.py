@@ -111,9 +111,12 @@ CONFINED = {
   'array_record': {'data'},
   'pyarrow': {'data'},
   'ml_collections': {'config', 'configs', 'experiments'},
-  'absl': {'launch', 'experiments'},
+  'absl': {'launch', 'experiments', 'sweeps/places.py'},
   'optuna': {'sweeps', 'reports'},
   'sqlalchemy': {'sweeps'},
+  'submitit': {'sweeps/slurm.py'},
+  'ray': {'sweeps/ray_cluster.py'},
+  'yaml': {'sweeps/job_files.py'},
   'jinja2': {'reports'},
   'tensorboardX': {'training/log.py'},
   'matplotlib': {'reports/figures'},
@@ -130,6 +133,8 @@ ONLY_IN_FUNCTIONS = {
   'h5py',
   'safetensors',
   'torch',
+  'submitit',
+  'ray',
 }
 
 # The library up to the update rules leaves these to its callers, except:

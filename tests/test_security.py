@@ -197,7 +197,7 @@ ALLOWED = {
   ('ganjax/sweeps/fields.py', 'runpy.run_path'),  # a config, which is a program
 }
 # Only what starts workers, and the benchmark of other libraries.
-PROCESSES = {'ganjax/sweeps/workers.py', 'experiments/benchmark'}
+PROCESSES = {'ganjax/sweeps/processes.py', 'experiments/benchmark'}
 
 
 def test_no_file_is_read_by_a_reader_that_believes_it():

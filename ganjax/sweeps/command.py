@@ -14,6 +14,8 @@ from ganjax.sweeps import (
   cells,
   fields,
   forecast,
+  jobs,
+  places,
   plan,
   programs,
   runner,
@@ -22,7 +24,6 @@ from ganjax.sweeps import (
   studies,
   task,
   trials,
-  workers,
 )
 
 
@@ -145,10 +146,12 @@ def claim(workdir, about, write=True):
   files.claim(path, about, 'sweep', ignore=('command',), write=write)
 
 
-def announce(planned, processes=1):
-  """Prints what is going to run, and about how long it takes."""
+def announce(planned, place):
+  """Prints what is going to run, and about how long it takes, if here."""
   asked = planned.asked
-  devices = max(len(jax.local_devices()), processes)
+  devices = None
+  if place.name == 'local':
+    devices = max(len(jax.local_devices()), place.at_once)
   if planned.ranges:
     forecast.announce_search(
       planned.programs,
@@ -161,26 +164,23 @@ def announce(planned, processes=1):
     forecast.announce_grid(planned.programs, planned.sweep, devices)
 
 
-def run(planned, processes=1):
+def run(planned, place):
   """Runs all that is missing, with all other processes of the same command.
 
   Args:
     planned: of `prepare`.
-    processes: that run side by side on this machine.
+    place: the `places.Place` where it runs; not to print.
 
   Returns:
     False where a signal ended it.
   """
   asked, about, sweep = planned.asked, planned.about, planned.sweep
-  claim(asked.workdir, about)
-  study = None
-  if planned.ranges:
-    # It is made before any process needs it.
-    study = _study(planned)
+  study = _claimed(planned)
   try:
-    if processes > 1:
+    if not places.here(place):
       observe = lambda: status.print_best(asked.workdir)  # noqa: E731
-      ended = workers.run(processes, asked.workdir, observe)
+      names = _jobs(planned, place)
+      ended = jobs.run(place, names, asked.workdir, observe)
     elif study:
       train = trials.trainer(
         sweep, about['seeds'], planned.traced, about['objective'], asked.quiet
@@ -195,7 +195,10 @@ def run(planned, processes=1):
         train,
       )
     else:
-      ended = runner.run_all(planned.programs, sweep, asked.quiet)
+      own = planned.programs
+      if place.job:
+        own = programs.named(place.job, own, sweep)
+      ended = runner.run_all(own, sweep, asked.quiet)
   except KeyboardInterrupt:
     ended = False
   if ended and study and not asked.quiet:
@@ -207,6 +210,29 @@ def run(planned, processes=1):
       )
     )
   return ended
+
+
+def printed(planned, place):
+  """Returns whether a `Place` has jobs written as files, and writes them."""
+  if not places.prints(place):
+    return False
+  _claimed(planned)
+  jobs.write(place, _jobs(planned, place), planned.asked.workdir)
+  return True
+
+
+def _claimed(planned):
+  """Claims the workdir; returns the study of a search, None for a sweep."""
+  claim(planned.asked.workdir, planned.about)
+  # It is made before any process needs it.
+  return _study(planned) if planned.ranges else None
+
+
+def _jobs(planned, place):
+  """Returns the names of the jobs: programs, or the workers of a search."""
+  if planned.ranges:
+    return [f'search-{number}' for number in range(place.at_once or 1)]
+  return programs.left(planned.programs, planned.sweep)
 
 
 def finished(planned):

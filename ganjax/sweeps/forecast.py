@@ -65,7 +65,13 @@ def seconds(planned, sweep, devices):
 
 
 def announce_grid(planned, sweep, devices):
-  """Prints how many runs a sweep has, and about how long the rest takes."""
+  """Prints how many runs a sweep has, and about how long the rest takes.
+
+  Args:
+    planned: `plan.Program`s.
+    sweep: a `programs.Sweep`.
+    devices: how many compute side by side; None where they are not known.
+  """
   left = [own for own in planned if not finished(own, sweep)]
   runs = sum(len(program.seeds) for program in planned)
   sizes = sorted({len(program.seeds) for program in planned})
@@ -73,8 +79,8 @@ def announce_grid(planned, sweep, devices):
     str(size) for size in dict.fromkeys((sizes[0], sizes[-1]))
   )
   evaluations = len(sweep.task(planned[0].fixed).images_seen)
-  rest = 'all of it is there'
-  if left:
+  rest = f'{len(left)} programs are left' if left else 'all of it is there'
+  if left and devices:
     rest = f'about {duration(seconds(left, sweep, devices))}'
   tqdm.write(
     f'{len(planned)} programs x {members} members, {runs} runs of '
@@ -88,15 +94,18 @@ def announce_search(planned, sweep, devices, trials, at_once):
   Args:
     planned: the programs of one trial.
     sweep: a `programs.Sweep`.
-    devices: how many compute side by side.
+    devices: how many compute side by side; None where they are not known.
     trials: how many finish.
     at_once: how many of them train as a population.
   """
-  longest = trials / len(planned) * seconds(planned, sweep, devices)
+  longest = ''
+  if devices:
+    most = trials / len(planned) * seconds(planned, sweep, devices)
+    longest = f'; at most about {duration(most)}'
   evaluations = len(sweep.task(planned[0].fixed).images_seen)
   tqdm.write(
     f'{trials} trials x {len(planned[0].seeds)} seeds, {at_once} trials at '
-    f'once; {evaluations} evaluations; at most about {duration(longest)}.'
+    f'once; {evaluations} evaluations{longest}.'
   )
 
 

@@ -10,8 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ganjax import capacity
+from ganjax import capacity, locks
 from ganjax.evaluation import results
+from ganjax.lookup import choose
 from ganjax.training import calibration, compilation
 
 
@@ -46,6 +47,38 @@ def finished(program, sweep):
   last = len(sweep.task(program.fixed).images_seen)
   rows = results.read(place(program, sweep) / 'evaluation.json')
   return any(row['evaluation'] == last for row in rows)
+
+
+def left(planned, sweep):
+  """Returns the names of programs that are neither finished nor being run.
+
+  Args:
+    planned: `plan.Program`s.
+    sweep: a `Sweep`.
+  """
+  return [
+    place(program, sweep).name
+    for program in planned
+    if not finished(program, sweep) and not _held(place(program, sweep))
+  ]
+
+
+def _held(folder):
+  """Returns whether a process runs the program of a folder."""
+  if not folder.exists():
+    return False
+  with locks.attempt(folder / 'lock') as free:
+    return not free
+
+
+def named(name, planned, sweep):
+  """Returns the programs with a name, a list of one.
+
+  Raises:
+    ValueError: if there is none.
+  """
+  by_name = {place(program, sweep).name: program for program in planned}
+  return [choose('program in this sweep', by_name, name)]
 
 
 def mapping(program, sweep):

@@ -15,12 +15,13 @@ from ganjax.evaluation import measures
 from ganjax.sweeps import (
   cells,
   fields,
+  jobs,
   mode_problems,
   mode_task,
+  places,
   plan,
   programs,
   runner,
-  workers,
 )
 
 # Sections of a protocol that its runs do not read.
@@ -209,22 +210,38 @@ def text(protocol):
   )
 
 
-def run(protocol, processes=1):
+def run(protocol, place):
   """Trains what is missing, with all other processes of the same command.
 
   Args:
     protocol: a `Protocol` of `claim`.
-    processes: that run side by side on this machine.
+    place: the `places.Place` where it runs; not to print.
 
   Returns:
     False where a signal ended it.
   """
+  sweep = protocol.sweep
   try:
-    if processes > 1:
-      return workers.run(processes, protocol.sweep.folder)
-    return runner.run_all(planned(protocol), protocol.sweep, quiet=True)
+    if not places.here(place):
+      return jobs.run(place, _left(protocol), sweep.folder)
+    own = planned(protocol)
+    if place.job:
+      own = programs.named(place.job, own, sweep)
+    return runner.run_all(own, sweep, quiet=True)
   except KeyboardInterrupt:
     return False
+
+
+def printed(protocol, place):
+  """Returns whether a `Place` has jobs written as files, and writes them."""
+  if not places.prints(place):
+    return False
+  jobs.write(place, _left(protocol), protocol.sweep.folder)
+  return True
+
+
+def _left(protocol):
+  return programs.left(planned(protocol), protocol.sweep)
 
 
 def finished(protocol):

@@ -32,6 +32,7 @@ STARTS = [
   ('training.loop', 'fit'),
   ('sweeps.runner', 'run_all'),
   ('sweeps.search', 'run'),
+  ('sweeps.jobs', 'run'),
   ('sweeps.forecast', 'announce_grid'),
   ('sweeps.forecast', 'announce_search'),
   ('style.transfer', 'run'),

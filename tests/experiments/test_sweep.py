@@ -217,7 +217,7 @@ def test_killed_twice_it_ends_with_the_same_table(ring, tmp_path):
 def test_processes_side_by_side_measure_the_same(ring, tmp_path):
   place = tmp_path / 'two'
   done = subprocess.run(
-    command(*GRID, '--processes=2', f'--workdir={place}'),
+    command(*GRID, '--on=local:2', f'--workdir={place}'),
     cwd=ROOT,
     capture_output=True,
     text=True,
