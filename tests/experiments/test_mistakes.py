@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from configs import dcgan, dense, style_network
+from configs import dcgan, dense, resnet, style_network
 from ganjax.config import datasets, workdir
 from ganjax.data import array_records, conversion, own_pictures
 
@@ -71,6 +71,7 @@ def place(tmp_path_factory):
   config = dcgan.get_config()
   data = datasets.dataset(config)  # The next time, it is in the cache.
   datasets.dataset(dense.get_config())
+  datasets.dataset(resnet.get_config())
   claim(place / 'trained', config, data)
   config.update(labels=True, classes=10)
   claim(place / 'labelled', config, data)
