@@ -40,9 +40,9 @@ def pytest_configure(config):
 @pytest.fixture
 def program(monkeypatch, capfd):
   """`(name, *flags) -> code, out, err` of a program, run in this process."""
+  # The flags of `launch` and of libraries stay, others go.
+  import grain  # noqa: F401
   import jax
-
-  # The flags of `launch` and of a library stay, others go.
   from array_record.python import array_record_data_source  # noqa: F401
 
   from ganjax import exits, launch  # noqa: F401

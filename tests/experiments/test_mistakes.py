@@ -51,8 +51,13 @@ FEATURES = {
 
 @pytest.fixture(scope='module')
 def place(tmp_path_factory):
-  """A folder with all that a mistake can name."""
-  place = tmp_path_factory.mktemp('mistakes')
+  """A folder with all that a mistake can name, and a cache of their own."""
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setenv('XDG_CACHE_HOME', f'{tmp_path_factory.mktemp("cache")}')
+    yield filled(tmp_path_factory.mktemp('mistakes'))
+
+
+def filled(place):
   for name in 'empty', 'pictures', 'swept', 'strange':
     (place / name).mkdir()
   for name in 'text.txt', 'damaged.png', 'weights.pth', 'broken.zip':

@@ -164,7 +164,8 @@ def test_stopping_and_going_on_changes_no_bit(
   )
   raise_after(4, signal.SIGTERM)
   code, out, err = program('train', *command)
-  assert (code, err) == (75, '')
+  assert code == 75
+  assert err.startswith('\nSIGTERM received: ') and err.count('\n') == 2
   assert 'Stopped by a signal after 32 of 64 images; the same command' in out
   assert len(rows(tmp_path / 'parts')) == logged
   raise_after(math.inf)
@@ -409,7 +410,8 @@ def test_a_dry_run_says_what_a_run_would_cost_and_writes_nothing(
   )
   assert code == 0, err
   assert not list(tmp_path.iterdir())
-  parameters, needs, memory, forecast = out.splitlines()
+  reading, parameters, needs, memory, forecast = out.splitlines()
+  assert reading == 'Reading digits, train ...'
   assert 'the generator has' in parameters
   assert re.fullmatch(
     r'[\d.e-]+ GFLOP a step, and about 0.0\d GiB of memory\.', needs
@@ -455,7 +457,9 @@ def test_a_second_signal_ends_the_run_at_once(
   raise_after(4, *signals)
   code, _, err = program('train', *DENSE, f'--workdir={tmp_path}/run')
   assert code == 75
-  assert err.startswith('train: Stopped by a signal') and err.count('\n') == 1
+  _, acknowledged, ended = err.splitlines()
+  assert acknowledged.endswith('A second signal ends the program at once.')
+  assert ended.startswith('train: Stopped by a signal')
   assert not list((tmp_path / 'run' / 'checkpoints').glob('[0-9]*'))
 
 
@@ -585,7 +589,7 @@ def test_a_mistake_is_answered_by_one_sentence(
 ):
   result = program('train', *DCGAN, f'--workdir={tmp_path}/run', *flags)
   assert result[0] == code
-  assert result[1] == ''
+  assert re.fullmatch(r'(Reading \w+, train \.\.\.\n)?', result[1])
   assert result[2].startswith('train: ')
   assert expected in result[2]
   assert 'Traceback' not in result[2]
@@ -602,7 +606,7 @@ def test_a_folder_without_pictures_is_answered_by_one_sentence(
     f'--config.data.dir={tmp_path}/nothing',
     f'--workdir={tmp_path}/run',
   )
-  assert (code, out) == (1, '')
+  assert (code, out) == (1, 'Reading folder, train ...\n')
   assert err.startswith('train: no pictures below ')
   assert not (tmp_path / 'run').exists()
 
