@@ -200,7 +200,7 @@ def prdc(reals, fakes, seed):
 @measure(Column('ms_ssim', 'MS-SSIM', 'minimize'))
 def ms_ssim(reals, fakes, seed):
   """Structural similarity of pairs of samples at several scales."""
-  own = _scaled_subset(fakes, seed)
+  own = jnp.asarray(_scaled_subset(fakes, seed))
   value = metrics.diversity.diversity(own, _PAIRS, jax.random.key(seed))
   return {'ms_ssim': float(value)}, {'images': len(own), 'pairs': _PAIRS}
 
@@ -304,7 +304,7 @@ def change(before, now, seed):
 
 
 def _scaled_subset(own, seed):
-  return images.scale(jnp.asarray(samples.subset(own.images, _PAIRS, seed)))
+  return images.scale(samples.subset(own.images, _PAIRS, seed))
 
 
 def _counts(reals, fakes):

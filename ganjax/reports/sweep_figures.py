@@ -122,10 +122,15 @@ def _crossed(sweep):
         ],
       )
     if factors:
-      drawn[f'effects_{measure.replace("/", "_")}'] = figures.main_effects(
+      drawn[_file('effects', measure)] = figures.main_effects(
         factors, sweep.titles[measure], _scale(sweep, measure)
       )
   return drawn
+
+
+def _file(kind, measure):
+  """Returns the name of the figures of a measure, which templates make too."""
+  return f'{kind}_{measure.replace("/", "_")}'
 
 
 def _searched(sweep):
@@ -246,12 +251,12 @@ def _within(sweep):
   # In the order of main effects, so that values have their colours.
   levels = effects.ordered([cell.settings[inner] for cell in sweep.cells])
 
-  def place(cell):
-    return levels.index(cell.settings[inner]), cell.number
-
+  in_order = sorted(
+    ranked, key=lambda cell: (levels.index(cell.settings[inner]), cell.number)
+  )
   for measure, title in sweep.titles.items():
     panels = {}
-    for cell in sorted(ranked, key=place):
+    for cell in in_order:
       panel = panels.setdefault(f'{name} {words(cell.settings[outer])}', {})
       panel[words(cell.settings[inner])] = _curve(
         sweep, cell, evaluations, measure
@@ -259,8 +264,7 @@ def _within(sweep):
     lines = [line for panel in panels.values() for line in panel.values()]
     means = np.concatenate([line.mean for line in lines])
     scale = 'log' if effects.wide(means[np.isfinite(means)]) else 'linear'
-    name_of_file = f'learning_{measure.replace("/", "_")}'
-    drawn[name_of_file] = curves(panels, title, scale=scale)
+    drawn[_file('learning', measure)] = curves(panels, title, scale=scale)
   return drawn
 
 
