@@ -88,8 +88,7 @@ def main():
   print(report(protocol, notes, _EIGENVALUES.value))
   tqdm.write(
     f'In {folder}: table.json, .csv, .tex and .md, and those of spread/; '
-    'samples, modes, occupancy and others as .png, samples.gif; what was '
-    'measured in programs/.'
+    'figures of samples, modes and others; what was measured in programs/.'
   )
   return 0
 

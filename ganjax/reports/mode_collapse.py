@@ -32,6 +32,8 @@ _SERIES = (
   ('gradient/discriminator', "norm of D's gradient", None),
 )
 
+_SIDE = 8  # of a grid of images
+
 _MODES = ('captured', 'quality', 'divergence', 'occupancy')
 _LABELLED_MODES = (*_MODES, 'captured_by_label')
 
@@ -223,15 +225,17 @@ def spread(folder, values, number):
 
 
 def figures(folder, runs, reals, modes, grid, classes=1):
-  """Writes the figures; samples and occupancy are those of the first seed.
+  """Writes the figures; samples and modes by number are of the first seed.
 
   Args:
     folder: for the files.
     runs: `Runs` by remedy, at least one.
     reals: as many as samples of a remedy, `[n, 2]` or images.
     modes: how many there are.
-    grid: `images -> picture`, of images in [-1, 1], as `pictures.grid`.
-    classes: how many labels points have in turn, each with a colour of its own.
+    grid: `(images, columns) -> picture`, of images in [-1, 1], as
+      `pictures.grid`.
+    classes: how many labels the samples have in turn: points of a label have a
+      colour of its own, and images a column.
   """
   samples = {name: (own.steps, own.samples) for name, own in runs.items()}
   if reals.ndim == 2:
@@ -246,11 +250,27 @@ def figures(folder, runs, reals, modes, grid, classes=1):
     if len({len(own.steps) for own in runs.values()}) == 1:
       sample_figures.animation(folder / 'samples.gif', samples, reals)
   else:
+    columns = classes if 1 < classes <= 2 * _SIDE else _SIDE
+    chosen = slice(columns * _SIDE)
     grids = {
-      name: (steps, np.stack([grid(_scaled(own)) for own in evaluations]))
+      name: (
+        steps,
+        np.stack([grid(_scaled(own[chosen]), columns) for own in evaluations]),
+      )
       for name, (steps, evaluations) in samples.items()
     }
-    drawn = {'samples': sample_figures.images_over_time(grids, grid(reals))}
+    drawn = {
+      'samples': sample_figures.images_over_time(
+        grids, grid(reals[chosen], columns)
+      )
+    }
+  if all('captured_by_label' in own.modes for own in runs.values()):
+    drawn['captured_by_label'] = sample_figures.captured_by_label(
+      {
+        name: (own.steps, classes * own.modes['captured_by_label'][0] / modes)
+        for name, own in runs.items()
+      }
+    )
   drawn['modes'] = curves.modes_over_time(
     {name: (own.steps, own.modes['captured']) for name, own in runs.items()},
     modes,

@@ -133,6 +133,19 @@ def test_occupancy_has_a_row_for_each_mode_and_time_across():
   assert bar.get_ylabel() == 'share of samples'
 
 
+def test_captured_by_label_has_a_row_for_each_label():
+  shares = np.repeat([[0, 0.5, 1]], 11, 0)
+  shares[0] = 0
+  figure = samples.captured_by_label({'GAN': (STEPS, shares)})
+  axes, bar = shown(figure)
+  [mesh] = axes.collections
+  np.testing.assert_array_equal(mesh.get_array(), shares.T)
+  # The first label is 0.
+  np.testing.assert_allclose(axes.get_ylim(), [-0.5, 2.5])
+  assert mesh.norm(0.25) == 0.25
+  assert bar.get_ylabel() == 'share of its modes captured'
+
+
 @pytest.mark.parametrize('ending', ['gif', 'webp'])
 def test_animation_loops_over_the_looks_and_rests(tmp_path, ending):
   path = tmp_path / f'samples.{ending}'
@@ -280,6 +293,7 @@ def test_looks_without_steps_are_refused(tmp_path):
   for draw in (
     lambda: samples.samples_over_time(wrong, REALS),
     lambda: samples.occupancy(wrong),
+    lambda: samples.captured_by_label(wrong),
     lambda: samples.animation(tmp_path / 'film.gif', wrong, REALS),
   ):
     with pytest.raises(

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import PowerNorm, to_rgb
+from matplotlib.colors import Normalize, PowerNorm, to_rgb
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image
 
@@ -75,7 +75,10 @@ def images_over_time(results, reals, evaluations=7):
     axes.imshow(grid[..., 0] if grey else grid, 'gray', vmin=0, vmax=255)
     _bare(axes)
 
-  return _over_time(results, evaluations, draw, lambda axes: draw(axes, reals))
+  # Grids of images need more room than clouds of points.
+  return _over_time(
+    results, evaluations, draw, lambda axes: draw(axes, reals), 1.3
+  )
 
 
 @styled
@@ -93,17 +96,50 @@ def occupancy(results):
   Raises:
     ValueError: if there is no remedy, or `steps` and `occupancy` differ in T.
   """
+  # The square root makes an even share of many modes visible beside the whole
+  # in one.
+  figure, bar = _maps(results, 1, PowerNorm(0.5, 0, 1), 'mode')
+  bar.set_label('share of samples')
+  bar.set_ticks([0, 0.05, 0.25, 0.5, 1], minor=False)
+  return figure
+
+
+@styled
+def captured_by_label(results):
+  """Returns the figure of the modes that each label captures during training.
+
+  The labels are the rows, from 0, and the steps the columns.
+
+  Args:
+    results: from a remedy's name to `(steps [T], captured [T, L])`: the share
+      of its modes that each label captures, in [0, 1]. T is at least 2.
+
+  Raises:
+    ValueError: if there is no remedy, or `steps` and `captured` differ in T.
+  """
+  figure, bar = _maps(results, 0, Normalize(0, 1), 'label')
+  bar.set_label('share of its modes captured')
+  return figure
+
+
+def _maps(results, first, norm, word):
+  """Returns a figure with a map of shares for each remedy, and its colour bar.
+
+  Args:
+    results: from a remedy's name to `(steps [T], shares [T, K])`.
+    first: the number of the first row.
+    norm: of the colours.
+    word: what a row is.
+  """
   figure, places = panels(len(results), 2, (3, 0.9), sharex=True, sharey=True)
   for axes, (name, (steps, shares)) in zip(
     places, _checked(results).items(), strict=True
   ):
-    # The square root makes an even share of many modes visible beside the
-    # whole in one.
     mesh = axes.pcolormesh(
       steps,
-      1 + np.arange(shares.shape[1]),
+      first + np.arange(shares.shape[1]),
       shares.T,
-      norm=PowerNorm(0.5, 0, 1),
+      norm=norm,
       cmap='Blues',
       rasterized=True,
     )
@@ -111,17 +147,11 @@ def occupancy(results):
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     count_axis(axes, 5)
   figure.supxlabel('step')
-  figure.supylabel('mode')
-  bar = figure.colorbar(
-    mesh,
-    ax=places,
-    label='share of samples',
-    aspect=12 * len(places) ** 0.5,
-  )
-  bar.set_ticks([0, 0.05, 0.25, 0.5, 1], minor=False)
+  figure.supylabel(word)
+  bar = figure.colorbar(mesh, ax=places, aspect=12 * len(places) ** 0.5)
   bar.ax.yaxis.set_major_formatter(PercentFormatter(1, 0, ' %'))
   bar.outline.set_visible(False)
-  return figure
+  return figure, bar
 
 
 @styled
@@ -185,13 +215,16 @@ def _ink():
   return palette
 
 
-def _over_time(results, evaluations, draw, draw_reals):
-  """Returns a row for each remedy: its evaluations, and the data at the end."""
+def _over_time(results, evaluations, draw, draw_reals, side=0.95):
+  """Returns a row for each remedy: its evaluations, and the data at the end.
+
+  Panels are squares, whose side is in inches.
+  """
   results = _checked(results)
   columns = 1 + max(
     (min(evaluations, len(steps)) for steps, _ in results.values()), default=1
   )
-  figure, places = panels(len(results) * columns, columns, (0.95, 0.95))
+  figure, places = panels(len(results) * columns, columns, (side, side))
   places, above = iter(places), None
   for name, (steps, values) in results.items():
     row = list(itertools.islice(places, columns))
