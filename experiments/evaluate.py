@@ -80,6 +80,7 @@ def main():
   folder = pathlib.Path(_WORKDIR.value)
   number, seed = _SAMPLES.value, _SEED.value
   config, _ = restore.described(folder)
+  path = paths.check_destination(folder / 'evaluation.json', 'The result')
   data = datasets.reals(config)
   config.data.loader = 'auto'  # Nothing more is streamed.
   extractors.check(chosen, data, _FEATURES.value, config.labels)
@@ -87,11 +88,12 @@ def main():
   labels = trained.labels(config, data, number, seed)
   drawn = _WEIGHTS.value, seed, labels
   sample = trained.sampler(config, data, *drawn, number)
+  single = restore.CHECKPOINTS.get(_CHECKPOINT.value)
+  found = [single(folder)] if single else restore.checkpoints(folder)
   extractor = extractors.extractor(data, _FEATURES.value)
   tqdm.write(f'Measuring {len(data.images):,} reals: {extractor.name} ...')
   reals = samples.of(data.images, extractor, data.labels)
   settings = results.settings(config, data, extractor, seed)
-  path = paths.check_destination(folder / 'evaluation.json', 'The result')
   rows, asked = results.read(path), []
 
   def take(about, fakes, checkpoints=None):
@@ -108,10 +110,8 @@ def main():
     results.name_checkpoints(rows, restore.names(folder))
     results.write(path, rows, measures.columns(chosen))
 
-  single, before = restore.CHECKPOINTS.get(_CHECKPOINT.value), None
-  found = [single(folder)] if single else restore.checkpoints(folder)
   held_out = trained.held_out(config, _HELD_OUT.value, number, seed)
-  fewer = len(held_out.images) if held_out else number
+  fewer, before = len(held_out.images) if held_out else number, None
   for run in tqdm(found, unit='checkpoint', disable=None):
     tqdm.write(f'Measuring {number} samples of step {int(run.state.step)} ...')
     about = {

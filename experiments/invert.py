@@ -17,7 +17,6 @@ import time
 import jax
 import numpy as np
 from absl import flags
-from tqdm import tqdm
 
 from ganjax import files, inversion, launch, picture_files, pictures
 from ganjax.config import restore
@@ -106,8 +105,8 @@ def main():
   )
   given = restore.generator_weights(run, _WEIGHTS.value)
   began = time.monotonic()
-  tqdm.write(f'Inverting {len(wanted)} pictures, after compiling ...')
-  with extractors.progress('inversion', 'step') as report:
+  doing = f'Inverting {len(wanted)} pictures'
+  with extractors.progress(doing, 'step') as report:
     found = inversion.inverter(space, method, encoder)(
       jax.random.key(_SEED.value),
       given,

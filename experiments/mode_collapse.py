@@ -83,9 +83,8 @@ def main():
       tqdm.write('Other processes run the rest; the last of them reports.')
       return 0
   notes = (provenance.in_words(),)
-  tqdm.write('Drawing figures and writing the report ...')
   report = sweeps.protocol_report.report
-  print(report(protocol, notes, _EIGENVALUES.value))
+  print(report(protocol, notes, _EIGENVALUES.value, tqdm.write))
   tqdm.write(
     f'In {folder}: table.json, .csv, .tex and .md, and those of spread/; '
     'figures of samples, modes and others; what was measured in programs/.'

@@ -103,6 +103,7 @@ def _train():
     config.data.resolution,
     channels=3,
     crop=config.data.crop,
+    announce=tqdm.write,
   )
   with config.unlocked():
     # A run has to go on with what it began with.

@@ -144,9 +144,8 @@ def _asked():
 def _report(folder):
   from ganjax.reports import sweep_page  # Its libraries are another extra's.
 
-  tqdm.write('Drawing figures and writing the report ...')
-  names = ', '.join(path.name for path in sweep_page.write(folder))
-  tqdm.write(f'In {folder}: {names}.')
+  paths = sweep_page.write(folder, tqdm.write)
+  tqdm.write(f'In {folder}: {", ".join(path.name for path in paths)}.')
   return 0
 
 

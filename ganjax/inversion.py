@@ -197,7 +197,8 @@ def inverter(
     all classes. Each search stays in the class that it begins in.
   - classes: how many there are; 0 in an unconditional game.
   - frames: points of the path between its start and its end, at least.
-  - report: called as `report(done, total)`, of the steps of all parts.
+  - report: called as `report(done, total)`, of the steps of all parts, before
+    the first one and after some of them.
 
   Of all restarts the one that ends with the lowest loss is taken. The function
   raises FloatingPointError if a sample that was found is not finite.
@@ -239,7 +240,9 @@ def inverter(
     )
     shared = given, encoder.params, candidates.spread
     every = max(1, min(_EVERY, method.steps // (frames + 1)))
-    found = []
+    found, total = [], -(-chosen.size // size) * method.steps
+    if report:
+      report(0, total)
     for points, own_labels, keys, which in _parts(begun, size):
       targets = programs.targets(encoder.params, wanted[which])
       rows = own_labels, keys, targets
@@ -250,8 +253,7 @@ def inverter(
         state = programs.advance(number, state, rows, shared)
         path.append(state.params)
         if report:
-          done = len(found) * method.steps + first + number
-          report(done, -(-chosen.size // size) * method.steps)
+          report(len(found) * method.steps + first + number, total)
       measured = programs.measure(state.params, rows, shared, wanted[which])
       measured['path'] = np.stack(path if frames else path[-1:], 1)
       measured['labels'] = own_labels

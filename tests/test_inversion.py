@@ -78,7 +78,7 @@ def test_many_images_are_inverted_in_parts(given, images, invert, monkeypatch):
     key, given, images, report=lambda *numbers: reports.append(numbers)
   )
   np.testing.assert_allclose(parts.points, whole.points, atol=1e-5)
-  assert reports[-1] == (4 * 300, 4 * 300)
+  assert (reports[0], reports[-1]) == ((0, 4 * 300), (4 * 300, 4 * 300))
 
 
 def test_the_path_goes_from_the_nearest_draw_to_the_end(given, images, invert):

@@ -18,12 +18,11 @@ MEASURED = 100_000
 
 def dataset(config):
   """Returns the `ImageSet` of a config; 256 of its images where it streams."""
-  if jax.process_index() == 0:
-    tqdm.write(f'Reading {config.data.name}, {config.data.split} ...')
   if config.data.loader != 'stream':
-    return images.load(**_source(config))
+    return images.load(**_source(config), announce=_announce)
   name = f'{config.data.name}/{config.data.split}, streamed'
   with contextlib.closing(_stream(config)(jax.random.key(0), 0, 256)) as parts:
+    _announce(f'Decoding 256 pictures of {name} ...')
     part = next(parts)
   source = sources.find(**_places(config))
   # Of all pictures the names, if not what is in them, and of these the pixels.
@@ -42,7 +41,14 @@ def reals(config):
   streamed: then that many of them are drawn, the same ones each time.
   """
   streamed = config.data.loader == 'stream'
-  return images.load(**_source(config), most=MEASURED if streamed else None)
+  most = MEASURED if streamed else None
+  return images.load(**_source(config), most=most, announce=_announce)
+
+
+def _announce(sentence):
+  """Prints a sentence: of several processes the first one speaks for all."""
+  if jax.process_index() == 0:
+    tqdm.write(sentence)
 
 
 def with_classes(config, data):

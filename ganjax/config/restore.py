@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import itertools
 import pathlib
 from typing import NamedTuple
 
@@ -88,17 +89,18 @@ CHECKPOINTS = {'last': last, 'best': best}
 
 
 def checkpoints(folder):
-  """Yields the `TrainedRun` of each checkpoint in a folder, the oldest first.
+  """Returns an iterator of a `TrainedRun` for each checkpoint in a folder.
 
-  Those are the last ones, as many as were kept; the best is not among them if
-  it is older.
+  The oldest comes first, and is read at once. They are the last ones, as many
+  as were kept; the best is not among them if it is older.
 
   Raises:
     FileNotFoundError: as `last`.
   """
-  return _restored(
+  found = _restored(
     folder, lambda steps: [[step] for step in sorted(steps)], 'last'
   )
+  return itertools.chain([next(found)], found)
 
 
 def names(folder):

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import warnings
+from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 import jax
@@ -75,6 +76,7 @@ def load(
   crop: str = 'center',
   cache: str | os.PathLike | None = None,
   most: int | None = None,
+  announce: Callable[[str], None] = lambda sentence: None,
 ) -> ImageSet:
   """Returns the ImageSet of that name, decoded and resized once.
 
@@ -102,6 +104,7 @@ def load(
       `~/.cache/ganjax`. Where it cannot be written, memory is used.
     most: how many pictures are loaded at most, of those that there are; they
       are drawn, the same ones each time. None loads all.
+    announce: is given a sentence before pictures are decoded.
 
   Raises:
     FileNotFoundError: `directory` is missing, or the data is not prepared.
@@ -127,6 +130,7 @@ def load(
   stored = image_cache.load(final)
   if stored is None:
     with image_cache.draft(final, (source.size, *shape)) as images:
+      announce(f'Decoding {source.size:,} pictures of {title} ...')
       labels, about = _decode(source, images, title, crop)
       images = images[: len(labels)]
       numbers = None if labels[0] is None else np.asarray(labels, np.int32)

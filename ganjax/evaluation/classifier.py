@@ -56,8 +56,9 @@ def train(
       out of a pass.
     batch: images per step; all, where there are fewer.
     learning_rate: the initial one.
-    report: called as `report(step, total, loss)` after each step, with the
-      loss an array that has perhaps not been computed yet.
+    report: called as `report(step, total, loss)` before the first step, with
+      NaN, and after each one, with the loss an array that has perhaps not been
+      computed yet.
 
   Raises:
     ValueError: if the images are not uint8 [M, H, W, C], or the labels are not
@@ -88,6 +89,8 @@ def train(
     updates, opt_state = optimizer.update(gradients, opt_state)
     return optax.apply_updates(params, updates), opt_state, loss
 
+  if report is not None:
+    report(0, total, np.nan)
   for step in range(total):
     epoch, at = divmod(step, per_epoch)
     if at == 0:

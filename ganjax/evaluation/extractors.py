@@ -1,6 +1,7 @@
 """The features that a data set is measured on, by name."""
 
 import contextlib
+import functools
 
 import numpy as np
 from tqdm import tqdm
@@ -79,7 +80,8 @@ def extractor(data, which='auto'):
     return _inception(which)
   if _untrained(data, which):
     return features.random_features()
-  with progress('classifier of the data', 'step') as report:
+  title = f'Training a classifier of {data.name}'
+  with progress(title, 'step') as report:
     return classifier.features_for(
       data.images,
       data.labels,
@@ -118,7 +120,7 @@ def _untrained(data, which):
 def _inception(path):
   """Inception's features, under a name that only the published weights have."""
   if path == 'inception':
-    with progress('Inception', 'B') as report:
+    with progress('Downloading Inception', 'B') as report:
       path = download.fetch(download.INCEPTION, report=report)
   sha = formats.digest(path)
   published = sha.startswith(download.INCEPTION.digest)
@@ -131,12 +133,28 @@ def _inception(path):
 
 @contextlib.contextmanager
 def progress(title, unit):
-  """Yields `(done, total, *others) -> None`, which moves a progress bar."""
-  with tqdm(desc=title, unit=unit, unit_scale=True, disable=None) as bar:
-    if bar.disable:
-      tqdm.write(f'{title} ...')
+  """Yields `(done, total, *others) -> None`, which moves a progress bar.
+
+  The bar, or a line where there is no terminal, appears with the first call, so
+  that nothing is announced that turns out to be cached.
+
+  Args:
+    title: of the bar, such as 'Training a classifier'.
+    unit: of what is done.
+  """
+  with contextlib.ExitStack() as stack:
+
+    @functools.cache
+    def begun():
+      bar = stack.enter_context(
+        tqdm(desc=title, unit=unit, unit_scale=True, disable=None)
+      )
+      if bar.disable:
+        tqdm.write(f'{title} ...')
+      return bar
 
     def report(done, total, *_):
+      bar = begun()
       bar.total = total
       bar.update(done - bar.n)
 

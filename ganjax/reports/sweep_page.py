@@ -22,7 +22,7 @@ from ganjax.reports.sweep_results import words
 _GRIDS = 60  # of samples at most: of the best cells, and a fifth of the worst
 
 
-def write(workdir):
+def write(workdir, announce=lambda sentence: None):
   """Writes the report of a sweep, finished or not; returns the paths.
 
   `report.html` needs no other file. `table.csv` has a line for each run,
@@ -32,12 +32,14 @@ def write(workdir):
 
   Args:
     workdir: the folder of the sweep.
+    announce: is given a sentence before anything is drawn.
 
   Raises:
     FileNotFoundError: if there is no sweep, or nothing was measured yet.
   """
   folder = pathlib.Path(workdir)
   sweep = sweep_results.read(folder)
+  announce('Drawing figures and writing the report ...')
   drawn, images = [], {}
   for name, figure in sweep_figures.draw(sweep).items():
     for ending in ('png', 'pdf'):

@@ -119,8 +119,9 @@ def _checked(config):
 
 
 def problem(config):
-  """Returns the `Problem` of a protocol; shows a bar while it is prepared."""
-  with extractors.progress('classifier of the modes', 'step') as report:
+  """Returns the `Problem` of a protocol; shows a bar while it trains for it."""
+  title = 'Training the classifier that tells the modes'
+  with extractors.progress(title, 'step') as report:
     return mode_problems.problem(config, files.folder(), report)
 
 

@@ -30,7 +30,6 @@ def seconds(planned, sweep, devices):
     sweep: a `programs.Sweep`.
     devices: how many compute side by side.
   """
-  tqdm.write('Timing a few steps and an evaluation, to forecast the rest ...')
   first = planned[0]
   task = sweep.task(first.fixed)
   training, data = task.training, task.data
@@ -42,6 +41,7 @@ def seconds(planned, sweep, devices):
   advance = mappings.MAPPINGS[how](
     mappings.without_evaluations(training), _STEPS
   )
+  tqdm.write('Timing a few steps and an evaluation, to forecast the rest ...')
   times = []
   for _ in range(3):
     begun = time.monotonic()

@@ -16,7 +16,7 @@ from ganjax.sweeps import fields, mode_problems, mode_task, runner
 from ganjax.sweeps.protocol import planned
 
 
-def report(protocol, notes=(), eigenvalues=0):
+def report(protocol, notes=(), eigenvalues=0, announce=lambda sentence: None):
   """Writes the tables and figures of all runs that have ended.
 
   Args:
@@ -24,6 +24,7 @@ def report(protocol, notes=(), eigenvalues=0):
     notes: sentences below the table.
     eigenvalues: how many of the Jacobian of each game are drawn, where its
       first run ended.
+    announce: is given a sentence before anything is drawn.
 
   Returns:
     The table as text.
@@ -38,6 +39,7 @@ def report(protocol, notes=(), eigenvalues=0):
     raise FileNotFoundError(
       f'{folder} holds no finished run to report on; run without --report.'
     )
+  announce('Drawing figures and writing the report ...')
   floor = mode_problems.floor(config, problem)
   text = mode_collapse.counted(
     folder,

@@ -47,6 +47,16 @@ def test_what_is_damaged_is_decoded_anew(tmp_path, name, damage):
   assert [path.name for path in tmp_path.iterdir()] == [folder.name]
 
 
+def test_decoding_is_announced_where_it_happens(tmp_path):
+  said = []
+  with pytest.raises(ValueError, match='no crop'):
+    load(tmp_path, crop='centre', announce=said.append)
+  assert said == []
+  for _ in range(2):
+    load(tmp_path, resolution=8, announce=said.append)
+  assert said == ['Decoding 297 pictures of digits/test 8x8x1 ...']
+
+
 def test_a_part_of_many_chunks_is_verified_to_its_last_bit(
   tmp_path, monkeypatch
 ):

@@ -549,7 +549,7 @@ def test_a_folder_without_a_sweep_is_said_to_be_one(tmp_path):
     sweep_page.write(tmp_path)
   (tmp_path / 'sweep.json').write_text('{}')
   with pytest.raises(FileNotFoundError, match='nothing measured yet'):
-    sweep_page.write(tmp_path)
+    sweep_page.write(tmp_path, lambda sentence: pytest.fail(sentence))
 
 
 def test_a_value_without_a_direction_is_shown_and_not_ranked(tmp_path):
