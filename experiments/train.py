@@ -22,7 +22,7 @@ import jax
 from absl import flags
 from tqdm import tqdm
 
-from ganjax import launch, parallel, pictures
+from ganjax import distributed, launch, parallel, pictures
 from ganjax.config import datasets, flag, runs, warm_start, workdir
 from ganjax.evaluation import while_training
 from ganjax.training import dispatch, dry_run, loop, warnings
@@ -35,15 +35,7 @@ _WORKDIR = flags.DEFINE_string('workdir', None, 'The folder of the run.')
 _DRY_RUN = flags.DEFINE_bool(
   'dry_run', False, 'Take a few steps, write nothing, say what all would cost.'
 )
-_COORDINATOR = flags.DEFINE_string(
-  'coordinator', None, 'HOST:PORT of process 0, where several share a run.'
-)
-_PROCESSES = flags.DEFINE_integer(
-  'num_processes', 1, 'How many processes share the run.', lower_bound=1
-)
-_PROCESS = flags.DEFINE_integer(
-  'process_id', 0, 'The number of this process among them.', lower_bound=0
-)
+distributed.define()
 _LOADERS = flags.DEFINE_integer(
   'loader_processes', 0, 'How many processes decode streamed images.', 0
 )
@@ -55,16 +47,13 @@ flags.register_multi_flags_validator(
 
 
 def main():
-  """Trains; returns the exit code."""
-  if _PROCESS.value >= _PROCESSES.value:
-    raise ValueError(
-      f'--process_id is {_PROCESS.value}, but the {_PROCESSES.value} processes '
-      'of --num_processes are numbered from 0.'
-    )
-  if _COORDINATOR.value:
-    jax.distributed.initialize(
-      _COORDINATOR.value, _PROCESSES.value, _PROCESS.value
-    )
+  """Trains, alone or with other processes; returns the exit code."""
+  with distributed.joined():
+    return _run()
+
+
+def _run():
+  """Makes what is asked for; returns the exit code."""
   config = _CONFIG.value
   runs.check(config)
   data = datasets.dataset(config)

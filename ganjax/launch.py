@@ -51,7 +51,7 @@ def run(main):
     except (*_MENDABLE, MemoryError, RuntimeError) as error:
       if _TRACEBACK.value or not _mendable(error):
         raise
-      _fail(missing_extra(error) or _sentence(error), 1)
+      _fail(sentence(error), 1)
 
   try:
     with exits.interrupted_by_signals(_leave_at_once):
@@ -78,7 +78,11 @@ def _mendable(error):
   )
 
 
-def _sentence(error):
+def sentence(error):
+  """Returns what a user should read of an error, as a sentence."""
+  missing = missing_extra(error)
+  if missing:
+    return missing
   if files.out_of_threads(error):
     return f'No thread could be started ({error}): {files.remedy(error)}.'
   if files.out_of_memory(error):
@@ -202,8 +206,12 @@ def _fail(sentence, code):
 
 
 def _say(sentence):
-  text = _printable(sentence)
-  tqdm.write(f'{provenance.program()}: {text}', file=sys.stderr)
+  tqdm.write(prefixed(sentence), file=sys.stderr)
+
+
+def prefixed(sentence):
+  """Returns a sentence behind the name of the program, for stderr."""
+  return f'{provenance.program()}: {_printable(sentence)}'
 
 
 def _as_sentence(message, *place, **line):
