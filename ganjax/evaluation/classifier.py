@@ -56,9 +56,8 @@ def train(
       out of a pass.
     batch: images per step; all, where there are fewer.
     learning_rate: the initial one.
-    report: called as `report(step, total, loss)` before the first step, with
-      NaN, and after each one, with the loss an array that has perhaps not been
-      computed yet.
+    report: called as `report(step, total, loss)` from step 0 on, whose loss is
+      NaN; others are arrays that have perhaps not been computed yet. Or None.
 
   Raises:
     ValueError: if the images are not uint8 [M, H, W, C], or the labels are not
@@ -89,8 +88,8 @@ def train(
     updates, opt_state = optimizer.update(gradients, opt_state)
     return optax.apply_updates(params, updates), opt_state, loss
 
-  if report is not None:
-    report(0, total, np.nan)
+  report = report or (lambda step, total, loss: None)
+  report(0, total, np.nan)
   for step in range(total):
     epoch, at = divmod(step, per_epoch)
     if at == 0:
@@ -104,8 +103,7 @@ def train(
       labels[rows],
       jax.random.fold_in(key_shift, step),
     )
-    if report is not None:
-      report(step + 1, total, loss)
+    report(step + 1, total, loss)
   return params
 
 
