@@ -3,12 +3,16 @@
 import json
 import os
 import pathlib
+import resource
 import socket
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pytest
+
+from ganjax.config import restore
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -246,7 +250,7 @@ def test_what_devices_cannot_share_is_said_in_a_sentence(found):
   assert found['some'] == 3
 
 
-def started(folder, loader, devices, *flags):
+def started(folder, loader, devices, *flags, preexec_fn=None):
   command = [
     sys.executable,
     '-m',
@@ -264,10 +268,6 @@ def started(folder, loader, devices, *flags):
     '--config.log.every=16',
     '--config.samples.every=32',
     '--config.checkpoint.every=32',
-    '--config.evaluate.measures=fid',
-    '--config.evaluate.every=16',
-    '--config.evaluate.samples=40',
-    '--config.evaluate.features=random',
     f'--workdir={folder}',
     *flags,
   ]
@@ -278,13 +278,47 @@ def started(folder, loader, devices, *flags):
     stdout=subprocess.PIPE,
     stderr=subprocess.PIPE,
     text=True,
+    preexec_fn=preexec_fn,
   )
+
+
+EVALUATED = (
+  '--config.evaluate.measures=fid',
+  '--config.evaluate.every=16',
+  '--config.evaluate.samples=40',
+  '--config.evaluate.features=random',
+)
+
+
+def write_no_file():
+  """Has the system refuse each byte that the process writes into a file."""
+  resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def shared(number, folder, loader, devices, *flags):
+  """Starts the processes of one run; only the first of them may write."""
+  with socket.socket() as free:
+    free.bind(('127.0.0.1', 0))
+    port = free.getsockname()[1]
+  return [
+    started(
+      folder,
+      loader,
+      devices,
+      f'--coordinator=127.0.0.1:{port}',
+      f'--num_processes={number}',
+      f'--process_id={own}',
+      *flags,
+      preexec_fn=write_no_file if own else None,
+    )
+    for own in range(number)
+  ]
 
 
 def finished(workers):
   """The workers' outputs, once all of them ended well; none is left behind."""
   try:
-    outputs = [worker.communicate(timeout=200) for worker in workers]
+    outputs = [worker.communicate(timeout=400) for worker in workers]
   finally:
     for worker in workers:
       worker.kill()
@@ -297,29 +331,14 @@ def finished(workers):
 @pytest.fixture(scope='module')
 def one(tmp_path_factory):
   folder = tmp_path_factory.mktemp('one')
-  finished([started(folder, 'device', 4)])
+  finished([started(folder, 'device', 4, *EVALUATED)])
   return folder
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize('loader', ['device', 'host', 'stream'])
 def test_two_processes_train_as_one_does(loader, one, tmp_path):
-  with socket.socket() as free:
-    free.bind(('127.0.0.1', 0))
-    port = free.getsockname()[1]
-  first, second = finished(
-    [
-      started(
-        tmp_path,
-        loader,
-        2,
-        f'--coordinator=127.0.0.1:{port}',
-        '--num_processes=2',
-        f'--process_id={number}',
-      )
-      for number in range(2)
-    ]
-  )
+  first, second = finished(shared(2, tmp_path, loader, 2, *EVALUATED))
   assert 'Done after 48 images.' in first
   assert 'Done' not in second  # one of them speaks
   measured = [
@@ -347,3 +366,27 @@ def test_two_processes_train_as_one_does(loader, one, tmp_path):
       for folder in (one, tmp_path)
     ]
     assert names[0] == names[1] != []
+
+
+@pytest.mark.slow
+def test_other_processes_and_devices_go_on_with_a_run(one, tmp_path):
+  """Two processes begin a run, four go on with it, and one ends it."""
+  finished(shared(2, tmp_path, 'device', 2, '--config.images=16'))
+  finished(shared(4, tmp_path, 'device', 1, '--config.images=32'))
+  finished([started(tmp_path, 'device', 8)])
+  whole, parts = (
+    jax.device_get(restore.last(folder).state.replace(key=0))
+    for folder in (one, tmp_path)
+  )
+  # Sums over rows are rounded in the order of the devices, so not to the bit.
+  assert difference(whole, parts) < 1e-6
+  assert int(parts.step) == 6
+  # The momenta among them are sums of gradients, far from 0.
+  momenta = jax.tree.leaves(whole.opt_state)
+  assert max(float(np.abs(leaf).max()) for leaf in momenta) > 1e-2
+
+
+def difference(left, right):
+  """The largest difference of two trees of arrays."""
+  pairs = zip(jax.tree.leaves(left), jax.tree.leaves(right), strict=True)
+  return max(float(np.max(np.abs(a - b), initial=0)) for a, b in pairs)
