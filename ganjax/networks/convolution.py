@@ -23,9 +23,6 @@ from jax import lax
 
 from ganjax.networks import winograd
 
-# So many groups at most have a convolution each; more would be slow to compile.
-_FEW_GROUPS = 16
-
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def convolution(images, kernel, stride, padding):
@@ -109,51 +106,6 @@ def correlation(images, features, stride, padding, size):
     images,
     features,
   )
-
-
-def grouped(images, kernel):
-  """Returns features [N, H, W, F], each from the channels of its group alone.
-
-  This is the map of torch.nn.Conv2d with groups, stride 1 and 'same' padding.
-  Up to 16 groups have a convolution each. More are a sum of products of
-  matrices, one for each pixel of the kernel, whose derivatives of any order are
-  such products too. The derivatives that XLA has of its own grouped convolution
-  are slow: on two CPU cores, R1 of 8 groups took 16 times as long as by
-  products, which took 4 times as long as a convolution for each group.
-
-  Args:
-    images: [N, H, W, C], of any float type.
-    kernel: [k, k, C / groups, F], k odd, of the same type; the features of a
-      group are consecutive.
-  """
-  size, _, width, features = kernel.shape
-  n, height, breadth, channels = images.shape
-  groups, border = channels // width, size // 2
-  if groups <= _FEW_GROUPS:
-    parts = zip(
-      jnp.split(images, groups, -1), jnp.split(kernel, groups, -1), strict=True
-    )
-    return jnp.concatenate(
-      [convolution(*part, 1, border) for part in parts], -1
-    )
-  split = kernel.reshape(size, size, width, groups, -1)
-  around = ((0, 0), (border, border), (border, border), (0, 0))
-  padded = jnp.pad(images, around).reshape(
-    n, height + size - 1, breadth + size - 1, groups, width
-  )
-  accumulated = jnp.promote_types(images.dtype, jnp.float32)
-  products = (
-    jnp.einsum(
-      'nhwgi,igo->nhwgo',
-      padded[:, y : y + height, x : x + breadth],
-      split[y, x],
-      preferred_element_type=accumulated,
-    )
-    for y in range(size)
-    for x in range(size)
-  )
-  features = sum(products).reshape(n, height, breadth, features)
-  return features.astype(images.dtype)
 
 
 def _convolve(stride, padding, images, kernel):

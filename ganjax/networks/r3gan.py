@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
-from ganjax.networks import convolution, layers, linen, resample
+from ganjax.networks import grouped, layers, linen, resample
 from ganjax.players import Discriminator, Generator, Pair
 
 _SLOPE = 0.2  # of the leaky ReLU below 0
@@ -52,7 +52,7 @@ class Residual(nn.Module):
     hidden = _one_by_one(inside, self.dtype, _scaled(gain), 'widen')(images)
     hidden = self._activate(hidden, 'bias_before')
     kernel = self.param('kernel', _scaled(gain), (3, 3, group, inside))
-    hidden = convolution.grouped(hidden, kernel.astype(self.dtype))
+    hidden = grouped.convolution(hidden, kernel.astype(self.dtype))
     hidden = self._activate(hidden, 'bias_after')
     zeros = nn.initializers.zeros
     return images + _one_by_one(width, self.dtype, zeros, 'narrow')(hidden)

@@ -12,13 +12,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from experiments.benchmark.accelerator import convolutions
-from ganjax.networks.convolution import (
-  convolution,
-  correlation,
-  grouped,
-  transposed,
-)
+from ganjax.networks.convolution import convolution, correlation, transposed
 
 # kernel, stride, padding, height, width, channels in, channels out
 CASES = {
@@ -265,27 +259,3 @@ def test_choice_follows_the_platform():
     'stablehlo.convolution'
     in face.lower(lowering_platforms=('cuda',)).as_text()
   )
-
-
-@pytest.mark.parametrize('groups', [1, 4, 20])
-def test_grouped_is_the_grouped_convolution_with_its_derivatives(x64, groups):
-  images_key, kernel_key = jax.random.split(jax.random.key(0))
-  images = jax.random.normal(images_key, (2, 5, 4, 20))
-  kernel = jax.random.normal(kernel_key, (3, 3, 20 // groups, 40))
-
-  of_lax = functools.partial(convolutions.of_lax, groups=groups)
-
-  def penalty(function, kernel):
-    def total(images):
-      return jnp.tanh(function(images, kernel)).sum()
-
-    return (jax.grad(total)(images) ** 2).sum()
-
-  np.testing.assert_allclose(
-    grouped(images, kernel), of_lax(images, kernel), rtol=1e-10
-  )
-  found, expected = (
-    jax.jit(jax.grad(functools.partial(penalty, function)))(kernel)
-    for function in (grouped, of_lax)
-  )
-  np.testing.assert_allclose(found, expected, rtol=1e-8)

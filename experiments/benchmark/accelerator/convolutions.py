@@ -8,18 +8,20 @@ from jax import lax
 
 from experiments.benchmark import flops, rounds
 from experiments.benchmark.accelerator import comparison
-from ganjax.networks import convolution, modulation
+from ganjax.networks import grouped, modulation
 
 
-def grouped(task):
+def in_groups(task):
   """Returns the row of the grouped convolutions of R3GAN, at two sizes."""
   batch, width, group = (2, 32, 4) if task.tiny else (64, 1536, 16)
   makers = {}
   for side in (4, 8) if task.tiny else (8, 32):
     images, kernel = _drawn((batch, side, side, width), (3, 3, group, width))
+    groups = width // group
     for name, function in (
-      ('products', convolution.grouped),
-      ('lax', functools.partial(of_lax, groups=width // group)),
+      ('ganjax', grouped.convolution),
+      ('products', functools.partial(grouped.convolution_by_products, groups)),
+      ('lax', functools.partial(of_lax, groups=groups)),
     ):
       makers[f'{name}, {side} pixels'] = functools.partial(
         _side, function, images, kernel

@@ -52,7 +52,7 @@ ROWS = (
     functools.partial(from_config.of_r3gan, (('bf16', False), ('tf32', False))),
   ),
   Row('StyleGAN2-64', 120, functools.partial(from_config.of_stylegan2, 64)),
-  Row('convolution, grouped', 60, convolutions.grouped),
+  Row('convolution, grouped', 60, convolutions.in_groups),
   Row('convolution, modulated', 45, convolutions.modulated),
   Row(
     'style transfer at 512',
