@@ -9,27 +9,36 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from ganjax.arrays import Tree
 
 
-def mesh(data: int = -1) -> jax.sharding.Mesh:
-  """Returns the mesh with one axis, 'data', over the first devices.
+def mesh(data: int = -1, run: int = 1) -> jax.sharding.Mesh:
+  """Returns the mesh with the axes 'run' and 'data', over the first devices.
+
+  These are devices of all processes, those of one process side by side.
 
   Args:
-    data: how many devices; -1 takes all.
+    data: how many devices share a batch; -1 takes all that are left.
+    run: among how many the members of a population are divided.
 
   Raises:
     ValueError: if there are not so many devices.
   """
   available = len(jax.devices())
-  number = available if data == -1 else data
-  if not 1 <= number <= available:
+  if not 1 <= run <= available:
     raise ValueError(
-      f'A mesh over {data} devices was asked for, but there are {available}; '
-      'give a number up to that, or -1 for all.'
+      f'Runs are to be divided among {run} devices, but there are {available}; '
+      'give a number up to that.'
+    )
+  number = available // run if data == -1 else data
+  if not 1 <= number <= available // run:
+    each = f' for each of {run} parts of the runs' if run > 1 else ''
+    raise ValueError(
+      f'A mesh over {data} devices{each} was asked for, but there are '
+      f'{available}; give a number up to {available // run}, or -1 for all.'
     )
   return jax.make_mesh(
-    (number,),
-    ('data',),
-    axis_types=(AxisType.Auto,),
-    devices=jax.devices()[:number],
+    (run, number),
+    ('run', 'data'),
+    axis_types=(AxisType.Auto, AxisType.Auto),
+    devices=jax.devices()[: run * number],
   )
 
 
@@ -84,6 +93,27 @@ def over_mesh(step: Callable, mesh: jax.sharding.Mesh) -> Callable:
     step,
     in_shardings=(whole(mesh), rows(mesh)),
     out_shardings=whole(mesh),
+    donate_argnums=0,
+  )
+
+
+def over_runs(step: Callable, mesh: jax.sharding.Mesh) -> Callable:
+  """Returns the step of a population, jitted over a mesh.
+
+  It is `(states, batches) -> (states, metrics)`, of M members `[M, ...]`, whose
+  states are donated. Each member computes what it would compute alone; of
+  several processes all have to call it.
+
+  Args:
+    step: `(state, batch) -> (state, metrics)`, of an update rule.
+    mesh: whose axis 'run' divides the members, and whose axis 'data' divides
+      the rows of their batches, `[M, rows, ...]`.
+  """
+  members = NamedSharding(mesh, PartitionSpec('run'))
+  return jax.jit(
+    jax.vmap(step),
+    in_shardings=(members, NamedSharding(mesh, PartitionSpec('run', 'data'))),
+    out_shardings=members,
     donate_argnums=0,
   )
 

@@ -234,3 +234,16 @@ def test_no_cluster_is_a_sentence():
   codes, outputs = ended(started([(['--distributed=auto'], {})], '0:ends'))
   assert codes == [1]
   assert '--distributed=auto found no cluster' in outputs[0][1]
+
+
+def test_threads_have_a_moment_before_an_abort():
+  program = (
+    'import ctypes, os, threading, time\n'
+    'from ganjax import distributed\n'
+    'distributed._sleep_before_an_abort()\n'
+    'threading.Thread(target=ctypes.CDLL(None).abort).start()\n'
+    'time.sleep(0.5)\n'
+    f'os._exit({launch.STOPPED})\n'
+  )
+  done = subprocess.run([sys.executable, '-c', program], cwd=ROOT, timeout=120)
+  assert done.returncode == launch.STOPPED

@@ -187,6 +187,8 @@ found['indivisible'] = complaint(
 )
 found['too many'] = complaint(lambda: parallel.mesh(9))
 found['none'] = complaint(lambda: parallel.mesh(0))
+found['runs'] = complaint(lambda: parallel.mesh(3, 4))
+found['too many runs'] = complaint(lambda: parallel.mesh(run=9))
 found['some'] = parallel.mesh(3).size
 with open(sys.argv[1], 'w') as file:
   json.dump(found, file)
@@ -242,12 +244,131 @@ def test_what_devices_cannot_share_is_said_in_a_sentence(found):
     'A batch of 12 cannot be divided among 8 devices; set batch_size to a '
     'multiple of 8, or mesh.data to a number that divides it.'
   )
+  assert found['runs'] == (
+    'A mesh over 3 devices for each of 4 parts of the runs was asked for, but '
+    'there are 8; give a number up to 2, or -1 for all.'
+  )
+  assert found['too many runs'].startswith(
+    'Runs are to be divided among 9 devices, but there are 8;'
+  )
   for number, name in ((9, 'too many'), (0, 'none')):
     assert found[name] == (
       f'A mesh over {number} devices was asked for, but there are 8; give a '
-      'number up to that, or -1 for all.'
+      'number up to 8, or -1 for all.'
     )
   assert found['some'] == 3
+
+
+# A population over the devices of one process or of several; it writes JSON.
+POPULATION = """
+import json, sys
+import jax, numpy as np, optax
+from jax.sharding import NamedSharding, PartitionSpec
+from ganjax import losses, parallel, priors, steps
+from ganjax.arrays import Batch
+from ganjax.game import gan
+from ganjax.networks import mlp
+from ganjax.players import Pair
+
+path, address, number, process = sys.argv[1:]
+if int(number) > 1:
+  jax.distributed.initialize(address, int(number), int(process))
+game = gan(
+  mlp.generator((8, 8, 1), (8,)),
+  mlp.discriminator((8,)),
+  losses.non_saturating,
+  priors.normal(4),
+)
+optimizers = Pair(optax.sgd(0.05), optax.sgd(0.05))
+step = steps.alternating(game, optimizers)
+members, rows = 8, 6
+batches = np.random.default_rng(0).uniform(-1, 1, (members, rows, 8, 8, 1))
+batches = batches.astype(np.float32)
+
+
+def begin():
+  keys = jax.random.split(jax.random.key(0), members)
+  return jax.vmap(lambda key: steps.init(game, optimizers, key))(keys)
+
+
+def plain(state):
+  return jax.tree.leaves((state.params, state.opt_state, state.ema_params))
+
+
+mesh = parallel.mesh(data=2, run=4)
+over = NamedSharding(mesh, PartitionSpec('run'))
+states = jax.jit(begin, out_shardings=over)()
+both = NamedSharding(mesh, PartitionSpec('run', 'data'))
+spread = jax.make_array_from_callback(
+  batches.shape, both, batches.__getitem__
+)
+advance = parallel.over_runs(step, mesh)
+for _ in range(3):
+  states, metrics = advance(states, Batch(spread))
+held = states.params.generator['Dense_0']['kernel']
+whole = jax.jit(
+  lambda state: plain(state), out_shardings=parallel.whole(mesh)
+)(states)
+found = [np.asarray(leaf.addressable_data(0)) for leaf in whole]
+
+own = jax.jit(begin)()
+differences, moved = [], []
+alone = jax.jit(step)
+for member in range(members):
+  state = first = jax.tree.map(lambda leaf: leaf[member], own)
+  for _ in range(3):
+    state, _ = alone(state, Batch(batches[member]))
+  for a, b, c in zip(
+    plain(state), [leaf[member] for leaf in found], plain(first)
+  ):
+    differences.append(float(np.max(np.abs(a - b), initial=0)))
+    moved.append(float(np.max(np.abs(a - c), initial=0)))
+about = {
+  'devices': len(jax.devices()),
+  'difference': max(differences),
+  'moved': max(moved),
+  'shards': [
+    shard.data.shape[0] for shard in held.addressable_shards
+  ],
+}
+if jax.process_index() == 0:
+  with open(path, 'w') as file:
+    json.dump(about, file)
+"""
+
+
+def population(number, path):
+  """What processes find that share eight devices and eight members."""
+  place = f'127.0.0.1:{free_port()}'
+  workers = [
+    subprocess.Popen(
+      [sys.executable, '-c', POPULATION]
+      + [f'{path}', place, f'{number}', f'{own}'],
+      cwd=ROOT,
+      env=environment(8 // number),
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
+    )
+    for own in range(number)
+  ]
+  finished(workers)
+  return json.loads(path.read_text())
+
+
+def free_port():
+  with socket.socket() as free:
+    free.bind(('127.0.0.1', 0))
+    return free.getsockname()[1]
+
+
+@pytest.mark.parametrize('number', [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_members_over_a_mesh_are_what_each_is_alone(number, tmp_path):
+  found = population(number, tmp_path / 'found.json')
+  assert found['devices'] == 8
+  assert found['shards'] == 8 // number * [2]  # members on each device
+  assert found['difference'] < 1e-6
+  assert found['moved'] > 1e-2
 
 
 def started(folder, loader, devices, *flags, preexec_fn=None):
@@ -297,9 +418,7 @@ def write_no_file():
 
 def shared(number, folder, loader, devices, *flags):
   """Starts the processes of one run; only the first of them may write."""
-  with socket.socket() as free:
-    free.bind(('127.0.0.1', 0))
-    port = free.getsockname()[1]
+  port = free_port()
   return [
     started(
       folder,
