@@ -23,6 +23,7 @@ from ganjax import exits, launch, liveness
 _BY_HAND = 'coordinator', 'num_processes', 'process_id'
 _PATIENCE = 300  # seconds in which all processes have to start
 _GRACE = 5.0  # seconds in which a process ends by itself, once another has
+_MOMENT = 2.0  # seconds in which it learns of that
 
 
 def define():
@@ -116,13 +117,12 @@ def joined():
     line.tell(liveness.End(own, launch.STOPPED, 'It was stopped by a signal.'))
     raise
   except Exception as error:
-    # Where another process is gone, this is only what follows from it, and the
-    # thread that learns of it may need a moment.
-    if not seen:
-      line.tell(liveness.End(own, 1, launch.sentence(error)))
-    time.sleep(1)
+    # Where another process is gone, this is only what follows from it: the
+    # thread that learns of it may need a moment, and nobody is told of this.
+    time.sleep(_MOMENT)
     if seen:
       _leave_after(seen[0])
+    line.tell(liveness.End(own, 1, launch.sentence(error)))
     raise
   line.tell(liveness.End(own, 0))
 
