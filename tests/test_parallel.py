@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import resource
+import shutil
 import socket
 import subprocess
 import sys
@@ -489,17 +490,20 @@ def test_two_processes_train_as_one_does(loader, one, tmp_path):
 
 @pytest.mark.slow
 def test_other_processes_and_devices_go_on_with_a_run(one, tmp_path):
-  """Two processes begin a run, four go on with it, and one ends it."""
-  finished(shared(2, tmp_path, 'device', 2, '--config.images=16'))
-  finished(shared(4, tmp_path, 'device', 1, '--config.images=32'))
-  finished([started(tmp_path, 'device', 8)])
-  whole, parts = (
+  """Two processes begin a run; four go on, and so does one on more devices."""
+  same, other = tmp_path / 'same', tmp_path / 'other'
+  finished(shared(2, same, 'device', 2, '--config.images=16'))
+  shutil.copytree(same, other)
+  finished(shared(4, same, 'device', 1))
+  finished([started(other, 'device', 8)])
+  whole, same, other = (
     jax.device_get(restore.last(folder).state.replace(key=0))
-    for folder in (one, tmp_path)
+    for folder in (one, same, other)
   )
-  # Sums over rows are rounded in the order of the devices, so not to the bit.
-  assert difference(whole, parts) < 1e-6
-  assert int(parts.step) == 6
+  # Sums over rows are rounded in the order of devices, so not to the bit.
+  assert difference(whole, same) < 1e-6
+  assert difference(whole, other) < 1e-6
+  assert int(same.step) == int(other.step) == 6
   # The momenta among them are sums of gradients, far from 0.
   momenta = jax.tree.leaves(whole.opt_state)
   assert max(float(np.abs(leaf).max()) for leaf in momenta) > 1e-2
