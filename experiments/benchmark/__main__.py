@@ -1,58 +1,48 @@
 r"""Times training steps and style transfer, beside PyTorch if installed.
 
+  python -m experiments.benchmark --weights compressed_SqueezeNet.net \
+    --content cat.jpg --style marc.jpg
   python -m experiments.benchmark --match DCGAN-32 --rounds 5
-  python -m experiments.benchmark --match style --content cat.jpg \
-    --style marc.jpg --weights compressed_SqueezeNet.net
 
-A line for each case is printed: the median times of a step, and their ratio.
-All rounds are written to a JSON file, --output, with a table and a chart
-beside it. The cases are steps of DCGAN and of games that configs describe,
-populations, evaluation, input, the start of a training, and style transfer,
-which needs a file of weights and two pictures.
+The rows are steps of DCGAN and of games that configs describe, populations,
+evaluation, input, the start of a training, and style transfer, which needs a
+file of weights and two pictures. Each is computed in a process of its own, and
+in its rounds ganjax and PyTorch alternate, so that whatever else the machine
+does slows both: compare ratios of one row only. A row that takes too long has
+three rounds at least, or says that it was ended.
+
+All is written to the JSON file --output after each row, with tables and a chart
+beside it. The same command, or one with another --match, goes on with the rows
+that are not done. --readme puts the table of a line for each row into a page.
 
 On an accelerator that is lent for minutes,
 
   python -m experiments.benchmark --accelerator --workdir runs/accelerator
 
-computes rows in the order of their worth for --minutes, each in a process of
-its own: DCGAN in every precision beside PyTorch's compiled steps, dispatches,
-populations, StyleGAN2, R3GAN and more, and how far they are from the device's
-own rates. accelerator.json is written after each row; the same command goes on
-with the rows that are not done, and accelerator.md is their table. Add --tiny
-to rehearse it on a CPU, and the files of style transfer and --data_dir for the
-rows that need them; --rounds, --runs, --repeats and --output have no use there.
-
-Rounds of ganjax and of PyTorch alternate, so that whatever else the machine
-does slows both: compare ratios of one run only. Each step draws latents, and
-updates the discriminator and the generator by Adam.
+computes other rows: DCGAN in every precision beside PyTorch's compiled steps,
+dispatches, populations, StyleGAN2, R3GAN and more, and how far they are from
+the device's own rates. accelerator.json and accelerator.md are written there.
+Add --tiny to rehearse it on a CPU, and the files of style transfer and
+--data_dir for the rows that need them.
 """
 
-import functools
-import importlib.metadata
-import importlib.util
+import pathlib
 
 from absl import flags
 from tqdm import tqdm
 
-from experiments.benchmark import cases, given, rounds, style, table
-from experiments.benchmark.accelerator import schedule
-from ganjax import files, launch, paths
-from ganjax.training import provenance
+from experiments.benchmark import cases, readme, schedule
+from experiments.benchmark.accelerator import rows
+from ganjax import launch, paths
 
 _ROUNDS = flags.DEFINE_integer(
-  'rounds', 9, 'Rounds of each side.', lower_bound=1
+  'rounds', 9, 'Rounds of each side, at most.', lower_bound=1
 )
 _MATCH = flags.DEFINE_string(
-  'match', '', 'Takes only the cases whose name contains this.'
+  'match', '', 'Takes only the rows whose name contains this.'
 )
 _RUNS = flags.DEFINE_integer(
-  'runs', 8, 'Members of the population; 256 fill a GPU.', lower_bound=1
-)
-_REPEATS = flags.DEFINE_integer(
-  'repeats',
-  1,
-  'How often a round repeats its steps; 50 suits a GPU.',
-  lower_bound=1,
+  'runs', 8, 'Members of the populations; 256 fill a GPU.', lower_bound=1
 )
 _WEIGHTS = flags.DEFINE_string(
   'weights', None, 'The weights of SqueezeNet 1.0, for style transfer.'
@@ -66,11 +56,12 @@ _WORKDIR = flags.DEFINE_string(
   'workdir', 'runs/accelerator', 'The folder of --accelerator.'
 )
 _MINUTES = flags.DEFINE_float(
-  'minutes', 10.0, 'How long --accelerator may take.', lower_bound=0.0
+  'minutes',
+  None,
+  'How long all rows may take; by default 45, and 10 with --accelerator.',
+  lower_bound=0.0,
 )
-_TINY = flags.DEFINE_bool(
-  'tiny', False, 'Rehearses it, or --accelerator, at tiny sizes.'
-)
+_TINY = flags.DEFINE_bool('tiny', False, 'Rehearses all at tiny sizes.')
 _DATA_DIR = flags.DEFINE_string(
   'data_dir',
   '',
@@ -80,68 +71,46 @@ _DATA_DIR = flags.DEFINE_string(
 _OUTPUT = flags.DEFINE_string(
   'output', 'runs/benchmark.json', 'The JSON file that is written.'
 )
+_README = flags.DEFINE_string(
+  'readme',
+  None,
+  'A page of Markdown that gets the table of a line for each row, between '
+  f'{readme.BEGIN} and {readme.END}.',
+)
 
 
 def main():
-  """Times all cases; prints a line for each and writes them as JSON."""
-  if _ACCELERATOR.value:
-    needed = _WEIGHTS, _CONTENT, _STYLE, _DATA_DIR
-    schedule.run(
-      _WORKDIR.value,
-      _MATCH.value,
-      _MINUTES.value,
-      _TINY.value,
-      {flag.name: flag.value for flag in needed},
+  """Computes the rows that are not done, and writes tables of all."""
+  lent = _ACCELERATOR.value
+  if lent:
+    folder = paths.check_folder(_WORKDIR.value, '--workdir')
+    path = folder / 'accelerator.json'
+  else:
+    path = paths.check_destination(
+      _OUTPUT.value, '--output', endings=('.json',)
     )
-    return 0
-  path = paths.check_destination(_OUTPUT.value, '--output')
-  matching = cases.matching(_MATCH.value)
-  files_of_style = _WEIGHTS.value, _CONTENT.value, _STYLE.value
-  if not all(files_of_style):
-    matching = _without_style(matching)
-  torch_too = importlib.util.find_spec('torch') is not None
-  if not torch_too:
-    tqdm.write('torch is not installed, so there is nothing to compare with.')
-  what = given.Given(
-    functools.partial(
-      rounds.measure, rounds=_ROUNDS.value, repeats=_REPEATS.value
-    ),
-    torch_too,
-    _TINY.value,
-    _RUNS.value,
-    files_of_style,
+  if _README.value:
+    readme.around(_README.value)  # Says before the work what it lacks.
+  minutes = _MINUTES.value
+  if minutes is None:
+    minutes = 10.0 if lent else 45.0
+  files = _WEIGHTS, _CONTENT, _STYLE, _DATA_DIR
+  lines = schedule.run(
+    path,
+    (rows if lent else cases).ROWS,
+    _MATCH.value,
+    minutes,
+    {'tiny': _TINY.value, 'accelerator': lent, 'runs': _RUNS.value},
+    {'rounds': _ROUNDS.value}
+    | {
+      flag.name: flag.value and pathlib.Path(flag.value).resolve()
+      for flag in files
+    },
   )
-  rows = []
-  for name, group in matching:
-    for row, words in group.rows(name, what):
-      tqdm.write(f'{words}.')
-      rows.append(row)
-  about = provenance.record()
-  if torch_too:
-    about['versions']['torch'] = importlib.metadata.version('torch')
-  path.parent.mkdir(parents=True, exist_ok=True)
-  limit = table.rates(128 if _TINY.value else 1024)
-  files.write_json(path, {'rows': rows, 'rates': limit, **about})
-  tqdm.write(f'Written to {path} and {table.write(path, rows, limit)}.')
+  if _README.value:
+    readme.insert(_README.value, lines)
+  tqdm.write(f'{lines}\nWritten to {path} and {path.with_suffix(".md")}.')
   return 0
-
-
-def _without_style(matching):
-  """Returns the cases but style transfer, if there are others.
-
-  Raises:
-    ValueError: if there are no others.
-  """
-  others = [own for own in matching if own[0] not in style.NAMES]
-  if not others:
-    raise ValueError(
-      'Style transfer needs files; give --weights, --content and --style.'
-    )
-  if others != matching:
-    tqdm.write(
-      'Style transfer is left out: give --weights, --content and --style.'
-    )
-  return others
 
 
 if __name__ == '__main__':

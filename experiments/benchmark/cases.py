@@ -1,57 +1,49 @@
-"""The cases of the benchmark on this machine, in their order."""
+"""The rows of the benchmark on this machine, in their order."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+import functools
 
 from experiments.benchmark import (
   configured,
   dcgan,
+  dcgan_cases,
   evaluation,
+  limits,
   loading,
   populations,
   starts,
   style,
 )
+from experiments.benchmark.task import Row
+
+_of = functools.partial
 
 
-class Group(NamedTuple):
-  """Cases that one function has timed.
-
-  Attributes:
-    names: of the cases.
-    rows: `(name, given) -> rows`, each with a sentence about it; what is given
-      is a `given.Given`.
-  """
-
-  names: tuple
-  rows: Callable
-
-
-GROUPS = (
-  Group(dcgan.NAMES, dcgan.rows),
-  Group(configured.NAMES, configured.rows),
-  Group(populations.NAMES, populations.rows),
-  Group(evaluation.NAMES, evaluation.rows),
-  Group(loading.NAMES, loading.rows),
-  Group(starts.NAMES, starts.rows),
-  Group(style.NAMES, style.rows),
-)
-
-
-def matching(match):
-  """Returns pairs of a name and its `Group`, of the cases that match.
-
-  Args:
-    match: what their names contain.
-
-  Raises:
-    ValueError: if there is none.
-  """
-  pairs = [(name, group) for group in GROUPS for name in group.names]
-  found = [(name, group) for name, group in pairs if match in name]
-  if not found:
-    raise ValueError(
-      f'No case has {match!r} in its name; the cases are '
-      f'{"; ".join(name for name, _ in pairs)}.'
+ROWS = (
+  Row(limits.NAME, 60, _of(limits.measured, 1024, 2**24, ('float32',))),
+  *(
+    Row(case.name, 400, _of(dcgan.measured, case)) for case in dcgan_cases.CASES
+  ),
+  *(
+    Row(case.name, 400, _of(configured.measured, case.name))
+    for case in configured.CASES
+  ),
+  Row(
+    'evaluation of 10,000 images, features and FID', 120, evaluation.measured
+  ),
+  Row('style transfer at 256', 120, _of(style.measured, 256), style.NEEDS),
+  Row('style transfer at 512', 180, _of(style.measured, 512), style.NEEDS),
+  Row(
+    'style transfer at 256, descent', 240, _of(style.descent, 256), style.NEEDS
+  ),
+  Row('ring population', 120, populations.of_ring),
+  Row('population of DCGAN-16, width 32', 180, populations.of_dcgan),
+  *(
+    Row(f'input, {name} at {side} pixels', 90, _of(row, side))
+    for name, row in (
+      ('decoded', loading.decoded),
+      ('loaders', loading.loaders),
     )
-  return found
+    for side in (32, 64)
+  ),
+  Row('start of DCGAN-32', 400, starts.measured),
+)

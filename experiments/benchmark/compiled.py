@@ -4,7 +4,7 @@ import time
 
 import jax
 
-from experiments.benchmark import flops, rounds
+from experiments.benchmark import flops, limits, rounds
 
 
 def side(step, state, arguments, number=1, precision=None, name=''):
@@ -17,7 +17,7 @@ def side(step, state, arguments, number=1, precision=None, name=''):
     number: of steps in a round.
     precision: of products, as `jax.default_matmul_precision` takes it; None is
       that of the device: on a GPU factors are rounded to TF32.
-    name: what to call the precision.
+    name: what to call the precision; '' is that of the device.
   """
   with jax.default_matmul_precision(precision):
     begun = time.perf_counter()
@@ -33,4 +33,6 @@ def side(step, state, arguments, number=1, precision=None, name=''):
       state, metrics = program(state, *arguments)
     jax.block_until_ready((state, metrics))
 
-  return rounds.Side(run, number, seconds, name, flops.of(traced.jaxpr))
+  return rounds.Side(
+    run, number, seconds, name or limits.usual(), flops.of(traced.jaxpr)
+  )

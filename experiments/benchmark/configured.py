@@ -10,7 +10,7 @@ from experiments.benchmark import (
   compiled,
   configured_cases,
   memory,
-  peers,
+  rounds,
   torch_game,
 )
 from ganjax import steps
@@ -20,32 +20,26 @@ from ganjax.config import games, schedules
 CASES = configured_cases.CASES
 
 
-NAMES = tuple(case.name for case in CASES)
-
-
-def rows(name, given):
-  """Yields the row of a case, and a sentence about it.
+def measured(name, task):
+  """Returns the row of a case.
 
   Args:
-    name: of `NAMES`.
-    given: a `given.Given`.
+    name: of one of `CASES`.
+    task: a `task.Task`.
   """
-  case, tiny = named(name), given.tiny
-  config, taken = case.config(tiny), {}
-  if case.memory:
-    sides = {'ganjax': ('jax', ours, name, tiny)}
-    if given.torch_too:
-      sides['torch'] = 'torch', peer, name, tiny
-    taken = memory.of_sides(sides)
-  makers = {
+  case, tiny = named(name), task.tiny
+  makers = {'ganjax': functools.partial(ours, name, tiny)} | {
     f'{title}{way}': functools.partial(peer, name, tiny, way, tuning)
-    for place, way in enumerate(case.games if given.torch_too else ())
+    for place, way in enumerate(case.games if task.torch_too else ())
     for title, tuning in torch_game.PEERS.items()
     # To compile takes minutes, whatever the sizes.
     if not (tuning.compiled and (tiny or place))
   }
-  own = ours(name, tiny)
-  yield peers.row(given.measure, name, config.batch_size, own, makers, taken)
+  found = rounds.compare(task, makers, case.config(tiny).batch_size)
+  sides = {'ganjax': ('jax', ours, name, tiny)}
+  if task.torch_too:
+    sides['torch'] = 'torch', peer, name, tiny
+  return memory.added(found, sides) if case.memory else found
 
 
 def named(name):
@@ -58,7 +52,7 @@ def ours(name, tiny):
   """Returns the `rounds.Side` of a case, as `side` does.
 
   Args:
-    name: of `NAMES`.
+    name: of one of `CASES`.
     tiny: whether it is a rehearsal.
   """
   case = named(name)
@@ -69,7 +63,7 @@ def peer(name, tiny, way='', tuning=torch_game.PEERS['torch']):
   """Returns the `rounds.Side` of a case in PyTorch.
 
   Args:
-    name: of `NAMES`.
+    name: of one of `CASES`.
     tiny: whether it is a rehearsal.
     way: of `Case.games`.
     tuning: a `torch_game.Tuning`.

@@ -11,7 +11,7 @@ from experiments.benchmark import (
   dcgan_cases,
   dcgan_torch,
   memory,
-  peers,
+  rounds,
 )
 from ganjax import losses, priors, regularizers, steps
 from ganjax.arrays import Batch
@@ -21,37 +21,34 @@ from ganjax.players import Pair
 from ganjax.training import population
 from ganjax.turns import stateless
 
-NAMES = tuple(case.name for case in dcgan_cases.CASES)
 
-
-def rows(name, given):
-  """Yields the row of a case, and a sentence about it.
+def measured(case, task):
+  """Returns the row of a case.
 
   Args:
-    name: of `NAMES`.
-    given: a `given.Given`.
+    case: a `dcgan_cases.Case`.
+    task: a `task.Task`.
   """
-  (case,) = (own for own in dcgan_cases.CASES if own.name == name)
-  if given.tiny:
+  if task.tiny:
     case = case._replace(resolution=16, width=4, batch=4, steps=1)
-  images, taken = dcgan_cases.batch(case), {}
-  shared = functools.partial(ganjax_side, case, images, shared_latents=True)
-  makers = {'ganjax, shared fakes': shared}
-  if given.torch_too:
+  images = dcgan_cases.batch(case)
+  own = functools.partial(ganjax_side, case, images)
+  makers = {
+    'ganjax': own,
+    'ganjax, shared fakes': functools.partial(own, shared_latents=True),
+  }
+  sides = {'ganjax': ('jax', ganjax_side, case, images)}
+  if task.torch_too:
     makers |= {
       name: functools.partial(dcgan_torch.side, case, images, options)
       for name, options in dcgan_torch.PEERS.items()
       # To compile takes minutes, whatever the sizes.
-      if not (given.tiny and options.compiled)
+      if not (task.tiny and options.compiled)
     }
-  if case.memory:
-    sides = {'ganjax': ('jax', ganjax_side, case, images)}
-    if given.torch_too:
-      plain = dcgan_torch.Options()
-      sides['torch'] = 'torch', dcgan_torch.side, case, images, plain
-    taken = memory.of_sides(sides)
-  own = ganjax_side(case, images)
-  yield peers.row(given.measure, name, case.batch, own, makers, taken)
+    plain = dcgan_torch.Options()
+    sides['torch'] = 'torch', dcgan_torch.side, case, images, plain
+  found = rounds.compare(task, makers, case.batch)
+  return memory.added(found, sides) if case.memory else found
 
 
 def ganjax_side(

@@ -5,7 +5,6 @@ files of JPEG. Both libraries decode and shrink them by the same function, on
 Pillow; PyTorch's `DataLoader` does so in its own process or in two others.
 """
 
-import contextlib
 import functools
 import itertools
 import pathlib
@@ -18,10 +17,6 @@ from experiments.benchmark.accelerator import loading
 from ganjax import pictures
 from ganjax.data import decode, images
 
-_RESOLUTIONS = 32, 64
-_DECODED = {f'input, decoded at {side} pixels': side for side in _RESOLUTIONS}
-_LOADED = {f'input, loaders at {side} pixels': side for side in _RESOLUTIONS}
-NAMES = (*_DECODED, *_LOADED)
 _SIDE, _WORKERS = 128, (0, 2)
 
 
@@ -43,39 +38,60 @@ class Folder:
     return pixels.transpose(2, 0, 1).astype(np.float32) / 127.5 - 1
 
 
-def rows(name, given):
-  """Yields the row of a case, and a sentence about it.
+def decoded(resolution, task):
+  """Returns the row of pictures that are read from files.
 
   Args:
-    name: of `NAMES`.
-    given: a `given.Given`.
+    resolution: in pixels.
+    task: a `task.Task`.
   """
-  number, batch = (16, 4) if given.tiny else (1024, 64)
-  decoded = name in _DECODED
-  resolution = (_DECODED | _LOADED)[name]
-  with contextlib.ExitStack() as stack:
-    folder = stack.enter_context(tempfile.TemporaryDirectory())
-    write(folder, number)
-    ours = functools.partial(loading.side, folder, batch, resolution)
-    if decoded:
-      sides = {
-        'ganjax, stream': ours('stream'),
-        'ganjax, all at once': _whole(folder, resolution, batch, number),
-      }
-      if given.torch_too:
-        for workers in _WORKERS:
-          sides[f'torch, {workers} workers'] = torch_side(
-            folder, batch, resolution, workers
-          )
-    else:
-      sides = {
-        f'ganjax, {loader}': ours(loader)
-        for loader in ('device', 'host', 'stream')
-      }
-    found, words = given.measure(name, batch, sides, each='batch')
+
+  def makers(folder, number, batch):
+    shape = folder, batch, resolution
+    whole = functools.partial(_whole, folder, resolution, batch, number)
+    return {
+      'ganjax, stream': functools.partial(loading.side, *shape, 'stream'),
+      'ganjax, all at once': whole,
+    } | {
+      f'torch, {workers} workers': functools.partial(
+        torch_side, *shape, workers
+      )
+      for workers in (_WORKERS if task.torch_too else ())
+    }
+
+  return _measured(task, makers, resolution)
+
+
+def loaders(resolution, task):
+  """Returns the row of our loaders.
+
+  Args:
+    resolution: in pixels.
+    task: a `task.Task`.
+  """
+
+  def makers(folder, number, batch):
+    return {
+      f'ganjax, {loader}': functools.partial(
+        loading.side, folder, batch, resolution, loader
+      )
+      for loader in ('device', 'host', 'stream')
+    }
+
+  return _measured(task, makers, resolution)
+
+
+def _measured(task, makers, resolution):
+  number, batch = (16, 4) if task.tiny else (1024, 64)
   # Each number of a batch in float32 is written, and read.
   moved = 2 * 4 * batch * resolution**2 * 3
-  yield found | {'moved': moved}, words
+  with tempfile.TemporaryDirectory() as folder:
+    write(folder, number)
+    sides = {
+      name: lambda make=make: make()._replace(moved=moved)
+      for name, make in makers(folder, number, batch).items()
+    }
+    return rounds.compare(task, sides, batch, each='batch')
 
 
 def write(folder, number):

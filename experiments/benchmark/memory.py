@@ -17,16 +17,16 @@ def of_process(function, *arguments):
     return pool.apply(_measured, (function, arguments))
 
 
-def of_sides(makers):
-  """Returns the bytes of sides by name, each of them in its own process.
+def added(found, sides):
+  """Returns a row with the bytes of sides, each of them in its own process.
 
   Args:
-    makers: by name, the arguments of `three_rounds`.
+    found: as `rounds.compare` returns it.
+    sides: by name, the arguments of `three_rounds`.
   """
-  return {
-    name: of_process(three_rounds, *arguments)
-    for name, arguments in makers.items()
-  }
+  for name, arguments in sides.items():
+    found['sides'][name]['bytes'] = of_process(three_rounds, *arguments)
+  return found
 
 
 def three_rounds(library, make, *arguments):
@@ -53,21 +53,6 @@ def _measured(function, arguments):
 def resident():
   """Returns the bytes of memory that this process has, or None."""
   return _bytes('VmRSS')
-
-
-def in_words(name, found):
-  """Returns words on what a side takes.
-
-  Args:
-    name: of the side.
-    found: of `of_process`.
-  """
-  if found['peak'] is None:
-    return f'memory of {name} is not known here'
-  before, peak = (found[k] / 2**20 for k in ('before', 'peak'))
-  return (
-    f'{name} took {peak:.0f} MiB, {peak - before:.0f} of them for the steps'
-  )
 
 
 def _bytes(what):

@@ -7,15 +7,13 @@ there are convolutions, and one on one thread for each core.
 """
 
 import contextlib
+import functools
 import os
-import statistics
 import subprocess
 import sys
 from typing import NamedTuple
 
 from experiments.benchmark import rounds
-
-RING, DCGAN = NAMES = ('ring population', 'population of DCGAN-16, width 32')
 
 
 class Plan(NamedTuple):
@@ -24,6 +22,7 @@ class Plan(NamedTuple):
   Attributes:
     library: 'ganjax' or 'torch'.
     runs: that each process makes in a round.
+    steps: of a run, where these are counted and not runs.
     processes: how many there are, each on a core of its own if several.
     mapping: of ganjax's runs.
     threads: of an operation; several take all cores as one device.
@@ -31,73 +30,66 @@ class Plan(NamedTuple):
 
   library: str
   runs: int
+  steps: int = 1
   processes: int = 1
   mapping: str = 'auto'
   threads: int = 1
 
 
-def rows(name, given):
-  """Yields the row of a population, and a sentence about it.
-
-  Args:
-    name: of `NAMES`.
-    given: a `given.Given`.
-
-  Raises:
-    ChildProcessError: if a process ends too early.
-  """
+def of_ring(task):
+  """Returns the row of runs on the ring; a member is told by its steps."""
+  batch, steps, width = (8, 2, 4) if task.tiny else (256, 250, 128)
+  sizes = ['--game=ring', f'--batch={batch}', f'--steps={steps}']
+  sizes += [f'--width={width}']
   cores = len(os.sched_getaffinity(0))
-  plans = (_of_ring if name == RING else _of_dcgan)(given.runs, cores)
-  batch, steps, width = (256, 250, 128) if name == RING else (32, 16, 32)
-  if given.tiny:
-    batch, steps, width = 8, 2, 4
-  # A member of the ring is told by its steps, which other pages have as well.
-  each = 'step of a run' if name == RING else 'member'
-  sizes = [f'--batch={batch}', f'--steps={steps}', f'--width={width}']
-  game = f'--game={"ring" if name == RING else "dcgan"}'
-  execution = {}
-  with contextlib.ExitStack() as stack:
-    sides = {
-      side: _side(side, plan, [game, *sizes], stack, execution)
-      for side, plan in plans.items()
-      if given.torch_too or plan.library == 'ganjax'
-    }
-    if name == RING:
-      sides = {
-        side: own._replace(steps=steps * own.steps)
-        for side, own in sides.items()
-      }
-    examples = batch if name == RING else batch * steps
-    found, words = given.measure(name, examples, sides, each=each)
-  first = next(iter(sides))
-  pace = 1 / statistics.median(found['seconds'][first])
-  what = 'steps' if name == RING else f'members of {steps} steps'
-  yield (
-    found | {'runs': given.runs, 'execution': execution},
-    f'{words}; {given.runs} runs made {pace:.3g} {what} a second in all, '
-    f'{execution[first]}',
-  )
-
-
-def _of_ring(runs, cores):
-  return {
-    'ganjax': Plan('ganjax', runs),
-    'torch': Plan('torch', 2),
-    f'torch, {cores} processes': Plan('torch', 1, cores),
+  plans = {
+    'ganjax': Plan('ganjax', task.runs, steps),
+    'torch': Plan('torch', 2, steps),
+    f'torch, {cores} processes': Plan('torch', 1, steps, cores),
   }
+  return _measured(task, plans, sizes, batch, 'step of a run')
 
 
-def _of_dcgan(runs, cores):
+def of_dcgan(task):
+  """Returns the row of whole runs of DCGAN at 16 pixels, by each mapping."""
+  batch, steps, width = (8, 2, 4) if task.tiny else (32, 16, 32)
+  sizes = ['--game=dcgan', f'--batch={batch}', f'--steps={steps}']
+  sizes += [f'--width={width}']
+  cores, runs = len(os.sched_getaffinity(0)), task.runs
   share = max(1, runs // cores)
-  return {
-    'ganjax, one after another': Plan('ganjax', 1, 1, 'steps', cores),
-    'ganjax, steps': Plan('ganjax', runs, 1, 'steps'),
-    'ganjax, map': Plan('ganjax', runs, 1, 'map'),
-    'ganjax, vmap': Plan('ganjax', runs, 1, 'vmap'),
-    f'ganjax, {cores} processes': Plan('ganjax', share, cores, 'steps'),
+  ours = functools.partial(Plan, 'ganjax', runs)
+  plans = {
+    'ganjax, one after another': Plan(
+      'ganjax', 1, mapping='steps', threads=cores
+    ),
+    **{
+      f'ganjax, {mapping}': ours(mapping=mapping)
+      for mapping in ('steps', 'map', 'vmap')
+    },
+    f'ganjax, {cores} processes': Plan(
+      'ganjax', share, processes=cores, mapping='steps'
+    ),
     'torch': Plan('torch', 1),
     f'torch, {cores} threads': Plan('torch', 1, threads=cores),
-    f'torch, {cores} processes': Plan('torch', share, cores),
+    f'torch, {cores} processes': Plan('torch', share, processes=cores),
+  }
+  return _measured(task, plans, sizes, batch * steps, 'member')
+
+
+def _measured(task, plans, sizes, examples, each):
+  execution = {}
+  with contextlib.ExitStack() as stack:
+    makers = {
+      name: functools.partial(_side, name, plan, sizes, stack, execution)
+      for name, plan in plans.items()
+      if task.torch_too or plan.library == 'ganjax'
+    }
+    found = rounds.compare(task, makers, examples, each=each)
+  first = next(iter(plans))
+  return found | {
+    'runs': task.runs,
+    'execution': execution,
+    'words': f'{task.runs} runs, {execution.get(first, "")}.',
   }
 
 
@@ -139,4 +131,4 @@ def _side(name, plan, sizes, stack, execution):
       )
     execution[name] = answers[0].decode().strip()
 
-  return rounds.Side(run, plan.processes * plan.runs, {})
+  return rounds.Side(run, plan.processes * plan.runs * plan.steps, {})

@@ -2,20 +2,18 @@
 
 import statistics
 import time
+import traceback
 from collections.abc import Callable
 from typing import NamedTuple
 
 from tqdm import tqdm
 
-MEDIANS = (
-  'Medians of alternating rounds, after one that is not counted; from the '
-  'fastest round to the slowest.'
-)
-"""What a table of rounds has to say of its columns."""
+_TAIL = 2000  # characters of an error
+_FEWEST = 3  # rounds of each side, even where the time is over
 
 
 class Side(NamedTuple):
-  """One implementation of a case.
+  """One implementation of a row.
 
   Attributes:
     run: makes a round of steps, and waits for the last one.
@@ -24,6 +22,7 @@ class Side(NamedTuple):
     precision: of products of float32 or bfloat16 numbers: 'float32', 'tf32',
       'bf16', or '' where it is not known.
     flops: floating-point operations of a step, or None.
+    moved: bytes that a step reads and writes, where it does little else.
   """
 
   run: Callable
@@ -31,37 +30,10 @@ class Side(NamedTuple):
   seconds: dict
   precision: str = ''
   flops: float | None = None
+  moved: float | None = None
 
 
-def ready(makers):
-  """Returns the sides that can make a round, and why the others cannot.
-
-  Args:
-    makers: functions `() -> Side` by name.
-
-  Returns:
-    The `Side`s by name, each of which has made one round; and by name a
-    sentence on each error.
-  """
-  sides, failed = {}, {}
-  for name, make in makers.items():
-    try:
-      side = make()
-      side.run()
-    except Exception as error:  # Of compilers, which raise anything.
-      failed[name] = sentence(error)
-    else:
-      sides[name] = side
-  return sides, failed
-
-
-def sentence(error):
-  """Returns the kind of an error and the first line of what it says."""
-  lines = [line.strip() for line in f'{error}'.splitlines() if line.strip()]
-  return f'{type(error).__name__}: {"".join(lines[:1])[:300]}'
-
-
-def timed(run, repeats):
+def timed(run, repeats=1):
   """Returns the seconds in which a function is called some times."""
   begun = time.perf_counter()
   for _ in range(repeats):
@@ -69,53 +41,86 @@ def timed(run, repeats):
   return time.perf_counter() - begun
 
 
-def measure(
-  name,
-  batch,
-  sides,
-  rounds,
-  repeats=1,
-  each='step',
-  unit='images',
-  most=None,
-):
-  """Returns the row of a case as JSON values, and a sentence about it.
+def compare(task, makers, examples, unit='images', each='step'):
+  """Returns what was found about each side, a dict of JSON values.
 
   Rounds of the sides alternate, so that whatever else the machine does slows
-  all of them; the first round of each is not counted.
+  all of them. A side that raises an error is a sentence. All is kept after each
+  side is built, with the seconds of a step in a first trial, and after each
+  round: of a row that is killed there is as much as it had.
 
   Args:
-    name: of the case.
-    batch: examples in a step; 0 where there are none to count.
-    sides: a dict of `Side`s by name, of which the first is ours.
-    rounds: of each side, that are counted.
-    repeats: how often a round makes its steps.
+    task: a `task.Task`.
+    makers: functions `() -> Side` by name, ours first.
+    examples: how many a step has: a number, or a dict of them by side; 0 where
+      there are none to count.
+    unit: what these are.
     each: what a step is called.
-    unit: what an example is called.
-    most: the largest number of rounds, for steps that take long; or None.
+
+  Raises:
+    RuntimeError: if no side can make a round.
   """
-  rounds = min(rounds, most or rounds)
-  times = {side: [] for side in sides}
-  for number in tqdm(range(rounds + 1), name, disable=None):
-    for name_of_side, side in sides.items():
-      seconds = timed(side.run, repeats)
-      if number:  # The first round warms up.
-        times[name_of_side].append(seconds / side.steps / repeats)
-  medians = {side: statistics.median(series) for side, series in times.items()}
-  row = {
-    'case': name,
-    'batch': batch,
-    'each': each,
-    'unit': unit,
-    'images_per_second': {side: batch / s for side, s in medians.items()},
-    'seconds': times,
+  found = {'unit': unit, 'each': each, 'sides': {}}
+  sides, repeats = {}, {}
+  for name, make in makers.items():
+    number = examples[name] if isinstance(examples, dict) else examples
+    about = found['sides'][name] = {'examples': number}
+    try:
+      side = make()
+      first = once = timed(side.run)
+      if task.seconds:
+        once = timed(side.run)
+    except Exception as error:  # Of compilers, which raise anything.
+      about['failed'] = _sentence(error)
+      about['error'] = traceback.format_exc()[-_TAIL:]
+      task.keep(found)
+      continue
+    sides[name] = side
+    repeats[name] = max(1, round(task.seconds / once))
+    about |= {
+      'precision': side.precision,
+      'before': side.seconds | {'first round': first},
+      'flops': side.flops,
+      'moved': side.moved,
+      'steps': side.steps * repeats[name],
+      'trial': once / side.steps,
+    }
+    task.keep(found)
+  if not sides:
+    errors = (about['error'] for about in found['sides'].values())
+    raise RuntimeError('No side can make a round.\n' + '\n'.join(errors))
+  times = {name: [] for name in sides}
+  for number in tqdm(range(task.rounds), disable=None):
+    if task.over and number >= _FEWEST:
+      break
+    for name, side in sides.items():
+      seconds = timed(side.run, repeats[name])
+      times[name].append(seconds / side.steps / repeats[name])
+    for name, series in times.items():
+      found['sides'][name] |= summary(series, found['sides'][name])
+    task.keep(found)
+  return found
+
+
+def _sentence(error):
+  """Returns the kind of an error and the first line of what it says."""
+  lines = [line.strip() for line in f'{error}'.splitlines() if line.strip()]
+  return f'{type(error).__name__}: {"".join(lines[:1])[:300]}'
+
+
+def summary(series, about):
+  """Returns what a series of times says of a side, a dict of JSON values.
+
+  Args:
+    series: seconds of a step, of each round.
+    about: a dict of the side, with the 'examples' and 'flops' of a step if
+      these are known.
+  """
+  median = statistics.median(series)
+  return {
+    'seconds': series,
+    'median': median,
+    'spread': [min(series), max(series)],
+    'examples_per_second': about.get('examples', 0) / median,
+    'flops_per_second': (about.get('flops') or 0) / median or None,
   }
-  own = medians.pop(next(iter(sides)))
-  row['times_the_speed_of'] = {
-    side: other / own for side, other in medians.items()
-  }
-  words = [f'{name}: {1000 * own:.4g} ms a {each}'] + [
-    f'{side} {1000 * other:.4g} ms: {other / own:.2f} times its speed'
-    for side, other in medians.items()
-  ]
-  return row, ', '.join(words)

@@ -18,46 +18,36 @@ import time
 from experiments.benchmark import rounds
 from ganjax.players import PLAYERS
 
-NAMES = ('start of DCGAN-32',)
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 _MOST = 3  # rounds, for each takes many seconds
 
 
-def rows(name, given):
-  """Yields the row of starts, and a sentence about it.
+def measured(task):
+  """Returns the row of starts.
 
   Args:
-    name: of the case.
-    given: a `given.Given`.
-
-  Raises:
-    ChildProcessError: if a process ends before its first step.
+    task: a `task.Task`.
   """
-  batch, width = (4, 4) if given.tiny else (32, 32)
+  batch, width = (4, 4) if task.tiny else (32, 32)
   ours = ['experiments.train', '--config=configs/dcgan.py']
   ours += ['--config.log.every=1', f'--config.batch_size={batch}']
   ours += [f'--config.{player}.width={width}' for player in PLAYERS]
   peer = ['experiments.benchmark.start_torch']
   peer += [f'--batch={batch}', f'--width={width}']
+  commands = {'ganjax, filled cache': (ours, True)}
+  commands['ganjax, empty cache'] = ours, False
+  if task.torch_too:
+    commands['torch'] = peer, True
+  if task.torch_too and not task.tiny:  # To compile takes minutes.
+    commands['torch, compiled, filled cache'] = [*peer, '--compiled'], True
+    commands['torch, compiled, empty cache'] = [*peer, '--compiled'], False
+  once = task._replace(seconds=0.0, rounds=min(task.rounds, _MOST))
   with contextlib.ExitStack() as stack:
-    side = functools.partial(_side, stack)
-    own = {
-      'ganjax, filled cache': side(ours, keeps=True),
-      'ganjax, empty cache': side(ours, keeps=False),
+    makers = {
+      name: functools.partial(_side, stack, command, keeps)
+      for name, (command, keeps) in commands.items()
     }
-    makers = {}
-    if given.torch_too:
-      makers['torch'] = functools.partial(side, peer, keeps=True)
-    if given.torch_too and not given.tiny:  # To compile takes minutes.
-      for cache, keeps in ('filled', True), ('empty', False):
-        makers[f'torch, compiled, {cache} cache'] = functools.partial(
-          side, [*peer, '--compiled'], keeps
-        )
-    others, failed = rounds.ready(makers)
-    found, words = given.measure(
-      name, 0, own | others, each='start', most=_MOST
-    )
-  yield found | {'failed': failed}, words
+    return rounds.compare(once, makers, 0, each='start')
 
 
 def _side(stack, command, keeps):

@@ -5,7 +5,8 @@ import time
 import numpy as np
 from tqdm import tqdm
 
-_BUDGET, _LISTED = 200, (50, 100, 200)  # evaluations
+from experiments.benchmark import rounds
+
 _TOLERANCE = 1e-4
 
 
@@ -42,19 +43,19 @@ def agreement(sides):
   return far
 
 
-def by_evaluations(sides, case):
-  """Returns the row of losses by evaluations and seconds, and words on it.
+def by_evaluations(sides, budget):
+  """Returns the row of the time until a loss, that of Adam in the end.
 
   The sides alternate at every evaluation. L-BFGS also evaluates points that it
   rejects, so what counts is the lowest loss so far.
 
   Args:
     sides: `style_sides.Side`s by name, with 'ganjax, Adam' among them.
-    case: the name of the row.
+    budget: evaluations of each side.
   """
   losses = {name: [] for name in sides}
   seconds = {name: [] for name in sides}
-  for _ in tqdm(range(_BUDGET), case, disable=None):
+  for _ in tqdm(range(budget), disable=None):
     for name, side in sides.items():
       before = time.perf_counter()
       losses[name].append(side.evaluate().item())
@@ -62,26 +63,22 @@ def by_evaluations(sides, case):
   lowest = {k: np.minimum.accumulate(v) for k, v in losses.items()}
   taken = {k: np.cumsum(v) for k, v in seconds.items()}
   wanted = lowest['ganjax, Adam'][-1]
-  reached = {
-    name: first_below(series, taken[name], wanted)
-    for name, series in lowest.items()
-  }
-  row = {
-    'case': case,
-    'losses': losses,
-    'seconds': seconds,
-    'loss': wanted.item(),
-    'reached': reached,
-  }
-  words = []
+  found, words = {}, []
   for name, series in lowest.items():
-    found = ', '.join(f'{series[n - 1]:.4f}' for n in _LISTED)
-    words.append(f'{name} {found} in {taken[name][-1]:.1f} s')
-    if reached[name]:
-      at, after = reached[name]
-      words[-1] += f' ({wanted:.4f} at {at} after {after:.1f} s)'
-  evaluations = ', '.join(map(str, _LISTED))
-  return row, f'{case}, loss at {evaluations} evaluations: {"; ".join(words)}'
+    found[name] = {'losses': losses[name], 'evaluations': seconds[name]}
+    reached = first_below(series, taken[name], wanted)
+    if reached:
+      number, after = reached
+      found[name] |= rounds.summary([after], found[name])
+      words.append(f'{name} after {number} evaluations')
+    else:
+      words.append(f'{name} not after {budget}')
+  return {
+    'unit': '',
+    'each': 'descent',
+    'sides': found,
+    'words': f'The loss of {wanted:.4f} is reached by {", ".join(words)}.',
+  }
 
 
 def first_below(losses, seconds, wanted):

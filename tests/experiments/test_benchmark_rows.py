@@ -1,94 +1,109 @@
 """The rows of the benchmark that are no steps, rehearsed at tiny sizes."""
 
-import json
+import shutil
+import sys
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.benchmark import cases, classifier_torch, evaluation
+from experiments.benchmark import (
+  cases,
+  classifier_torch,
+  evaluation,
+  populations,
+  task,
+)
 from ganjax.metrics import fid
 
 
-@pytest.fixture
-def rehearse(program, tmp_path):
-  """`match -> rows, table` of the cases that match."""
-
-  def run(match):
-    path = tmp_path / 'benchmark.json'
-    code, _, err = program(
-      'benchmark',
-      '--tiny',
-      '--rounds=1',
-      '--runs=2',
-      f'--match={match}',
-      f'--output={path}',
-    )
-    assert code == 0, err
-    rows = json.loads(path.read_text())['rows']
-    for row in rows:
-      assert match in row['case']
-      assert row.get('failed', {}) == {}
-    assert path.with_suffix('.png').stat().st_size
-    return rows, path.with_suffix('.md').read_text()
-
-  return run
+def rehearse(match):
+  """Returns the row whose name contains this, of one round."""
+  (row,) = (row for row in cases.ROWS if match in row.name)
+  kept = []
+  found = row.measured(
+    task.Task(True, 0.0, kept.append, rounds=1, seconds=0.01, runs=2)
+  )
+  assert kept
+  assert not any('failed' in side for side in found['sides'].values())
+  return found
 
 
-def test_an_evaluation_tells_images_a_second_and_its_share(rehearse):
-  ((row,), text) = rehearse('evaluation')
-  (seconds,) = row['seconds']['ganjax']
-  assert row['images_per_second']['ganjax'] == pytest.approx(300 / seconds)
-  assert f'{300 / seconds:.4g} images' in text
+def test_an_evaluation_tells_images_a_second_and_its_operations():
+  own = rehearse('evaluation')['sides']['ganjax']
+  (seconds,) = own['seconds']
+  assert own['examples_per_second'] == pytest.approx(300 / seconds)
   # Two batches of 256; the first convolution alone has so many operations.
-  assert row['flops'] > 2 * 2 * 256 * 16**2 * 32 * 9 * 12
-  assert '%' in text
+  assert own['flops'] > 2 * 2 * 256 * 16**2 * 32 * 9 * 12
 
 
-def test_input_is_timed_for_each_loader(rehearse):
-  decoded, loaded = rehearse('at 32 pixels')[0]
-  assert {'ganjax, stream', 'ganjax, all at once'} <= set(decoded['seconds'])
-  assert list(loaded['seconds']) == [
-    'ganjax, device',
-    'ganjax, host',
-    'ganjax, stream',
-  ]
+@pytest.mark.parametrize(
+  ('match', 'batch'),
+  [
+    ('R3GAN', 4),
+    ('progressive', 8),
+    ('MSG', 8),
+    pytest.param('StyleGAN2', 8, marks=pytest.mark.slow),
+  ],
+)
+def test_games_of_configs_are_rehearsed(match, batch):
+  own = rehearse(match)['sides']['ganjax']
+  assert own['examples'] == batch
+  assert own['before'].keys() >= {'traced', 'compiled'}
+
+
+def test_input_is_timed_for_each_loader():
+  decoded = rehearse('decoded at 32 pixels')['sides']
+  assert {'ganjax, stream', 'ganjax, all at once'} <= set(decoded)
+  loaded = rehearse('loaders at 32 pixels')['sides']
+  assert list(loaded) == ['ganjax, device', 'ganjax, host', 'ganjax, stream']
   # A batch of four in float32, written and read.
-  assert loaded['moved'] == 2 * 4 * 4 * 32**2 * 3
+  assert loaded['ganjax, host']['moved'] == 2 * 4 * 4 * 32**2 * 3
 
 
 @pytest.mark.slow
-def test_a_start_ends_with_the_first_step(rehearse):
-  ((row,), _) = rehearse('start of')
-  assert set(row['seconds']) >= {'ganjax, filled cache', 'ganjax, empty cache'}
+def test_a_start_ends_with_the_first_step():
+  sides = rehearse('start of')['sides']
+  assert set(sides) >= {'ganjax, filled cache', 'ganjax, empty cache'}
   # A process imports its libraries first.
-  assert min(row['seconds']['ganjax, filled cache']) > 0.5
+  assert sides['ganjax, filled cache']['median'] > 0.5
 
 
 @pytest.mark.slow
-def test_a_population_of_convolutions_goes_by_each_mapping(rehearse):
-  ((row,), _) = rehearse('population of DCGAN')
+def test_a_population_of_convolutions_goes_by_each_mapping():
+  row = rehearse('population of DCGAN')
   for mapping in 'steps', 'map', 'vmap':
     assert f"by '{mapping}'" in row['execution'][f'ganjax, {mapping}']
-  assert (row['each'], row['batch']) == ('member', 16)
+  assert row['each'] == 'member'
+  assert row['sides']['ganjax, steps']['examples'] == 16
+  assert row['sides']['ganjax, steps']['steps'] % 2 == 0
 
 
 @pytest.mark.slow
-def test_memory_at_its_peak_is_that_of_processes_of_their_own(rehearse):
-  ((row,), text) = rehearse('DCGAN-64')
-  found = row['bytes']['ganjax']
+def test_a_population_on_the_ring_is_told_by_its_steps():
+  row = rehearse('ring population')
+  assert (row['runs'], row['each']) == (2, 'step of a run')
+  # Two runs of two steps, or a multiple.
+  assert row['sides']['ganjax']['steps'] % 4 == 0
+  assert row['execution']['ganjax'] in row['words']
+
+
+def test_a_population_says_when_a_process_of_its_own_ends(monkeypatch):
+  monkeypatch.setattr(sys, 'executable', shutil.which('true'))
+  with pytest.raises(RuntimeError, match="side 'ganjax' ended too early"):
+    populations.of_ring(task.Task(True, 0.0, lambda found: None))
+
+
+@pytest.mark.slow
+def test_memory_at_its_peak_is_that_of_processes_of_their_own():
+  found = rehearse('DCGAN-64')['sides']['ganjax']['bytes']
   assert found['peak'] > found['before'] > 0
-  assert f'{found["peak"] / 2**20:.0f}' in text
 
 
-def test_names_of_cases_are_different_and_choose_them():
-  names = [name for name, _ in cases.matching('')]
+def test_names_of_rows_are_different():
+  names = [row.name for row in cases.ROWS]
   assert len(set(names)) == len(names)
-  for name in names:
-    assert name in [found for found, _ in cases.matching(name)]
-  with pytest.raises(ValueError, match="'none' in its name; the cases are"):
-    cases.matching('none')
 
 
 def test_pytorch_has_the_same_features_and_distance():

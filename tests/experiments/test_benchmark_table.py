@@ -1,56 +1,90 @@
-"""The table of the benchmark, of a row that is made by hand."""
+"""The tables of the benchmark, of rows that are made by hand."""
 
 import numpy as np
 
-from experiments.benchmark import table
+from experiments.benchmark import comparison, readme, rounds, table
 from ganjax.reports.figures import bars
 
-LIMIT = {'product': 100e9, 'copy': 10e9}
+SETTINGS = {'tiny': False, 'commit': 'abc', 'versions': {'jax': '1'}}
+RATES = {'float32': 100e9, 'copy': 10e9}
 
 
-def test_the_table_has_spreads_the_strongest_peer_and_the_limit():
-  row = {
-    'case': 'DCGAN',
-    'seconds': {'ganjax': [0.1, 0.3, 0.2], 'torch': [0.5], 'tuned': [0.25]},
-    'times_the_speed_of': {'torch': 2.5, 'tuned': 1.25},
-    'flops': 4e9,
-    'failed': {'compiled': 'RuntimeError: no compiler'},
-    'bytes': {'ganjax': {'before': 2**20, 'peak': 5 * 2**20}},
-    'batch': 64,
+def side(seconds, **about):
+  about = {'examples': 64, 'flops': None} | about
+  return about | rounds.summary(seconds, about)
+
+
+FOUND = {
+  'limits': {'sentence': 'Limits.', 'rates': RATES},
+  'DCGAN': {
     'unit': 'images',
-  }
-  moved = {
-    'case': 'input',
-    'seconds': {'ganjax': [0.5]},
-    'times_the_speed_of': {},
-    'moved': 1e9,
-  }
-  text = table.markdown([row, moved, {'case': 'style, descent'}], LIMIT)
-  own, *others = (line for line in text.splitlines() if 'DCGAN' in line)
+    'each': 'step',
+    'sentence': 'Done.',
+    'about': {'hardware': '1 x cpu'},
+    'sides': {
+      'ganjax': side(
+        [0.1, 0.3, 0.2],
+        flops=4e9,
+        precision='float32',
+        before={'compiled': 2.5},
+        bytes={'before': 2**20, 'peak': 5 * 2**20},
+      ),
+      'torch': side([0.5]),
+      'torch, tuned': side([0.25]),
+      'torch, compiled': {'failed': 'RuntimeError: no compiler'},
+    },
+  },
+  'input': {
+    'unit': 'images',
+    'each': 'batch',
+    'sentence': 'Done.',
+    'sides': {'ganjax, host': side([0.5], moved=1e9)},
+  },
+  'style': {'state': 'failed', 'sentence': 'It failed.'},
+}
+
+
+def words(text, beginning):
+  """The cells of the lines of a table whose first ones are these."""
+  lines = [
+    [cell.strip() for cell in line.strip('|').split('|')]
+    for line in text.splitlines()
+  ]
+  return [own for own in lines if own[: len(beginning)] == beginning]
+
+
+def test_the_table_of_sides_has_spreads_rates_and_memory():
+  text = table.markdown(FOUND, SETTINGS)
   # 4 GFLOP in .2 s are a fifth of 100 GFLOP/s.
-  words = [word.strip() for word in own.strip('|').split('|')]
-  assert words == [
-    *('DCGAN', 'ganjax', '200', 'step', '100', '300', '320 images', ''),
-    *('20', '20.0%', '5', '4'),
+  assert words(text, ['DCGAN', 'ganjax']) == [
+    [
+      *('DCGAN', 'ganjax', '200', 'step', '100', '300', '3', '320', 'images'),
+      *('1', '20', '20.0%', '5', '4', '2.5'),
+    ]
   ]
   # 1 GB in .5 s is a fifth of 10 GB/s.
-  assert '20.0%' in next(own for own in text.splitlines() if 'input' in own)
-  assert '1.25' in others[1]
-  assert (
-    'DCGAN: ganjax is 1.25 times as fast as the strongest peer, tuned' in text
-  )
+  assert '20.0%' in words(text, ['input'])[0]
+  assert words(text, ['DCGAN', 'torch, tuned'])[0][9] == '0.8'
   assert 'compiled: it failed: RuntimeError: no compiler' in text
-  assert 'descent' not in text
+  assert 'style: It failed.' in text
+  assert '1 x cpu; jax 1; commit abc.' in text
 
 
-def test_the_table_lies_beside_the_file_of_the_rows(tmp_path):
-  for name, beside in (
-    ('a.json', 'a.md'),
-    ('b.md', 'b.table.md'),
-    ('c.png', 'c.table.md'),
-  ):
-    assert table.write(tmp_path / name, [], LIMIT) == tmp_path / beside
-    assert 'times the first' in (tmp_path / beside).read_text()
+def test_the_table_of_rows_has_the_best_of_ours_and_the_strongest_peer():
+  text = readme.markdown(FOUND, SETTINGS)
+  assert words(text, ['DCGAN']) == [
+    [
+      *('DCGAN', 'step', 'ganjax', '200', 'torch, tuned', '250', '1.25'),
+      *('3', '20%'),
+    ]
+  ]
+  assert words(text, ['input'])[0][4:] == ['', '', '', '1', '20%']
+  assert words(text, ['style'])[0][2] == 'failed'
+  assert 'limits' not in text
+  assert comparison.sentence(FOUND['DCGAN']) == (
+    'ganjax takes 200 ms a step, and the strongest peer, torch, tuned, 1.25 '
+    'times as long (rounds: 3).'
+  )
 
 
 def test_bars_end_at_medians_and_lines_go_to_both_ends():

@@ -1,11 +1,10 @@
-"""The programs that read a trained run: sample, evaluate, benchmark."""
+"""The programs that read a trained run: sample and evaluate."""
 
 import json
 import os
 import pathlib
 import re
 import shutil
-import sys
 import types
 
 import jax
@@ -373,73 +372,6 @@ def test_train_says_where_things_are(program, run):
   for name in ('config.json', 'run.json', 'metrics.jsonl', 'samples.png'):
     assert (pathlib.Path(run) / name).stat().st_size
   assert list((run / 'tensorboard').iterdir())
-
-
-@pytest.mark.slow
-def test_benchmark_times_a_step(program, tmp_path):
-  path = tmp_path / 'new' / 'benchmark.json'
-  code, out, err = program(
-    'benchmark', '--rounds=2', '--match=R1', f'--output={path}'
-  )
-  assert code == 0, err
-  (row,) = json.loads(path.read_text())['rows']
-  assert row['case'] == 'DCGAN-32, width 32, R1'
-  assert len(row['seconds']['ganjax']) == 2
-  # The median of two is their mean.
-  pace = row['batch'] / np.mean(row['seconds']['ganjax'])
-  assert row['images_per_second']['ganjax'] == pytest.approx(pace)
-  assert row['case'] in out
-
-
-@pytest.mark.parametrize(
-  ('match', 'batch'),
-  [
-    ('R3GAN', 4),
-    ('progressive', 8),
-    ('MSG', 8),
-    pytest.param('StyleGAN2', 8, marks=pytest.mark.slow),
-  ],
-)
-def test_benchmark_rehearses_games_of_configs(program, tmp_path, match, batch):
-  path = tmp_path / 'benchmark.json'
-  code, out, err = program(
-    'benchmark', '--tiny', '--rounds=1', f'--match={match}', f'--output={path}'
-  )
-  assert code == 0, err
-  (row,) = json.loads(path.read_text())['rows']
-  assert row['failed'] == {}
-  assert match in row['case'] in out
-  assert row['batch'] == batch
-  assert match in path.with_suffix('.md').read_text()
-
-
-@pytest.mark.slow
-def test_benchmark_times_a_population_in_a_process_of_its_own(
-  program, tmp_path
-):
-  path = tmp_path / 'benchmark.json'
-  code, out, err = program(
-    'benchmark', '--rounds=2', '--match=ring', '--runs=2', f'--output={path}'
-  )
-  assert code == 0, err
-  (row,) = json.loads(path.read_text())['rows']
-  assert (row['runs'], row['batch']) == (2, 256)
-  assert len(row['seconds']['ganjax']) == 2
-  pace = 1 / np.mean(row['seconds']['ganjax'])
-  assert f'2 runs made {pace:.0f} steps a second in all' in out
-  assert row['execution']['ganjax'] in out
-
-
-def test_benchmark_says_when_a_process_of_its_own_ends(
-  program, monkeypatch, tmp_path
-):
-  monkeypatch.setattr(sys, 'executable', shutil.which('true'))
-  code, _, err = program(
-    'benchmark', '--match=ring', f'--output={tmp_path / "benchmark.json"}'
-  )
-  assert code == 1
-  assert "A process of the side 'ganjax' ended too early" in err
-  assert 'Traceback' not in err
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 from jax import lax
 
 from experiments.benchmark import flops, rounds
-from experiments.benchmark.accelerator import comparison
 from ganjax.networks import grouped, modulation
 
 
@@ -26,7 +25,7 @@ def in_groups(task):
       makers[f'{name}, {side} pixels'] = functools.partial(
         _side, function, images, kernel
       )
-  return comparison.compare(task, makers, batch)
+  return rounds.compare(task, makers, batch)
 
 
 def modulated(task):
@@ -55,7 +54,7 @@ def modulated(task):
     name: functools.partial(_side, function, images, kernel)
     for name, function in (('free of groups', free), ('by groups', by_groups))
   }
-  return comparison.compare(task, makers, batch)
+  return rounds.compare(task, makers, batch)
 
 
 def _drawn(*shapes):

@@ -1,7 +1,6 @@
 """Steps of DCGAN in each precision, beside PyTorch's with as much tuning."""
 
 import functools
-import importlib.util
 
 import jax.numpy as jnp
 
@@ -9,9 +8,10 @@ from experiments.benchmark import (
   dcgan,
   dcgan_cases,
   dcgan_torch,
+  limits,
+  rounds,
   torch_device,
 )
-from experiments.benchmark.accelerator import comparison, limits
 
 _TUNED, _COMPILED = dcgan_torch.TUNED, dcgan_torch.COMPILED
 _GRAPHS = _COMPILED._replace(compiled='reduce-overhead')
@@ -52,7 +52,7 @@ def measured(kind, task):
   images = dcgan_cases.batch(case)
   precision = kind if kind in limits.PRECISIONS else 'tf32'
   makers = {f'ganjax, {precision}': _own(case, images, precision)}
-  if importlib.util.find_spec('torch'):
+  if task.torch_too:
     torch_device.allow_tf32(precision != 'float32')
     for name, options in _PEERS[kind].items():
       makers[name] = functools.partial(
@@ -62,7 +62,7 @@ def measured(kind, task):
         options,
         'bf16' if options.half else precision,
       )
-  return comparison.compare(task, makers, case.batch)
+  return rounds.compare(task, makers, case.batch)
 
 
 def _own(case, images, name):

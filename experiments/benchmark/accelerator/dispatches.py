@@ -13,7 +13,6 @@ from experiments.benchmark import (
   ring_game,
   rounds,
 )
-from experiments.benchmark.accelerator import comparison
 from ganjax import parallel, steps
 from ganjax.arrays import Batch
 from ganjax.data import images
@@ -68,7 +67,7 @@ def _row(task, phase, state, pixels, examples):
     )
     for together in numbers
   }
-  return comparison.compare(task, makers, examples)
+  return rounds.compare(task, makers, examples)
 
 
 def _own(phase, state, data, together, counted):

@@ -3,8 +3,7 @@
 import functools
 
 from configs import r3gan, stylegan2
-from experiments.benchmark import configured
-from experiments.benchmark.accelerator import comparison
+from experiments.benchmark import configured, rounds
 
 _DTYPES = {'bf16': 'bfloat16', 'tf32': 'float32'}
 
@@ -32,7 +31,7 @@ def of_stylegan2(resolution, task):
     makers[f'ganjax, {name}'] = functools.partial(
       configured.side, config, (resolution, resolution, 3), 16, name
     )
-  return comparison.compare(task, makers, config.batch_size)
+  return rounds.compare(task, makers, config.batch_size)
 
 
 def of_r3gan(kinds, task):
@@ -60,7 +59,7 @@ def of_r3gan(kinds, task):
     makers[title] = functools.partial(
       configured.side, config, (32, 32, 3), 2, name
     )
-  return comparison.compare(task, makers, config.batch_size)
+  return rounds.compare(task, makers, config.batch_size)
 
 
 def _separate(config):

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from configs import dcgan
-from experiments.benchmark.accelerator import comparison, dispatches
+from experiments.benchmark import rounds
+from experiments.benchmark.accelerator import dispatches
 from ganjax import parallel
 from ganjax.config import datasets
 from ganjax.training import dispatch
@@ -29,7 +30,7 @@ def measured(task):
     loader: functools.partial(side, task.data_dir, batch, 32, loader)
     for loader in ('device', 'host', 'stream')
   }
-  return comparison.compare(task, makers, batch)
+  return rounds.compare(task, makers, batch)
 
 
 def _config(folder, resolution, loader):

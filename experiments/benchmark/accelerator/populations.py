@@ -12,7 +12,6 @@ from experiments.benchmark import (
   ring_game,
   rounds,
 )
-from experiments.benchmark.accelerator import comparison
 from ganjax.arrays import Batch
 from ganjax.training import mappings
 
@@ -27,7 +26,7 @@ def of_ring(task):
       _side, training, (), 'vmap', runs
     ),
   }
-  return comparison.compare(task, makers, 1, 'steps of a run')
+  return rounds.compare(task, makers, 1, 'steps of a run')
 
 
 def of_dcgan(task):
@@ -44,7 +43,7 @@ def of_dcgan(task):
     )
     for mapping in ('steps', 'map', 'vmap')
   }
-  return comparison.compare(task, makers, case.batch)
+  return rounds.compare(task, makers, case.batch)
 
 
 def _side(training, data, mapping, runs):

@@ -1,43 +1,26 @@
 """The rows of the benchmark on an accelerator, in the order of their worth."""
 
 import functools
-from collections.abc import Callable
-from typing import NamedTuple
 
+from experiments.benchmark import limits, style
 from experiments.benchmark.accelerator import (
   convolutions,
   dcgan_steps,
   dispatches,
   from_config,
-  limits,
   loading,
   populations,
-  style_steps,
 )
+from experiments.benchmark.task import Row
 
-
-class Row(NamedTuple):
-  """A row.
-
-  Attributes:
-    name: of the row.
-    seconds: that its process may take.
-    measured: `task -> found`, of a `Task`; JSON values.
-    needs: the flags that it cannot do without.
-  """
-
-  name: str
-  seconds: float
-  measured: Callable
-  needs: tuple = ()
-
-
-LIMITS = 'limits'
-_STYLE = 'weights', 'content', 'style'
 _OF_DCGAN = functools.partial(functools.partial, dcgan_steps.measured)
 
 ROWS = (
-  Row(LIMITS, 60, limits.measured),
+  Row(
+    limits.NAME,
+    60,
+    functools.partial(limits.measured, 8192, 2**28, tuple(limits.PRECISIONS)),
+  ),
   Row('DCGAN-64, tf32', 120, _OF_DCGAN('tf32')),
   Row('DCGAN-64, bf16', 120, _OF_DCGAN('bf16')),
   Row('DCGAN-64, float32', 75, _OF_DCGAN('float32')),
@@ -57,14 +40,14 @@ ROWS = (
   Row(
     'style transfer at 512',
     45,
-    functools.partial(style_steps.measured, 512),
-    _STYLE,
+    functools.partial(style.steps, 512),
+    style.NEEDS,
   ),
   Row(
     'style transfer at 1024',
     45,
-    functools.partial(style_steps.measured, 1024),
-    _STYLE,
+    functools.partial(style.steps, 1024),
+    style.NEEDS,
   ),
   Row('input', 60, loading.measured, ('data_dir',)),
   Row(
@@ -74,9 +57,3 @@ ROWS = (
   ),
   Row('DCGAN-64, CUDA graphs', 120, _OF_DCGAN('CUDA graphs')),
 )
-
-
-def named(name):
-  """Returns the row of a name."""
-  (row,) = (row for row in ROWS if row.name == name)
-  return row

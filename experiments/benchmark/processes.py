@@ -6,7 +6,7 @@ import pathlib
 import signal
 import subprocess
 
-_ROOT = pathlib.Path(__file__).resolve().parents[3]
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def ended(command, log, seconds):
@@ -44,13 +44,20 @@ def ended(command, log, seconds):
 
 
 def commit():
-  """Returns the commit of the code, or None where git does not know it."""
+  """Returns the last commit of the code, or None where git does not know it.
+
+  It ends with '-dirty' where files differ from it. Pages do not count.
+  """
+  code = 'ganjax', 'experiments', 'configs'
   with contextlib.suppress(OSError):
-    said = subprocess.run(
-      ['git', '-C', _ROOT, 'describe', '--always', '--dirty', '--abbrev=12'],
-      capture_output=True,
-      text=True,
-      check=False,
-    )
-    return said.stdout.strip() or None
+    number = _git('log', '-1', '--abbrev=12', '--format=%h', '--', *code)
+    if number:
+      return f'{number}-dirty' if _git('status', '-s', '--', *code) else number
   return None
+
+
+def _git(*words):
+  said = subprocess.run(
+    ['git', '-C', _ROOT, *words], capture_output=True, text=True, check=False
+  )
+  return said.stdout.strip()

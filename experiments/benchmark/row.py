@@ -1,9 +1,8 @@
-"""Computes one row of the benchmark on an accelerator.
+"""Computes one row of the benchmark, in a process of its own.
 
-  python -m experiments.benchmark.accelerator.row --row limits --tiny \
-    --output limits.json
+  python -m experiments.benchmark.row --row limits --tiny --output limits.json
 
-`experiments.benchmark --accelerator` starts it for each row. What is found so
+`experiments.benchmark` starts it for each row. What is found so
 far is written again and again, so that a row that is ended leaves its part.
 """
 
@@ -14,25 +13,27 @@ from importlib import metadata
 
 from absl import flags
 
-from experiments.benchmark.accelerator import rows, task
+from experiments.benchmark import cases, task
+from experiments.benchmark.accelerator import rows
 from ganjax import exits, files, launch
 from ganjax.training import provenance
 
-_ROW = flags.DEFINE_enum(
-  'row', rows.LIMITS, [row.name for row in rows.ROWS], 'The row to compute.'
-)
+_ROW = flags.DEFINE_string('row', None, 'The name of the row to compute.')
+_ACCELERATOR = flags.DEFINE_bool('accelerator', False, 'As in the benchmark.')
 _TINY = flags.DEFINE_bool('tiny', False, 'Takes the sizes of a rehearsal.')
 _SECONDS = flags.DEFINE_float(
   'seconds', 120.0, 'Ends by itself after this time.', lower_bound=1.0
 )
+_ROUNDS = flags.DEFINE_integer('rounds', 9, 'As in the benchmark.')
+_RUNS = flags.DEFINE_integer('runs', 8, 'As in the benchmark.')
 _OUTPUT = flags.DEFINE_string('output', None, 'The JSON file that is written.')
 _WEIGHTS = flags.DEFINE_string('weights', None, 'As in the benchmark.')
 _CONTENT = flags.DEFINE_string('content', None, 'As in the benchmark.')
 _STYLE = flags.DEFINE_string('style', None, 'As in the benchmark.')
 _DATA_DIR = flags.DEFINE_string('data_dir', '', 'As in the benchmark.')
-_MARGIN = 0.9  # of the time: no round begins later
+_MARGIN = 0.6  # of the time: few rounds begin later
 
-flags.mark_flag_as_required('output')
+flags.mark_flags_as_required(['row', 'output'])
 
 
 def main():
@@ -47,14 +48,23 @@ def main():
   def keep(found, whole=False):
     files.write_json(_OUTPUT.value, found | {'whole': whole, 'about': about})
 
+  tiny = _TINY.value
   given = task.Task(
-    tiny=_TINY.value,
+    tiny=tiny,
     until=begun + _MARGIN * _SECONDS.value,
     keep=keep,
+    rounds=min(3, _ROUNDS.value) if tiny else _ROUNDS.value,
+    seconds=0.01 if tiny else 0.2,
+    runs=_RUNS.value,
     style_files=(_WEIGHTS.value, _CONTENT.value, _STYLE.value),
     data_dir=_DATA_DIR.value,
   )
-  keep(rows.named(_ROW.value).measured(given), whole=True)
+  (row,) = (
+    row
+    for row in (rows if _ACCELERATOR.value else cases).ROWS
+    if row.name == _ROW.value
+  )
+  keep(row.measured(given), whole=True)
   # Libraries may wait for threads and compilers of theirs.
   exits.leave(0)
 

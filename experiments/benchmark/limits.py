@@ -1,4 +1,4 @@
-"""The limits of the device: its rates of matrix products and of copying."""
+"""The limits of a machine: its rates of matrix products and of copying."""
 
 import functools
 
@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from experiments.benchmark import rounds
-from experiments.benchmark.accelerator import comparison
+
+NAME = 'limits'
 
 # By the name of a precision: the type, and jax's own name of the precision.
 PRECISIONS = {
@@ -16,29 +17,40 @@ PRECISIONS = {
 }
 
 
-def measured(task):
+def usual():
+  """Returns the name of the precision of products unless another is chosen."""
+  return 'float32' if jax.default_backend() == 'cpu' else 'tf32'
+
+
+def measured(size, numbers, precisions, task):
   """Returns the row of the limits.
 
   Its `rates` are FLOP/s by precision, and for 'copy' bytes a second, of those
   that are read and those that are written.
+
+  Args:
+    size: of the matrices.
+    numbers: of float32 to copy, more than caches hold.
+    precisions: of `PRECISIONS`.
+    task: a `task.Task`.
   """
-  size = 128 if task.tiny else 8192
+  size, numbers = (128, 2**16) if task.tiny else (size, numbers)
   makers = {
     f'product in {name}': functools.partial(product, name, size)
-    for name in PRECISIONS
-  } | {'copy': functools.partial(copy, size**2 * 4)}
-  found = comparison.compare(task, makers, 1, 'products')
+    for name in precisions
+  } | {'copy': functools.partial(copy, numbers)}
+  found = rounds.compare(task, makers, 1, 'products', 'product')
   sides, rates = found['sides'], {}
-  for name in PRECISIONS:
+  for name in precisions:
     if 'median' in sides[f'product in {name}']:
       rates[name] = sides[f'product in {name}']['flops_per_second']
   if 'median' in sides['copy']:
-    rates['copy'] = 2 * 4 * size**2 * 4 / sides['copy']['median']
-  words = [f'{name} {rate / 1e12:.3g}' for name, rate in rates.items()]
+    rates['copy'] = sides['copy']['moved'] / sides['copy']['median']
+  words = [f'{name} {rate / 1e9:.4g}' for name, rate in rates.items()]
   return found | {
     'rates': rates,
-    'words': f'Products of {size}x{size} matrices in TFLOP/s, and copies in '
-    f'TB/s (read and written): {", ".join(words)}.',
+    'words': f'Products of {size}x{size} matrices in GFLOP/s, and copies in '
+    f'GB/s (read and written): {", ".join(words)}.',
   }
 
 
@@ -67,7 +79,8 @@ def copy(size):
   Args:
     size: how many numbers are read, and as many are written.
   """
-  return _repeated(jax.jit(jnp.negative), jnp.ones(size))
+  side = _repeated(jax.jit(jnp.negative), jnp.ones(size))
+  return side._replace(moved=2 * 4 * size)
 
 
 def _repeated(function, array):
