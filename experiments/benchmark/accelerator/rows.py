@@ -28,14 +28,15 @@ ROWS = (
   Row('steps together, ring', 45, dispatches.of_ring),
   Row('population, ring', 60, populations.of_ring),
   Row('population, DCGAN-16', 75, populations.of_dcgan),
-  Row('StyleGAN2-32', 120, functools.partial(from_config.of_stylegan2, 32)),
+  # One precision takes a core about a minute to trace and to compile.
+  Row('StyleGAN2-32', 240, functools.partial(from_config.of_stylegan2, 32)),
   Row(
     'R3GAN, CIFAR-10',
-    120,
+    240,
     functools.partial(from_config.of_r3gan, (('bf16', False), ('tf32', False))),
   ),
-  Row('StyleGAN2-64', 120, functools.partial(from_config.of_stylegan2, 64)),
-  Row('convolution, grouped', 60, convolutions.in_groups),
+  Row('StyleGAN2-64', 300, functools.partial(from_config.of_stylegan2, 64)),
+  Row('convolution, grouped', 90, convolutions.in_groups),
   Row('convolution, modulated', 45, convolutions.modulated),
   Row(
     'style transfer at 512',
@@ -52,7 +53,7 @@ ROWS = (
   Row('input', 60, loading.measured, ('data_dir',)),
   Row(
     'R3GAN, passes of the critic',
-    120,
+    240,
     functools.partial(from_config.of_r3gan, (('bf16', False), ('bf16', True))),
   ),
   Row('DCGAN-64, CUDA graphs', 120, _OF_DCGAN('CUDA graphs')),
