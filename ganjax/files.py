@@ -116,9 +116,23 @@ class FormatError(ValueError):
   """What lies there was written by another ganjax, and is in order."""
 
 
-def versioned(values):
-  """Returns a dict of JSON values with `format`, the version they are in."""
-  return {'format': FORMAT} | values
+# Of files that changed alone. Above these the next `FORMAT` of all has to be.
+_FORMATS = {'sweep.json': 3}
+
+
+def version(path):
+  """Returns the version of a file of that path, by its name."""
+  return _FORMATS.get(pathlib.Path(path).name, FORMAT)
+
+
+def versioned(values, path=''):
+  """Returns a dict of JSON values with `format`, the version they are in.
+
+  Args:
+    values: the dict.
+    path: of the file that it is written to.
+  """
+  return {'format': version(path)} | values
 
 
 def unversioned(values, place):
@@ -130,19 +144,19 @@ def unversioned(values, place):
     place: what to call it in an error: the path of a file, for example.
 
   Raises:
-    FormatError: if its version is not `FORMAT`.
+    FormatError: if its version is not the one that is written now.
   """
-  values = dict(values)
-  version = values.pop('format', FORMAT)
-  if version > FORMAT:
+  values, now = dict(values), version(place)
+  there = values.pop('format', now)
+  if there > now:
     raise FormatError(
-      f'{place} was written by a newer ganjax (format {version}; this one '
-      f'reads {FORMAT}): update ganjax, or give another folder.'
+      f'{place} was written by a newer ganjax (format {there}; this one '
+      f'reads {now}): update ganjax, or give another folder.'
     )
-  if version < FORMAT:
+  if there < now:
     raise FormatError(
-      f'{place} was written by an older ganjax (format {version}; this one '
-      f'reads {FORMAT}): give another folder to begin anew, or use the ganjax '
+      f'{place} was written by an older ganjax (format {there}; this one '
+      f'reads {now}): give another folder to begin anew, or use the ganjax '
       'that made this one.'
     )
   return values
@@ -275,4 +289,4 @@ def claim(path, values, kind='run', ignore=(), write=True):
     check_same(path.parent, read_json(path), values, kind, ignore)
   elif write:
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, versioned(values))
+    write_json(path, versioned(values, path))

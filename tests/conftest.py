@@ -79,11 +79,11 @@ def measured(tmp_path):
   """
   place = tmp_path / 'programs' / 'one'
   place.mkdir(parents=True)
-  row = {'cell': 0, 'seed': 0, 'program': 'one', 'evaluation': 1, 'of': 1}
+  row = {'setting': 0, 'seed': 0, 'program': 'one', 'evaluation': 1, 'of': 1}
   row |= {'step': 4, 'number': 8, 'seconds': 1.0}
   (place / 'evaluation.json').write_text(json.dumps({'measures': [row]}))
   (tmp_path / 'sweep.json').write_text(
-    json.dumps({'cells': [{'remedy': 'r1'}]})
+    json.dumps({'settings': [{'remedy': 'r1'}]})
   )
   return place
 

@@ -76,6 +76,15 @@ def test_another_format_is_answered_by_a_sentence(version, sentence, tmp_path):
   assert files.read_json(path) == {'seed': 0}
 
 
+def test_a_sweep_from_before_it_had_settings_is_of_an_older_format(tmp_path):
+  path = tmp_path / 'sweep.json'
+  files.claim(path, {'settings': []}, 'sweep')
+  assert json.loads(path.read_text())['format'] == files.version(path) == 3
+  files.write_json(path, {'format': 2, 'cells': []})
+  with pytest.raises(files.FormatError, match='an older ganjax .format 2; thi'):
+    files.claim(path, {'settings': []}, 'sweep')
+
+
 @pytest.mark.parametrize('content', ['', '{"seed": ', '[1]', '7', '\x00'])
 def test_damaged_json_is_told_with_the_file(content, tmp_path):
   path = tmp_path / 'sweep.json'

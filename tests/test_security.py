@@ -108,7 +108,7 @@ def test_results_are_data(harmless, tmp_path, measured):
   touch = np.array([Touch(harmless.canary)], object)
   names = ('seed', 'captured', 'quality', 'divergence', 'occupancy', 'samples')
   arrays = dict.fromkeys(names, np.zeros(1))
-  np.savez(measured / 'arrays-1.npz', cell=touch, **arrays)
+  np.savez(measured / 'arrays-1.npz', setting=touch, **arrays)
 
   def read(path):
     mode_collapse.read(tmp_path, ['r1'], [0])

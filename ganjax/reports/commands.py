@@ -1,4 +1,4 @@
-"""The commands that repeat a sweep, or one of its cells."""
+"""The commands that repeat a sweep, or one of its settings."""
 
 import shlex
 
@@ -9,12 +9,12 @@ def of_sweep(about):
   return f'python -m experiments.{program} {shlex.join(flags)}'
 
 
-def of_cell(about, changes, workdir):
-  """Returns the command that trains a cell: one run, or all of a protocol's.
+def of_setting(about, changes, workdir):
+  """Returns the command that trains a setting: a run, or all of a protocol's.
 
   Args:
     about: `sweep.json`.
-    changes: of the cell, from dotted fields to JSON values.
+    changes: of the setting, from dotted fields to JSON values.
     workdir: for the results.
   """
   parts = ['--config', about['name'], *about['overrides']]

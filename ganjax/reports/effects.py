@@ -1,8 +1,8 @@
-"""Main effects of factors: means over seeds and cells, and their errors.
+"""Main effects of factors: means over seeds and settings, and their errors.
 
-A cell is a setting of all factors. Values are `[C, S]`, a row for each cell and
-a column for each seed, NaN where a run has none. The same seed in two cells is
-the same chance in both: a block, as in an experiment on fields.
+A setting is a value of each factor. Values are `[C, S]`, a row for each setting
+and a column for each seed, NaN where a run has none. The same seed in two
+settings is the same chance in both: a block, as in an experiment on fields.
 """
 
 import math
@@ -16,22 +16,23 @@ class Level(NamedTuple):
 
   Attributes:
     value: of the factor.
-    mean: over its cells, with equal weights, whatever their numbers of seeds.
-    error: standard error of the mean, from the seeds; a cell with one value
-      adds nothing to it. The cells are all of interest, not a sample
+    mean: over its settings, with equal weights, whatever their numbers of
+      seeds.
+    error: standard error of the mean, from the seeds; a setting with one value
+      adds nothing to it. The settings are all of interest, not a sample
       of others.
-    cells: the number of cells with a value.
+    settings: the number of settings with a value.
     runs: the number of runs with a value.
-    difference: from the factor's first value, the mean over the pairs of cells
-      that agree in all else; 0 for the first itself.
-    difference_error: its standard error, from seeds and cells.
+    difference: from the factor's first value, the mean over the pairs of
+      settings that agree in all else; 0 for the first itself.
+    difference_error: its standard error, from seeds and settings.
     pairs: the number of such pairs.
   """
 
   value: Any
   mean: float
   error: float
-  cells: int
+  settings: int
   runs: int
   difference: float
   difference_error: float
@@ -42,32 +43,33 @@ def main_effect(values, levels, others):
   """Returns the `Level`s of a factor: numbers ascending, words as they come.
 
   The error of a mean clusters the runs by their seed, so that what a seed does
-  to all cells is not averaged away: if no run is missing, it is the deviation
-  over the seeds of the mean over cells, divided by the root of S. The error
-  of a difference clusters by seed and by cell: Cameron, Gelbach and Miller,
-  "Robust Inference With Multiway Clustering", 2011, Journal of Business &
-  Economic Statistics 29(2), equation 2.8, never less than one of the two alone.
+  to all settings is not averaged away: if no run is missing, it is the
+  deviation over the seeds of the mean over settings, divided by the root of S.
+  The error of a difference clusters by seed and by setting: Cameron, Gelbach
+  and Miller, "Robust Inference With Multiway Clustering", 2011, Journal of
+  Business & Economic Statistics 29(2), equation 2.8, never less than one of the
+  two alone.
   It is larger where the effect of the factor depends on other factors.
 
   Args:
-    values: `[C, S]`. Cells without a finite value are left out.
-    levels: the factor's value in each cell, C of them.
-    others: the values of all other factors in each cell, hashable, C of them:
-      cells with the same are compared.
+    values: `[C, S]`. Settings without a finite value are left out.
+    levels: the factor's value in each setting, C of them.
+    others: the values of all other factors in each setting, hashable, C of
+      them: settings with the same are compared.
 
   Raises:
-    ValueError: if there are not as many levels and others as cells.
+    ValueError: if there are not as many levels and others as settings.
   """
   values = np.asarray(values, float)
   if not len(values) == len(levels) == len(others):
     raise ValueError(
-      f'There are values of {len(values)} cells, but {len(levels)} levels and '
-      f'{len(others)} others: pass one of each for a cell.'
+      f'There are values of {len(values)} settings, but {len(levels)} levels '
+      f'and {len(others)} others: pass one of each for a setting.'
     )
   counted = np.isfinite(values)
   number = counted.sum(1)
   means = np.where(counted, values, 0).sum(1) / np.maximum(number, 1)
-  # The contribution of each run to the error of the mean of its cell.
+  # The contribution of each run to the error of the mean of its setting.
   shares = np.where(counted, values - means[:, None], 0)
   shares /= np.maximum(number, 1)[:, None]
   at = {
@@ -110,7 +112,7 @@ def wide(values):
 
 
 def _difference(means, shares, counted, pairs):
-  """Returns the mean difference of pairs of cells, and its standard error."""
+  """Returns the mean difference of pairs of settings, and its error."""
   if not pairs:
     return math.nan, math.nan
   here, there = np.transpose(pairs)
@@ -118,19 +120,19 @@ def _difference(means, shares, counted, pairs):
   noise = shares[here] - shares[there]
   both = counted[here] | counted[there]
   by_seed = _by_seed(noise, both)
-  by_cell = _corrected(np.sum((apart - apart.mean()) ** 2), len(pairs))
-  by_cell /= len(pairs) ** 2
+  by_setting = _corrected(np.sum((apart - apart.mean()) ** 2), len(pairs))
+  by_setting /= len(pairs) ** 2
   by_run = _corrected(np.sum(noise**2), both.any(0).sum()) / len(pairs) ** 2
   known = [
     variance
-    for variance in (by_seed, by_cell, by_seed + by_cell - by_run)
+    for variance in (by_seed, by_setting, by_seed + by_setting - by_run)
     if math.isfinite(variance)
   ]
   return float(apart.mean()), _root(max(known, default=math.nan))
 
 
 def _by_seed(shares, counted):
-  """Returns the variance of the mean over cells, clustered by seed."""
+  """Returns the variance of the mean over settings, clustered by seed."""
   if not len(shares):
     return math.nan
   return _corrected(np.sum(shares.mean(0) ** 2), counted.any(0).sum())

@@ -75,19 +75,20 @@ def read(folder, remedies, seeds):
   path, rows = folder / 'sweep.json', {}
   if not path.exists():
     return {}
+  settings = files.read_inside(folder, path.name)['settings']
   for measured in sorted(folder.glob('programs/*/evaluation.json')):
     own = files.read_inside(folder, measured.relative_to(folder))
     for row in own['measures']:
-      rows.setdefault((row['cell'], row['seed']), []).append(row)
+      rows.setdefault((row['setting'], row['seed']), []).append(row)
   found = {}
-  for number, cell in enumerate(files.read_inside(folder, path.name)['cells']):
+  for number, setting in enumerate(settings):
     runs = [
       own
       for seed in seeds
       if (own := rows.get((number, seed))) and len(own) == own[0]['of']
     ]
-    if cell['remedy'] in remedies and runs:
-      found[cell['remedy']] = _runs(folder, runs)
+    if setting['remedy'] in remedies and runs:
+      found[setting['remedy']] = _runs(folder, runs)
   return {name: found[name] for name in remedies if name in found}
 
 
@@ -122,10 +123,10 @@ def _stored(folder, rows, names):
     path = paths.inside(folder, place / f'arrays-{row["evaluation"]}.npz')
     if path not in opened:
       opened[path] = _of_runs(path, names)
-    arrays = opened[path].get((row['cell'], row['seed']))
+    arrays = opened[path].get((row['setting'], row['seed']))
     if arrays is None:
       raise ValueError(
-        f'{path} lacks the run of setting {row["cell"]} with seed '
+        f'{path} lacks the run of setting {row["setting"]} with seed '
         f'{row["seed"]}, which evaluation.json beside it has; they do not '
         'belong together.'
       )
@@ -135,12 +136,12 @@ def _stored(folder, rows, names):
 
 
 def _of_runs(path, names):
-  """Returns the arrays of a file: by cell and seed, a dict by name."""
-  arrays = npz.read(path, ('cell', 'seed', *names))
+  """Returns the arrays of a file: by setting and seed, a dict by name."""
+  arrays = npz.read(path, ('setting', 'seed', *names))
   lengths = {own.shape[:1] for own in arrays.values()}
   if len(lengths) > 1 or () in lengths:
     raise ValueError(f'{path} holds arrays of different numbers of runs.')
-  runs = zip(arrays['cell'].tolist(), arrays['seed'].tolist(), strict=True)
+  runs = zip(arrays['setting'].tolist(), arrays['seed'].tolist(), strict=True)
   return {
     run: {name: arrays[name][number] for name in names}
     for number, run in enumerate(runs)

@@ -37,22 +37,22 @@ def main_effects(sweep, measure, evaluation=None):
   values = np.array(
     [
       np.where(
-        [run.state == 'done' for run in cell.runs],
+        [run.state == 'done' for run in setting.runs],
         sweep_results.values(
-          cell, measure, evaluation or sweep_results.reached(cell)
+          setting, measure, evaluation or sweep_results.reached(setting)
         ),
         np.nan,
       )
-      for cell in sweep.cells
+      for setting in sweep.settings
     ]
   )
   by_factor = {}
   for fields in sweep_results.factors(sweep):
     # Fields that change together have a value for each value of the first.
-    levels = [cell.settings[fields[0]] for cell in sweep.cells]
+    levels = [setting.values[fields[0]] for setting in sweep.settings]
     others = [
-      tuple(v for field, v in cell.settings.items() if field not in fields)
-      for cell in sweep.cells
+      tuple(v for field, v in setting.values.items() if field not in fields)
+      for setting in sweep.settings
     ]
     by_factor[fields] = effects.main_effect(values, levels, others)
   return by_factor
@@ -72,17 +72,18 @@ def importance(sweep):
   if len(ended) < 10 or not varied:
     return {}
   spaces = {
-    field: _space([cell.settings[field] for cell in ended]) for field in varied
+    field: _space([setting.values[field] for setting in ended])
+    for field in varied
   }
   optuna.logging.set_verbosity(optuna.logging.WARNING)
   study = optuna.create_study(direction=sweep.direction)
   study.add_trials(
     optuna.create_trial(
-      params={field: cell.settings[field] for field in varied},
+      params={field: setting.values[field] for field in varied},
       distributions=spaces,
-      value=float(np.nanmean(sweep_results.final(cell, sweep.objective))),
+      value=float(np.nanmean(sweep_results.final(setting, sweep.objective))),
     )
-    for cell in ended
+    for setting in ended
   )
   return optuna.importance.get_param_importances(
     study, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=0)
@@ -106,17 +107,20 @@ def _crossed(sweep):
   for measure in sweep.compared:
     factors = {}
     for fields, levels in main_effects(sweep, measure).items():
-      means = {cell.number: _mean(sweep, cell, measure) for cell in sweep.cells}
+      means = {
+        setting.number: _mean(sweep, setting, measure)
+        for setting in sweep.settings
+      }
       factors[factor_name(sweep, fields)] = figures.Effect(
         [words(level.value) for level in levels],
         np.array([level.mean for level in levels]),
         np.array([level.error for level in levels]),
         [
           [
-            means[cell.number]
-            for cell in sweep.cells
-            if cell.settings[fields[0]] == level.value
-            and np.isfinite(means[cell.number])
+            means[setting.number]
+            for setting in sweep.settings
+            if setting.values[fields[0]] == level.value
+            and np.isfinite(means[setting.number])
           ]
           for level in levels
         ],
@@ -136,15 +140,16 @@ def _file(kind, measure):
 def _searched(sweep):
   sign = 1 if sweep.direction == 'minimize' else -1
   finals = np.array(
-    [_mean(sweep, cell, sweep.objective) for cell in sweep.cells]
+    [_mean(sweep, setting, sweep.objective) for setting in sweep.settings]
   )
   every = [
     float(np.mean(own[np.isfinite(own)])) if np.isfinite(own).any() else np.nan
     for own in (
-      sweep_results.final(cell, sweep.objective) for cell in sweep.cells
+      sweep_results.final(setting, sweep.objective)
+      for setting in sweep.settings
     )
   ]
-  states = [state(cell) for cell in sweep.cells]
+  states = [state(setting) for setting in sweep.settings]
   best = sign * np.fmin.accumulate(sign * finals)
   title, scale = (
     sweep.titles[sweep.objective],
@@ -152,12 +157,17 @@ def _searched(sweep):
   )
   drawn = {
     'search': figures.history(
-      [cell.number for cell in sweep.cells], every, best, states, title, scale
+      [setting.number for setting in sweep.settings],
+      every,
+      best,
+      states,
+      title,
+      scale,
     )
   }
   parameters = {
     factor_name(sweep, fields): _axis(
-      [cell.settings[fields[0]] for cell in sweep.cells]
+      [setting.values[fields[0]] for setting in sweep.settings]
     )
     for fields in sweep_results.factors(sweep)
   }
@@ -168,9 +178,9 @@ def _searched(sweep):
   return drawn
 
 
-def state(cell):
+def state(setting):
   """Returns the state of a trial, that of the worst of its runs."""
-  states = {run.state for run in cell.runs}
+  states = {run.state for run in setting.runs}
   worst = ('diverged', 'cut short', 'unfinished', 'not begun', 'done')
   return next(one for one in worst if one in states)
 
@@ -181,10 +191,10 @@ def _axis(values):
   return list(map(words, values)), 'linear'
 
 
-def _mean(sweep, cell, measure):
+def _mean(sweep, setting, measure):
   """Returns the mean over the runs that ended, NaN where none did."""
-  ended = [run.state == 'done' for run in cell.runs]
-  own = sweep_results.final(cell, measure)[ended]
+  ended = [run.state == 'done' for run in setting.runs]
+  own = sweep_results.final(setting, measure)[ended]
   own = own[np.isfinite(own)]
   return float(own.mean()) if len(own) else np.nan
 
@@ -192,7 +202,7 @@ def _mean(sweep, cell, measure):
 def _scale(sweep, measure):
   means = [
     mean
-    for mean in (_mean(sweep, cell, measure) for cell in sweep.cells)
+    for mean in (_mean(sweep, setting, measure) for setting in sweep.settings)
     if np.isfinite(mean)
   ]
   return 'log' if effects.wide(means) else 'linear'
@@ -249,17 +259,20 @@ def _within(sweep):
   (outer, *_), (inner, *_) = factors
   name, drawn = factor_name(sweep, factors[0]), {}
   # In the order of main effects, so that values have their colours.
-  levels = effects.ordered([cell.settings[inner] for cell in sweep.cells])
+  levels = effects.ordered(
+    [setting.values[inner] for setting in sweep.settings]
+  )
 
   in_order = sorted(
-    ranked, key=lambda cell: (levels.index(cell.settings[inner]), cell.number)
+    ranked,
+    key=lambda setting: (levels.index(setting.values[inner]), setting.number),
   )
   for measure, title in sweep.titles.items():
     panels = {}
-    for cell in in_order:
-      panel = panels.setdefault(f'{name} {words(cell.settings[outer])}', {})
-      panel[words(cell.settings[inner])] = _curve(
-        sweep, cell, evaluations, measure
+    for setting in in_order:
+      panel = panels.setdefault(f'{name} {words(setting.values[outer])}', {})
+      panel[words(setting.values[inner])] = _curve(
+        sweep, setting, evaluations, measure
       )
     lines = [line for panel in panels.values() for line in panel.values()]
     means = np.concatenate([line.mean for line in lines])
@@ -268,39 +281,41 @@ def _within(sweep):
   return drawn
 
 
-def _curves(sweep, cells, evaluations):
+def _curves(sweep, settings, evaluations):
   return {
-    label(sweep, cell): _curve(sweep, cell, evaluations, sweep.objective)
-    for cell in cells
+    label(sweep, setting): _curve(sweep, setting, evaluations, sweep.objective)
+    for setting in settings
   }
 
 
-def _curve(sweep, cell, evaluations, measure):
+def _curve(sweep, setting, evaluations, measure):
   """Returns the `Curve` of the runs of a setting that ended."""
-  ended = [run.state == 'done' for run in cell.runs]
+  ended = [run.state == 'done' for run in setting.runs]
   summaries = [
-    summary(sweep_results.values(cell, measure, evaluation)[ended])
+    summary(sweep_results.values(setting, measure, evaluation)[ended])
     for evaluation in evaluations
   ]
   return with_error(
-    [_images([cell], evaluation) for evaluation in evaluations],
+    [_images([setting], evaluation) for evaluation in evaluations],
     np.array([own['mean'] for own in summaries]),
     np.array([own['std'] for own in summaries]),
   )
 
 
-def _evaluations(cells):
+def _evaluations(settings):
   """Returns the numbers of the evaluations that were made of some settings."""
-  rows = [row for cell in cells for run in cell.runs for row in run.rows]
+  rows = [
+    row for setting in settings for run in setting.runs for row in run.rows
+  ]
   return sorted({row['evaluation'] for row in rows})
 
 
-def _images(cells, evaluation):
+def _images(settings, evaluation):
   """Returns the images seen until an evaluation, the same for all runs."""
   return next(
     row['images_seen']
-    for cell in cells
-    for run in cell.runs
+    for setting in settings
+    for run in setting.runs
     for row in run.rows
     if row['evaluation'] == evaluation
   )

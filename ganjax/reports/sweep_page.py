@@ -19,7 +19,8 @@ from ganjax.reports import (
 from ganjax.reports.figures import layout
 from ganjax.reports.sweep_results import words
 
-_GRIDS = 60  # of samples at most: of the best cells, and a fifth of the worst
+# Of samples, at most: of the best settings, and a fifth of the worst.
+_GRIDS = 60
 
 
 def write(workdir, announce=lambda sentence: None):
@@ -51,7 +52,7 @@ def write(workdir, announce=lambda sentence: None):
     'report.html': pages.render('sweep', _context(sweep, folder, images)),
     'table.csv': render.csv(sweep_tables.run_lines(sweep)),
     'table_evaluations.csv': render.csv(sweep_tables.evaluation_lines(sweep)),
-    'table_settings.csv': render.csv(sweep_tables.cell_lines(sweep)),
+    'table_settings.csv': render.csv(sweep_tables.setting_lines(sweep)),
     'table.tex': render.latex(table),
     'table.md': render.markdown(table),
   }
@@ -64,10 +65,10 @@ def _context(sweep, folder, images):
   """Returns the values of the page, by the names that its template has."""
   states = [run.state for run in sweep.runs]
   order = sweep_results.ranked(sweep) if sweep.searched else []
-  order += [cell for cell in sweep.cells if cell not in order]
-  lines = {line['number']: line for line in sweep_tables.cells(sweep)}
-  rows = [lines[cell.number] for cell in order]
-  settings = sweep_tables.how_measured(sweep)
+  order += [setting for setting in sweep.settings if setting not in order]
+  lines = {line['number']: line for line in sweep_tables.rows(sweep)}
+  rows = [lines[setting.number] for setting in order]
+  measured = sweep_tables.how_measured(sweep)
   place, scale, ends = _scale(sweep)
   return {
     'about': sweep.about,
@@ -82,7 +83,7 @@ def _context(sweep, folder, images):
     ],
     'factors': {
       field: list(
-        effects.ordered([cell.settings[field] for cell in sweep.cells])
+        effects.ordered([setting.values[field] for setting in sweep.settings])
       )
       for field in sweep.names
     },
@@ -103,13 +104,13 @@ def _context(sweep, folder, images):
     'importance': sweep_figures.importance(sweep) if sweep.searched else {},
     'images': images,
     'samples': _samples(sweep, folder, order, lines),
-    'cells': order,
-    'cell_command': lambda cell: commands.of_cell(
-      sweep.about, cell.changes, f'runs/setting-{cell.number}'
+    'settings': order,
+    'setting_command': lambda setting: commands.of_setting(
+      sweep.about, setting.changes, f'runs/setting-{setting.number}'
     ),
     'cautions': sweep_tables.cautions(sweep),
-    'settings': settings,
-    'differing': _differing(settings),
+    'measured': measured,
+    'differing': _differing(measured),
     'provenance': sweep_tables.provenance(sweep),
     'features': any(
       title.endswith(columns.ON_FEATURES) for title in sweep.titles.values()
@@ -140,7 +141,10 @@ def _differing(settings):
 def _scale(sweep):
   """Returns the place of a value of the objective in [0, 1], and the ends."""
   values = np.concatenate(
-    [sweep_results.final(cell, sweep.objective) for cell in sweep.cells]
+    [
+      sweep_results.final(setting, sweep.objective)
+      for setting in sweep.settings
+    ]
   )
   values = values[np.isfinite(values)]
   if not len(values) or values.min() == values.max():
@@ -181,7 +185,9 @@ def _level_table(levels, title, write_):
       difference = f'{write_(level.difference)} ± '.replace('-', '−')
       difference += write_(level.difference_error)
     mean = f'{write_(level.mean)} ± {write_(level.error)}'
-    rows.append([words(level.value), mean, difference, level.cells, level.runs])
+    rows.append(
+      [words(level.value), mean, difference, level.settings, level.runs]
+    )
   titles = ['', title, 'difference', 'settings', 'runs']
   return pages.markup(
     render.html(render.Table(titles, rows, frozenset(range(1, 5))))
@@ -189,14 +195,14 @@ def _level_table(levels, title, write_):
 
 
 def _samples(sweep, folder, order, lines):
-  """Returns the newest sample grid of the first seed of cells, dicts."""
+  """Returns the newest sample grid of the first seed of settings, dicts."""
   if len(order) > _GRIDS:
     ranked = sweep_results.ranked(sweep)
     pool = ranked if len(ranked) > _GRIDS else order
     order = [*pool[: _GRIDS - _GRIDS // 5], *pool[-(_GRIDS // 5) :]]
   samples = []
-  for cell in order:
-    run, line = cell.runs[0], lines[cell.number]
+  for setting in order:
+    run, line = setting.runs[0], lines[setting.number]
     row, source = next(
       (
         (row, source)
@@ -208,7 +214,7 @@ def _samples(sweep, folder, order, lines):
     samples.append(
       {
         'line': line,
-        'label': sweep_results.label(sweep, cell),
+        'label': sweep_results.label(sweep, setting),
         'run': run,
         'row': row,
         'source': source,

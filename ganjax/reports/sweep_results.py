@@ -1,4 +1,4 @@
-"""The results of a sweep, finished or not: the cells and runs of its folder."""
+"""The results of a sweep, finished or not: its settings and their runs."""
 
 import math
 import pathlib
@@ -14,35 +14,35 @@ STATES = ('done', 'diverged', 'unfinished', 'cut short', 'not begun')
 
 
 class Run(NamedTuple):
-  """The run of a cell with one seed.
+  """The run of a setting with one seed.
 
   Attributes:
-    cell: the number of the cell.
+    setting: the number of the setting.
     seed: of the run.
     rows: what was measured, a dict for each evaluation, in their order.
     state: one of `STATES`.
   """
 
-  cell: int
+  setting: int
   seed: int
   rows: list
   state: str
 
 
-class Cell(NamedTuple):
+class Setting(NamedTuple):
   """A setting: a value of each factor.
 
   Attributes:
-    number: of the cell, from 0; of the trial, in a search.
+    number: of the setting, from 0; of the trial, in a search.
     changes: to the config, by field.
-    settings: the values of all factors, those of the config where the cell
+    values: of all factors, those of the config where the setting
       does not change them; hashable.
     runs: one for each seed.
   """
 
   number: int
   changes: dict
-  settings: dict
+  values: dict
   runs: list
 
 
@@ -51,13 +51,13 @@ class SweepResults(NamedTuple):
 
   Attributes:
     about: the values of `sweep.json`.
-    names: from the fields that cells change to short names.
-    cells: a list of `Cell`.
+    names: from the fields that settings change to short names.
+    settings: a list of `Setting`.
     titles: from the values that were measured to their titles, the objective
       first.
-    objective: the value that cells are compared by.
+    objective: the value that settings are compared by.
     direction: of the objective, 'minimize' or 'maximize'; None where nothing
-      says which, so that cells are not ranked.
+      says which, so that settings are not ranked.
     compared: the values that are compared in main effects: the objective and
       those with a direction.
     provenance: of each program, its hardware and versions.
@@ -66,7 +66,7 @@ class SweepResults(NamedTuple):
 
   about: dict
   names: dict
-  cells: list
+  settings: list
   titles: dict
   objective: str
   direction: str | None
@@ -77,12 +77,12 @@ class SweepResults(NamedTuple):
   @property
   def runs(self):
     """All runs, a list."""
-    return [run for cell in self.cells for run in cell.runs]
+    return [run for setting in self.settings for run in setting.runs]
 
   @property
   def searched(self):
-    """Whether a search chose the cells, one after another."""
-    return not self.about.get('cells')
+    """Whether a search chose the settings, one after another."""
+    return not self.about.get('settings')
 
 
 def read(folder):
@@ -117,11 +117,11 @@ def read(folder):
   for own in made:
     columns = columns | own.get('columns', {})
   titles, objective = _titles(about, rows, columns)
-  cells = _cells(about, rows)
+  settings = _settings(about, rows)
   return SweepResults(
     about,
-    _short({field: None for cell in cells for field in cell.settings}),
-    cells,
+    _short({field: None for setting in settings for field in setting.values}),
+    settings,
     titles,
     objective,
     about.get('direction') or direction(objective, columns),
@@ -135,15 +135,15 @@ def read(folder):
   )
 
 
-def reached(cell):
-  """Returns the newest evaluation that a run of a cell has, 0 if none has."""
+def reached(setting):
+  """Returns the newest evaluation of the runs of a setting, 0 without any."""
   return max(
-    (run.rows[-1]['evaluation'] for run in cell.runs if run.rows), default=0
+    (run.rows[-1]['evaluation'] for run in setting.runs if run.rows), default=0
   )
 
 
-def values(cell, measure, evaluation):
-  """Returns a measure of the runs of a cell at an evaluation, `[S]`.
+def values(setting, measure, evaluation):
+  """Returns a measure of the runs of a setting at an evaluation, `[S]`.
 
   NaN stands for runs without a value.
   """
@@ -157,14 +157,14 @@ def values(cell, measure, evaluation):
         ),
         math.nan,
       )
-      for run in cell.runs
+      for run in setting.runs
     ]
   )
 
 
-def final(cell, measure):
-  """Returns a measure of the runs of a cell at its newest evaluation, `[S]`."""
-  return values(cell, measure, reached(cell))
+def final(setting, measure):
+  """Returns a measure of a setting's runs at its newest evaluation, `[S]`."""
+  return values(setting, measure, reached(setting))
 
 
 def diverged_after(run):
@@ -174,25 +174,25 @@ def diverged_after(run):
 
 
 def ranked(sweep):
-  """Returns the cells that can be compared, the best first.
+  """Returns the settings that can be compared, the best first.
 
-  Those are the cells of which all runs are done and have the objective; where
-  there is no such cell, those with at least one such run. The list is empty
-  where the objective has no direction.
+  Those are the settings of which all runs are done and have the objective;
+  where there is no such setting, those with at least one such run. The list is
+  empty where the objective has no direction.
   """
   if sweep.direction is None:
     return []
   sign = 1 if sweep.direction == 'minimize' else -1
-  # A cell without a run that ended was measured earlier in its training.
+  # A setting without a run that ended was measured earlier in its training.
   measured = [
-    (cell, final(cell, sweep.objective))
-    for cell in sweep.cells
-    if any(run.state == 'done' for run in cell.runs)
+    (setting, final(setting, sweep.objective))
+    for setting in sweep.settings
+    if any(run.state == 'done' for run in setting.runs)
   ]
   partly = [pair for pair in measured if np.isfinite(pair[1]).any()]
   fully = [pair for pair in partly if np.isfinite(pair[1]).all()]
   pairs = sorted(fully or partly, key=lambda pair: sign * np.nanmean(pair[1]))
-  return [cell for cell, _ in pairs]
+  return [setting for setting, _ in pairs]
 
 
 def words(value):
@@ -206,7 +206,7 @@ def factors(sweep):
   """Returns the factors: tuples of the fields that change together."""
   columns = {}
   for field in sweep.names:
-    column = [cell.settings[field] for cell in sweep.cells]
+    column = [setting.values[field] for setting in sweep.settings]
     places = list(dict.fromkeys(column))
     if len(places) > 1:
       pattern = tuple(places.index(value) for value in column)
@@ -219,11 +219,11 @@ def factor_name(sweep, fields):
   return ' + '.join(sweep.names[field] for field in fields)
 
 
-def label(sweep, cell):
-  """Returns the label of a cell: its number and the values of its factors."""
+def label(sweep, setting):
+  """Returns the label of a setting: its number, and the factors' values."""
   varied = [fields[0] for fields in factors(sweep)]
-  chosen = [words(cell.settings[field]) for field in varied]
-  return f'{cell.number}: {", ".join(chosen)}' if chosen else f'{cell.number}'
+  chosen = [words(setting.values[field]) for field in varied]
+  return ': '.join([f'{setting.number}', *[', '.join(chosen)] * bool(chosen)])
 
 
 def _titles(about, rows, columns):
@@ -239,19 +239,20 @@ def _titles(about, rows, columns):
   return {name: title(name, columns, *features) for name in names}, objective
 
 
-def _cells(about, rows):
-  listed = about.get('cells')
+def _settings(about, rows):
+  listed = about.get('settings')
   changes = dict(enumerate(listed)) if listed else {}
   if not listed:
-    changes = {row['cell']: row['changes'] for row in rows}
+    changes = {row['setting']: row['changes'] for row in rows}
   fields = dict.fromkeys(field for own in changes.values() for field in own)
   config, by_run = files.flat(about.get('config', {})), {}
   for row in rows:
     # A row that comes later was measured later.
-    by_run.setdefault((row['cell'], row['seed']), {})[row['evaluation']] = row
-  cells = []
+    own = by_run.setdefault((row['setting'], row['seed']), {})
+    own[row['evaluation']] = row
+  settings = []
   for number, own in sorted(changes.items()):
-    settings = {
+    values = {
       field: _hashable(own.get(field, config.get(field))) for field in fields
     }
     runs = []
@@ -260,8 +261,8 @@ def _cells(about, rows):
       ordered = [evaluations[evaluation] for evaluation in sorted(evaluations)]
       state = _state(ordered, 'unfinished' if listed else 'cut short')
       runs.append(Run(number, seed, ordered, state))
-    cells.append(Cell(number, own, settings, runs))
-  return cells
+    settings.append(Setting(number, own, values, runs))
+  return settings
 
 
 def _state(rows, begun):

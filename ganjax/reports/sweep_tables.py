@@ -10,14 +10,14 @@ from ganjax.reports.sweep_results import words
 from ganjax.reports.tables import mean_and_deviation
 
 
-def cells(sweep):
-  """Returns the line of each cell, a dict with numbers and their words.
+def rows(sweep):
+  """Returns the row of each setting, a dict with numbers and their words.
 
   Args:
     sweep: a `SweepResults`.
   """
   finals = {
-    key: [sweep_results.final(cell, key) for cell in sweep.cells]
+    key: [sweep_results.final(setting, key) for setting in sweep.settings]
     for key in sweep.titles
   }
   formats = {
@@ -26,9 +26,9 @@ def cells(sweep):
     )
     for key, own_finals in finals.items()
   }
-  ranked, lines = sweep_results.ranked(sweep), []
-  for at, cell in enumerate(sweep.cells):
-    states = [run.state for run in cell.runs]
+  ranked, found = sweep_results.ranked(sweep), []
+  for at, setting in enumerate(sweep.settings):
+    states = [run.state for run in setting.runs]
     measured = {}
     for key in sweep.titles:
       own = summary(finals[key][at])
@@ -37,10 +37,10 @@ def cells(sweep):
         'interval': _interval(own, formats[key]),
       }
     ended = states.count('done') + states.count('diverged')
-    lines.append(
+    found.append(
       {
-        'number': cell.number,
-        'settings': cell.settings,
+        'number': setting.number,
+        'factors': setting.values,
         'measured': measured,
         'seeds': finals[sweep.objective][at],
         'done': states.count('done'),
@@ -48,49 +48,49 @@ def cells(sweep):
         'diverged': states.count('diverged'),
         'diverged_after': [
           s
-          for s in map(sweep_results.diverged_after, cell.runs)
+          for s in map(sweep_results.diverged_after, setting.runs)
           if s is not None
         ],
-        'best': bool(ranked) and cell is ranked[0],
-        'unfinished': '' if ended else _unfinished(cell),
+        'best': bool(ranked) and setting is ranked[0],
+        'unfinished': '' if ended else _unfinished(setting),
       }
     )
-  return lines
+  return found
 
 
 def run_lines(sweep):
   """Returns what was measured last of each run, flat dicts."""
   return [
-    _line(cell, run, run.rows[-1] if run.rows else {})
-    for cell in sweep.cells
-    for run in cell.runs
+    _line(setting, run, run.rows[-1] if run.rows else {})
+    for setting in sweep.settings
+    for run in setting.runs
   ]
 
 
 def evaluation_lines(sweep):
   """Returns all that was measured of each run, a flat dict per evaluation."""
   return [
-    _line(cell, run, row)
-    for cell in sweep.cells
-    for run in cell.runs
+    _line(setting, run, row)
+    for setting in sweep.settings
+    for run in setting.runs
     for row in run.rows
   ]
 
 
-def cell_lines(sweep):
-  """Returns the summaries of the measures of each cell, flat dicts."""
+def setting_lines(sweep):
+  """Returns the summaries of the measures of each setting, flat dicts."""
   lines = []
-  for cell in sweep.cells:
-    states = [run.state for run in cell.runs]
+  for setting in sweep.settings:
+    states = [run.state for run in setting.runs]
     line = {
-      'setting': cell.number,
-      **cell.settings,
-      'evaluation': sweep_results.reached(cell),
+      'setting': setting.number,
+      **setting.values,
+      'evaluation': sweep_results.reached(setting),
       'seeds': len(states),
       **{state: states.count(state) for state in sweep_results.STATES},
     }
     for key in sweep.titles:
-      for name, value in summary(sweep_results.final(cell, key)).items():
+      for name, value in summary(sweep_results.final(setting, key)).items():
         line[f'{key}_{name}'] = value if math.isfinite(value) else None
     lines.append(line)
   return lines
@@ -103,17 +103,17 @@ def table(sweep):
   for key, title in sweep.titles.items():
     titles += [title, '95 %'] if key == sweep.objective else [title]
   titles += ['runs done', 'diverged']
-  rows = []
-  for line in cells(sweep):
-    row = [f'{line["number"]}', *map(words, line['settings'].values())]
+  lines = []
+  for line in rows(sweep):
+    row = [f'{line["number"]}', *map(words, line['factors'].values())]
     for key, own in line['measured'].items():
       row.append(own['words'])
       if key == sweep.objective:
         row.append(own['interval'])
     done = f'{line["done"]} of {line["of"]}'
-    rows.append([*row, done, f'{line["diverged"] or ""}'])
+    lines.append([*row, done, f'{line["diverged"] or ""}'])
   numbers = frozenset(range(left, len(titles)))
-  return render.Table(titles, rows, numbers, _notes(sweep))
+  return render.Table(titles, lines, numbers, _notes(sweep))
 
 
 def how_measured(sweep):
@@ -172,7 +172,7 @@ def number_format(values):
 
 def _notes(sweep):
   """Returns how the table is to be read, sentences."""
-  settings = how_measured(sweep)
+  measured = how_measured(sweep)
   return [
     "Mean ± standard deviation over the seeds; 95 %: Student's interval of the "
     'mean. (k of n): the measure is defined for k runs of the '
@@ -180,12 +180,12 @@ def _notes(sweep):
     *cautions(sweep),
     *(
       ['Not all runs were measured in the same way:']
-      if len(settings) > 1
+      if len(measured) > 1
       else []
     ),
     *(
       '; '.join(f'{name.replace("_", " ")}: {v}' for name, v in own.items())
-      for _, own in settings
+      for _, own in measured
     ),
     *(
       f'{hardware}; {versions}.' for hardware, versions, _ in provenance(sweep)
@@ -194,12 +194,12 @@ def _notes(sweep):
   ]
 
 
-def _line(cell, run, row):
+def _line(setting, run, row):
   """Returns all that was measured of a run at an evaluation, a flat dict."""
   scalars = {
     name: value
     for name, value in row.items()
-    if name not in ('cell', 'seed') and not isinstance(value, dict | list)
+    if name not in ('setting', 'seed') and not isinstance(value, dict | list)
   }
   parts = {
     f'{section}.{name}': value
@@ -207,8 +207,8 @@ def _line(cell, run, row):
     for name, value in row.get(section, {}).items()
   }
   return {
-    'setting': cell.number,
-    **cell.settings,
+    'setting': setting.number,
+    **setting.values,
     'seed': run.seed,
     'state': run.state,
     **scalars,
@@ -216,11 +216,13 @@ def _line(cell, run, row):
   }
 
 
-def _unfinished(cell):
-  """Returns how far the runs of a cell are, in words."""
-  evaluations = next((run.rows[-1]['of'] for run in cell.runs if run.rows), 0)
+def _unfinished(setting):
+  """Returns how far the runs of a setting are, in words."""
+  evaluations = next(
+    (run.rows[-1]['of'] for run in setting.runs if run.rows), 0
+  )
   return (
-    f'at evaluation {sweep_results.reached(cell)} of {evaluations}'
+    f'at evaluation {sweep_results.reached(setting)} of {evaluations}'
     if evaluations
     else 'not begun'
   )

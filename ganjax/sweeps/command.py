@@ -11,7 +11,6 @@ from ganjax import files
 from ganjax.reports import columns, commands
 from ganjax.sweeps import (
   axes,
-  cells,
   fields,
   forecast,
   jobs,
@@ -20,6 +19,7 @@ from ganjax.sweeps import (
   programs,
   runner,
   search,
+  settings,
   status,
   studies,
   task,
@@ -38,13 +38,13 @@ class Asked(NamedTuple):
     workdir: a `pathlib.Path`, for all results.
     grid: of `axes.grid`, a list of texts.
     search: of `axes.search`, a list of texts.
-    seeds: how many runs each cell has.
+    seeds: how many runs each setting has.
     evaluations: how often a run is measured.
     samples: how many are drawn of each run on images to be measured.
     metrics: names of `measures.MEASURES`; for images.
     features: as in `extractors.extractor`; for images.
     reals: the split that samples are compared with; for images.
-    objective: the value that cells are compared by; the first one if None.
+    objective: the value that settings are compared by; the first one if None.
     direction: 'minimize' or 'maximize'; that of the objective if None.
     mapping: of `mappings.MAPPINGS`; None chooses.
     trials: of a search.
@@ -101,14 +101,14 @@ def prepare(asked):
   """Returns the `Planned` of what is asked for, and writes nothing.
 
   Raises:
-    ValueError: if a factor, a range or a cell makes no sense, nothing records
-      the objective, or the workdir holds another sweep.
+    ValueError: if a factor, a range or a setting makes no sense, nothing
+      records the objective, or the workdir holds another sweep.
   """
   config = asked.config
   ranges = axes.search(config, asked.search)
   studies.check_storage(asked.storage)
-  listed = cells.listed(config, asked.grid, ranges, asked.name)
-  task_of = cells.tasks(
+  listed = settings.listed(config, asked.grid, ranges, asked.name)
+  task_of = settings.tasks(
     config,
     asked.evaluations,
     asked.metrics,
@@ -130,7 +130,7 @@ def prepare(asked):
   drawn = fields.examples(ranges) if ranges else listed
   _check(
     plan.programs(drawn, about['seeds'][:1], traced),
-    sweep._replace(cells=drawn),
+    sweep._replace(settings=drawn),
     about,
   )
   return Planned(asked, about, ranges, sweep, traced, planned)
@@ -206,7 +206,7 @@ def run(planned, place):
       search.text(
         study,
         about['objective'],
-        lambda cell: commands.of_cell(about, cell, 'runs/best'),
+        lambda setting: commands.of_setting(about, setting, 'runs/best'),
       )
     )
   return ended
@@ -243,7 +243,7 @@ def finished(planned):
 
 
 def _about(asked, listed, ranges, own):
-  """Returns what `sweep.json` says, where `own` is the `Task` of a cell."""
+  """Returns what `sweep.json` says, where `own` is the `Task` of a setting."""
   measured = own.columns
   objective = asked.objective or next(iter(measured))
   first = asked.config.seed
@@ -256,7 +256,7 @@ def _about(asked, listed, ranges, own):
     ],
     'config': json.loads(asked.config.to_json()),
     'factors': axes.described(ranges) or fields.factors(listed),
-    'cells': [] if ranges else listed,
+    'settings': [] if ranges else listed,
     'seeds': [first + number for number in range(asked.seeds)],
     'evaluations': asked.evaluations,
     'samples': asked.samples,
@@ -275,21 +275,23 @@ def _traced(config, task_of, listed):
   for field, values in fields.numbers(listed).items():
     if len(values) == 1 and len(listed) > 1:
       continue
-    cell = next(cell for cell in listed if cell.get(field) in values)
-    own = fields.changed(config, cell)
-    found |= task.traceable(task_of(cell), own, {field})
+    setting = next(
+      setting for setting in listed if setting.get(field) in values
+    )
+    own = fields.changed(config, setting)
+    found |= task.traceable(task_of(setting), own, {field})
   return found
 
 
 def _check(planned, sweep, about):
-  """Raises where a cell makes no training, or the objective no sense."""
+  """Raises where a setting makes no training, or the objective no sense."""
   recorded = set(about['columns'])
   for program in planned:
     try:
       recorded |= programs.check(program, sweep)
     except ValueError as error:
-      cell = fields.words(sweep.cells[program.cells[0]])
-      raise ValueError(f'The setting {cell}: {error}') from error
+      setting = fields.words(sweep.settings[program.settings[0]])
+      raise ValueError(f'The setting {setting}: {error}') from error
   if about['objective'] not in recorded:
     raise ValueError(
       f'No run records {about["objective"]!r}, which is to be the objective; '

@@ -1,6 +1,6 @@
-"""The fields of a config, and cells: what runs of a sweep change in them.
+"""The fields of a config, and settings: what runs of a sweep change in them.
 
-A cell is a dict of changes, from a dotted field to a JSON value.
+A setting is a dict of changes, from a dotted field to a JSON value.
 """
 
 import difflib
@@ -24,7 +24,7 @@ _SECTIONS = ('remedies', 'published')
 
 
 def present(config):
-  """Returns what a cell may change: from a dotted field to its value now.
+  """Returns what a setting may change: from a dotted field to its value now.
 
   A protocol of mode collapse has the field `remedy` besides, which stands for
   all that the remedy changes.
@@ -41,7 +41,7 @@ def present(config):
 
 
 def changed(config, changes):
-  """Returns a copy of the config with the changes of a cell.
+  """Returns a copy of the config with the changes of a setting.
 
   Args:
     config: of a training or of a protocol, where without the field `remedy` the
@@ -67,7 +67,7 @@ def changed(config, changes):
 
 
 def words(changes):
-  """Returns the changes of a cell as text."""
+  """Returns the changes of a setting as text."""
   if not changes:
     return 'the config as it is'
   return ', '.join(f'{field}={_word(own)}' for field, own in changes.items())
@@ -80,7 +80,7 @@ def _word(value):
 
 
 def checked(config, added):
-  """Returns the cells of a config file's own sweep, with values of right types.
+  """Returns the settings of a config file's own sweep, their types checked.
 
   Raises:
     ValueError: if one changes a field that there is not, or its type.
@@ -96,7 +96,7 @@ def checked(config, added):
 
 
 def proposed(name):
-  """Returns the function `add -> None` that proposes a config file's cells.
+  """Returns the function `add -> None` that proposes a config file's settings.
 
   Args:
     name: of the file, and after a colon what its `get_config` is given.
@@ -106,12 +106,12 @@ def proposed(name):
 
 
 def example(ranges):
-  """Returns a cell that a search could draw: upper ends, and first choices."""
-  cell = {}
+  """Returns a setting that a search could draw: upper ends, first choices."""
+  setting = {}
   for names, found in ranges.items():
     first = found.choices[0] if hasattr(found, 'choices') else found.high
-    cell |= dict.fromkeys(names, first)
-  return cell
+    setting |= dict.fromkeys(names, first)
+  return setting
 
 
 def examples(ranges):
@@ -124,10 +124,10 @@ def examples(ranges):
   ]
 
 
-def factors(cells):
-  """Returns the values of each field that cells change, in their order."""
+def factors(settings):
+  """Returns the values of each field that settings change, in their order."""
   found = {}
-  for changes in cells:
+  for changes in settings:
     for name, value in changes.items():
       values = found.setdefault(name, [])
       if value not in values:
@@ -135,11 +135,11 @@ def factors(cells):
   return found
 
 
-def numbers(cells):
+def numbers(settings):
   """Returns the numbers other than 0 of each field that has any, in order."""
   found = {
     name: [own for own in values if isinstance(own, float) and own != 0]
-    for name, values in factors(cells).items()
+    for name, values in factors(settings).items()
   }
   return {name: values for name, values in found.items() if values}
 

@@ -84,7 +84,7 @@ def announce_grid(planned, sweep, devices):
     rest = f'about {duration(seconds(left, sweep, devices))}'
   tqdm.write(
     f'{len(planned)} programs x {members} members, {runs} runs of '
-    f'{len(sweep.cells)} settings, {evaluations} evaluations each; {rest}.'
+    f'{len(sweep.settings)} settings, {evaluations} evaluations each; {rest}.'
   )
 
 

@@ -1,8 +1,8 @@
 """The plan of a sweep: which runs there are, and which of them train together.
 
-A cell is a dict of changes to a config, {field: JSON value}; a member is a cell
-with a seed. Members that differ in traced numbers and seeds alone are one
-population, and so one compiled program; what else differs starts another.
+A setting is a dict of changes to a config, {field: JSON value}; a member is a
+setting with a seed. Members that differ in traced numbers and seeds alone are
+one population, and so one compiled program; what else differs starts another.
 """
 
 import itertools
@@ -18,17 +18,17 @@ class Program(NamedTuple):
     numbers: from a field to its value in each member, a tuple of M floats, to
       be traced; may be empty.
     seeds: of each member, a tuple of M ints.
-    cells: the number of each member's cell, a tuple of M ints.
+    settings: the number of each member's setting, a tuple of M ints.
   """
 
   fixed: dict
   numbers: dict
   seeds: tuple
-  cells: tuple
+  settings: tuple
 
 
 def cross(factors):
-  """Returns the cells of all combinations, a list; the last factor innermost.
+  """Returns the settings of all combinations; the last factor is innermost.
 
   Args:
     factors: from a tuple of fields, which move together, to their values.
@@ -69,22 +69,22 @@ def _check(name, values):
       )
 
 
-def programs(cells, seeds, traced):
-  """Returns a tuple of `Program`s that train each cell with each seed.
+def programs(settings, seeds, traced):
+  """Returns a tuple of `Program`s that train each setting with each seed.
 
   A number is traced if its field may be and it is a float other than 0: what is
   0 is left out of a game, which saves its cost. Programs come in the order of
-  their first cells, and members in that of the cells, seeds innermost.
+  their first settings, and members in that of the settings, seeds innermost.
 
   Args:
-    cells: a sequence of dicts, with values of the types of their fields.
+    settings: a sequence of dicts, with values of the types of their fields.
     seeds: a sequence of ints.
     traced: the set of fields that may be traced.
   """
   found = {}
-  for number, cell in enumerate(cells):
+  for number, setting in enumerate(settings):
     fixed, numbers = {}, {}
-    for field, value in cell.items():
+    for field, value in setting.items():
       moves = field in traced and isinstance(value, float) and value != 0
       (numbers if moves else fixed)[field] = value
     # 1, 1.0 and True are equal keys of a dict, but not as JSON.
@@ -116,7 +116,7 @@ def completed(planned, there):
 
 
 def _members(program):
-  return list(zip(program.cells, program.seeds, strict=True))
+  return list(zip(program.settings, program.seeds, strict=True))
 
 
 def _some(program, members):
@@ -128,7 +128,7 @@ def _some(program, members):
   return program._replace(
     numbers={name: chosen(own) for name, own in program.numbers.items()},
     seeds=chosen(program.seeds),
-    cells=chosen(program.cells),
+    settings=chosen(program.settings),
   )
 
 
@@ -139,7 +139,7 @@ def read(text):
     fixed=values['fixed'],
     numbers={name: tuple(own) for name, own in values['numbers'].items()},
     seeds=tuple(values['seeds']),
-    cells=tuple(values['cells']),
+    settings=tuple(values['settings']),
   )
 
 
@@ -152,5 +152,5 @@ def _program(members, seeds):
       for field in sorted(numbers)
     },
     seeds=tuple(seeds) * len(members),
-    cells=tuple(number for number, _, _ in members for _ in seeds),
+    settings=tuple(number for number, _, _ in members for _ in seeds),
   )

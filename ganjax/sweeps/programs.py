@@ -21,8 +21,8 @@ class Sweep(NamedTuple):
 
   Attributes:
     folder: the workdir.
-    task: `changes -> task.Task` of a cell.
-    cells: from the number of a cell to its changes.
+    task: `changes -> task.Task` of a setting.
+    settings: from the number of a setting to its changes.
     mapping: of `mappings.MAPPINGS`; None chooses by the network and the
       backend.
     keep_states: whether the states of runs that have ended stay on the disk.
@@ -30,7 +30,7 @@ class Sweep(NamedTuple):
 
   folder: pathlib.Path
   task: Callable
-  cells: Any
+  settings: Any
   mapping: str | None = None
   keep_states: bool = False
 

@@ -13,7 +13,6 @@ from ganjax import files, locks
 from ganjax.config import ranges
 from ganjax.evaluation import measures
 from ganjax.sweeps import (
-  cells,
   fields,
   jobs,
   mode_problems,
@@ -22,6 +21,7 @@ from ganjax.sweeps import (
   plan,
   programs,
   runner,
+  settings,
 )
 
 # Sections of a protocol that its runs do not read.
@@ -34,7 +34,7 @@ class Protocol(NamedTuple):
   Attributes:
     config: of the protocol.
     problem: its `mode_problems.Problem`.
-    cells: what each remedy that is asked for changes, by name.
+    settings: what each remedy that is asked for changes, by name.
     shares: of the protocol's length that its runs have, by remedy.
     seeds: that are asked for.
     sweep: the `programs.Sweep`.
@@ -42,7 +42,7 @@ class Protocol(NamedTuple):
 
   config: Any
   problem: mode_problems.Problem
-  cells: dict
+  settings: dict
   shares: dict
   seeds: list
   sweep: programs.Sweep
@@ -79,7 +79,7 @@ def prepare(
   for name in remedies or config.remedies:
     ranges.check(mode_task.remedied(config, name))
   mapping = config.mapping
-  problem = cells.problem(config)
+  problem = settings.problem(config)
   config = mode_problems.with_classes(config, problem)
   # As the protocol lists them; a ConfigDict sorts its own.
   names = remedies or list(json.loads(config.to_json())['remedies'])
@@ -87,11 +87,11 @@ def prepare(
   for name in names:
     own = mode_task.remedied(config, name)
     changes[name], shares[name] = _shortened(own, name, length, images)
-  task = cells.once(lambda own: mode_task.of(own, problem))
+  task = settings.once(lambda own: mode_task.of(own, problem))
   sweep = programs.Sweep(
     folder=workdir,
     task=lambda changes: task(fields.changed(config, changes)),
-    cells={},
+    settings={},
     mapping=None if mapping == 'auto' else mapping,
     keep_states=True,
   )
@@ -108,7 +108,7 @@ def prepare(
 
 
 def _shortened(config, name, length, images):
-  """Returns the cell of a remedy, and its share of the protocol's steps."""
+  """Returns the setting of a remedy, and its share of the protocol's steps."""
   steps = config.steps * length
   if images:
     steps = images / mode_task.rows(config)
@@ -135,7 +135,7 @@ def claim(protocol, about, write=True):
     write: False only checks that it fits to what is there.
 
   Returns:
-    The `Protocol`, whose sweep knows the numbers of all cells.
+    The `Protocol`, whose sweep knows the numbers of all settings.
 
   Raises:
     ValueError: if the workdir holds another protocol, or a remedy of another
@@ -149,22 +149,22 @@ def claim(protocol, about, write=True):
     there = files.read_json(path) if path.exists() else None
     now = _merged(protocol, about, there)
     if write:
-      files.write_json(path, files.versioned(now))
-  cells_ = dict(enumerate(now['cells']))
-  return protocol._replace(sweep=protocol.sweep._replace(cells=cells_))
+      files.write_json(path, files.versioned(now, path))
+  known = dict(enumerate(now['settings']))
+  return protocol._replace(sweep=protocol.sweep._replace(settings=known))
 
 
 def _merged(protocol, about, there):
   """Returns `sweep.json` with what is there and what is asked for."""
   config = json.loads(protocol.config.to_json())
-  remedies = {name: config['remedies'][name] for name in protocol.cells}
+  remedies = {name: config['remedies'][name] for name in protocol.settings}
   config = {name: own for name, own in config.items() if name not in _BESIDE}
   now = {
     'task': 'modes',
     **about,
     'config': config,
     'remedies': remedies,
-    'cells': list(protocol.cells.values()),
+    'settings': list(protocol.settings.values()),
     'seeds': protocol.seeds,
     'evaluations': protocol.config.measure.evaluations,
     'columns': measures.columns(mode_task.taken(protocol.config)),
@@ -173,7 +173,7 @@ def _merged(protocol, about, there):
   }
   if there is None:
     return now
-  both = protocol.cells.keys() & there['remedies'].keys()
+  both = protocol.settings.keys() & there['remedies'].keys()
   files.check_same(
     protocol.sweep.folder,
     _dependencies(there, both),
@@ -182,9 +182,13 @@ def _merged(protocol, about, there):
   )
   return now | {
     'remedies': there['remedies'] | remedies,
-    'cells': [
-      *there['cells'],
-      *(cell for cell in now['cells'] if cell not in there['cells']),
+    'settings': [
+      *there['settings'],
+      *(
+        setting
+        for setting in now['settings']
+        if setting not in there['settings']
+      ),
     ],
     'seeds': sorted({*there['seeds'], *protocol.seeds}),
   }
@@ -195,8 +199,10 @@ def _dependencies(about, names):
   return {
     'config': about['config'],
     'remedies': {name: about['remedies'][name] for name in names},
-    'cells': {
-      cell['remedy']: cell for cell in about['cells'] if cell['remedy'] in names
+    'settings': {
+      setting['remedy']: setting
+      for setting in about['settings']
+      if setting['remedy'] in names
     },
   }
 
@@ -205,7 +211,7 @@ def text(protocol):
   """Returns what is asked for in a sentence."""
   name = f'{protocol.config.protocol}: {protocol.problem.name}'
   return (
-    f'{name}; {len(protocol.cells)} remedies, {len(protocol.seeds)} seeds '
+    f'{name}; {len(protocol.settings)} remedies, {len(protocol.seeds)} seeds '
     f'each, on {len(jax.devices())} {jax.default_backend()} device(s).'
   )
 
@@ -255,14 +261,16 @@ def planned(protocol):
   sweep = protocol.sweep
   numbers = [
     number
-    for cell in protocol.cells.values()
-    for number, own in sweep.cells.items()
-    if own == cell
+    for setting in protocol.settings.values()
+    for number, own in sweep.settings.items()
+    if own == setting
   ]
   wanted = [
-    program._replace(cells=tuple(numbers[cell] for cell in program.cells))
+    program._replace(
+      settings=tuple(numbers[setting] for setting in program.settings)
+    )
     for program in plan.programs(
-      list(protocol.cells.values()), protocol.seeds, traced=set()
+      list(protocol.settings.values()), protocol.seeds, traced=set()
     )
   ]
   there = [

@@ -34,7 +34,7 @@ def report(protocol, notes=(), eigenvalues=0, announce=lambda sentence: None):
   """
   config, problem = protocol.config, protocol.problem
   folder = protocol.sweep.folder
-  runs = mode_collapse.read(folder, list(protocol.cells), protocol.seeds)
+  runs = mode_collapse.read(folder, list(protocol.settings), protocol.seeds)
   if not runs:
     raise FileNotFoundError(
       f'{folder} holds no finished run to report on; run without --report.'
@@ -111,11 +111,11 @@ def _eigenvalues(protocol, name, number):
   regularisers, without what an update rule adds to it, such as unrolling.
   """
   problem, sweep = protocol.problem, protocol.sweep
-  config = fields.changed(protocol.config, protocol.cells[name])
+  config = fields.changed(protocol.config, protocol.settings[name])
   program = next(
     own
     for own in planned(protocol)
-    if sweep.cells[own.cells[0]] == protocol.cells[name]
+    if sweep.settings[own.settings[0]] == protocol.settings[name]
   )
   states = runner.last_states(program, sweep)
   run = jax.tree.map(lambda leaf: leaf[0], states['state']['run'])

@@ -244,7 +244,7 @@ def _measured(own, evaluation, members, found, rows):
   """
   program, sweep, task, folder, *_ = own
   _, numbers = member_inputs(program, task, members)
-  before = {(row['cell'], row['seed']): row['seconds'] for row in rows}
+  before = {(row['setting'], row['seed']): row['seconds'] for row in rows}
   settings = task.settings()
   shared = {
     'subject': f'samples ({settings["weights"].partition(",")[0]})',
@@ -260,7 +260,7 @@ def _measured(own, evaluation, members, found, rows):
   fresh, arrays = [], []
   with signals.catch() as stop:
     for row, member in enumerate(members):
-      cell, seed = program.cells[member], program.seeds[member]
+      setting, seed = program.settings[member], program.seeds[member]
       watch, given = _one((found.states, numbers), row)
       record = jax.device_get(task.evaluate(watch, given, task.data))
       arrays.append(task.arrays(record))
@@ -275,23 +275,25 @@ def _measured(own, evaluation, members, found, rows):
         except FloatingPointError as error:
           # The metrics of a step are those before its update.
           diverged = shared['step'] - 1
-          warnings.warn(f'Setting {cell}, seed {seed}: {error}', stacklevel=1)
+          warnings.warn(
+            f'Setting {setting}, seed {seed}: {error}', stacklevel=1
+          )
       if measured.picture is not None:
-        path = folder / 'pictures' / f'{cell:03d}-{seed}-{evaluation}.png'
+        path = folder / 'pictures' / f'{setting:03d}-{seed}-{evaluation}.png'
         path.parent.mkdir(exist_ok=True)
         pictures.save(path, measured.picture)
         picture = path.relative_to(sweep.folder).as_posix()
       fresh.append(
         {
           **shared,
-          'cell': cell,
-          'changes': sweep.cells[cell],
+          'setting': setting,
+          'changes': sweep.settings[setting],
           'seed': seed,
           'how': measured.how,
           **{name: _finite(value) for name, value in measured.values.items()},
           **{name: _finite(value) for name, value in metrics.items()},
           'diverged': None if diverged < 0 else diverged,
-          'seconds': before.get((cell, seed), 0.0) + found.seconds,
+          'seconds': before.get((setting, seed), 0.0) + found.seconds,
           'picture': picture,
           'program': folder.name,
         }
@@ -312,7 +314,7 @@ def _store(path, rows, arrays):
   """Writes the arrays of an evaluation, `[M, ...]` each, where it has any."""
   if not arrays[0]:
     return
-  which = {name: [row[name] for row in rows] for name in ('cell', 'seed')}
+  which = {name: [row[name] for row in rows] for name in ('setting', 'seed')}
   stacked = {name: [own[name] for own in arrays] for name in arrays[0]}
   with files.whole(path) as unfinished, unfinished.open('wb') as file:
     np.savez_compressed(file, **which, **stacked)

@@ -30,12 +30,12 @@ class Best(NamedTuple):
   Attributes:
     number: its `studies.index`.
     value: of the objective.
-    cell: the changes to the config.
+    setting: the changes to the config.
   """
 
   number: int
   value: float
-  cell: dict
+  setting: dict
 
 
 def run(
@@ -63,7 +63,7 @@ def run(
     number: of trials that finish, pruned ones among them, over all workers.
     at_once: how many trials are asked for at once, to train as a population.
     evaluations: how often a trial is evaluated.
-    train: `(cells, numbers) -> generator`, for the trials' cells, dicts
+    train: `(settings, numbers) -> generator`, for the trials' settings, dicts
       {field: value}, and their `studies.index`. After each evaluation it yields
       a list with the value of each trial that is trained on, None where it
       diverged; it is sent a list of bools, which of these go on. It is closed
@@ -107,7 +107,7 @@ def best(study):
   if not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
     return None
   trial = study.best_trial
-  return Best(studies.index(study, trial), trial.value, _cell(trial))
+  return Best(studies.index(study, trial), trial.value, _setting(trial))
 
 
 def text(study, objective, command):
@@ -116,7 +116,7 @@ def text(study, objective, command):
   Args:
     study: of `studies.open_study`.
     objective: the name of what is optimised.
-    command: `cell -> str`, the command that trains a cell.
+    command: `setting -> str`, the command that trains a setting.
   """
   trials = study.get_trials(deepcopy=False, states=_FINISHED)
   diverged = sum('diverged' in trial.user_attrs for trial in trials)
@@ -128,10 +128,12 @@ def text(study, objective, command):
   found = best(study)
   if found is None:
     return f'{counted} None ran to its end.'
-  changes = ', '.join(f'{field} {value}' for field, value in found.cell.items())
+  changes = ', '.join(
+    f'{field} {value}' for field, value in found.setting.items()
+  )
   return (
     f'{counted}\nThe best is trial {found.number}: {objective} '
-    f'{found.value:.5g} by {changes}.\nTo train it: {command(found.cell)}'
+    f'{found.value:.5g} by {changes}.\nTo train it: {command(found.setting)}'
   )
 
 
@@ -147,7 +149,7 @@ def _ask(study, spaces, worker):
 def _train(study, trials, evaluations, train):
   """Trains trials to their ends; returns False where a signal ended it."""
   numbers = [studies.index(study, trial) for trial in trials]
-  training = train([_cell(trial) for trial in trials], numbers)
+  training = train([_setting(trial) for trial in trials], numbers)
   going_on = None
   try:
     with contextlib.closing(training):
@@ -210,7 +212,7 @@ def _ask_again(study, number):
   study.enqueue_trial(params, user_attrs={'first': first})
 
 
-def _cell(trial):
+def _setting(trial):
   """Returns what a trial changes; fields that move together are a parameter."""
   return {
     field: value

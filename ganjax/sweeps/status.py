@@ -5,7 +5,7 @@ from tqdm import tqdm
 
 from ganjax.reports import sweep_results, tables
 
-_CELLS = 10  # at most
+_SETTINGS = 10  # at most
 
 
 def print_best(folder):
@@ -14,26 +14,30 @@ def print_best(folder):
   Of those, settings of which all runs have the objective come before others.
   """
   found = sweep_results.read(folder)
-  cells = [cell for cell in found.cells if sweep_results.reached(cell)]
+  settings = [
+    setting for setting in found.settings if sweep_results.reached(setting)
+  ]
   sign = {'minimize': 1, 'maximize': -1}[found.direction]
 
-  def place(cell):
-    values = sweep_results.final(cell, found.objective)
+  def place(setting):
+    values = sweep_results.final(setting, found.objective)
     finite = values[np.isfinite(values)]
     mean = sign * np.mean(finite) if len(finite) else np.inf
-    return -sweep_results.reached(cell), len(values) - len(finite), mean
+    return -sweep_results.reached(setting), len(values) - len(finite), mean
 
-  best = sorted(cells, key=place)[:_CELLS]
+  best = sorted(settings, key=place)[:_SETTINGS]
   rows = [
     {
-      'label': sweep_results.label(found, cell),
-      'values': {key: sweep_results.final(cell, key) for key in found.titles},
+      'label': sweep_results.label(found, setting),
+      'values': {
+        key: sweep_results.final(setting, key) for key in found.titles
+      },
       'words': {
-        'evaluation': f'{sweep_results.reached(cell)} of '
+        'evaluation': f'{sweep_results.reached(setting)} of '
         f'{found.about["evaluations"]}'
       },
     }
-    for cell in best
+    for setting in best
   ]
   columns = [
     tables.Column(key, title, '.3g') for key, title in found.titles.items()

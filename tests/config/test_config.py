@@ -381,10 +381,10 @@ def test_flowers_as_published_also_differ_in_optimiser_and_prior():
 
 
 def test_the_rates_of_matched_flowers_include_those_of_both_papers():
-  cells = []
-  flowers_matched.sweep(cells.append)
-  assert all(len({*cell.values()}) == 1 for cell in cells)
-  rates = {next(iter(cell.values())) for cell in cells}
+  settings = []
+  flowers_matched.sweep(settings.append)
+  assert all(len({*setting.values()}) == 1 for setting in settings)
+  rates = {next(iter(setting.values())) for setting in settings}
   assert len(rates) == 3
   for module in (msg, progressive):
     config = module.get_config('flowers32')

@@ -69,7 +69,7 @@ def test_a_measure_is_added_in_one_place(program, tmp_path, brightness):
   assert code == 0, err
   table = (tmp_path / 'curve' / 'brightness' / 'table.json').read_text()
   assert json.loads(table)['rows'][0]['values'] == {'': [value]}
-  # A sweep compares cells by it, and knows that more is better.
+  # A sweep compares settings by it, and knows that more is better.
   code, _, err = program(
     'sweep',
     *SMALL,

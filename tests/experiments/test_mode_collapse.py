@@ -59,12 +59,14 @@ def two(program, folder):
 
 def arrays(folder, remedy):
   """What was stored of a remedy: a dict of arrays for each evaluation."""
-  cells = json.loads((folder / 'sweep.json').read_text())['cells']
-  [number] = [n for n, cell in enumerate(cells) if cell['remedy'] == remedy]
+  settings = json.loads((folder / 'sweep.json').read_text())['settings']
+  [number] = [
+    n for n, setting in enumerate(settings) if setting['remedy'] == remedy
+  ]
   found = {}
   for path in sorted(folder.glob('programs/*/arrays-*.npz')):
     with np.load(path) as file:
-      if number in file['cell']:
+      if number in file['setting']:
         found.setdefault(path.stem, []).append(dict(file))
   return found
 
@@ -210,7 +212,7 @@ def test_another_length_in_the_same_folder_is_refused(program, two):
     'mode_collapse', *SMALL, '--images=1024', f'--workdir={two}'
   )
   assert code == 1
-  assert 'cells.gan.steps: 4 there, 8 now' in err
+  assert 'settings.gan.steps: 4 there, 8 now' in err
   assert 'Traceback' not in err
 
 
@@ -248,7 +250,7 @@ def test_published_values_stand_beside_ours(two, tmp_path):
   """Those of PacGAN's ring beside our two runs, as if they were of it."""
   config = protocols.get_config('pacgan_ring')
   planned = protocol.prepare(config, tmp_path, ['pac2'], 2, length=5e-6)
-  assert planned.cells['pac2']['steps'] == 2
+  assert planned.settings['pac2']['steps'] == 2
   runs = mode_collapse.read(two, ['pac2'], planned.seeds)
   out = mode_collapse.counted(
     tmp_path, runs, config, 0.0, planned.shares, notes=()
@@ -287,7 +289,7 @@ def test_labels_have_a_column_of_the_fewest_modes(tmp_path):
   by_label = np.array([[2, 1, 0, 2], [1, 1, 1, 1]])
   np.savez(
     place / 'arrays-1.npz',
-    cell=[0, 0],
+    setting=[0, 0],
     seed=[0, 1],
     captured=by_label.sum(-1),
     quality=[0.5, 1.0],
@@ -296,7 +298,7 @@ def test_labels_have_a_column_of_the_fewest_modes(tmp_path):
     captured_by_label=by_label,
     samples=np.zeros((2, 3, 2)),
   )
-  about = {'cell': 0, 'program': 'one', 'evaluation': 1, 'of': 1, 'step': 4}
+  about = {'setting': 0, 'program': 'one', 'evaluation': 1, 'of': 1, 'step': 4}
   counts = {'number': 8, 'seconds': 1.0}
   rows = [
     about | counts | {'seed': seed, 'fewest': int(by_label[seed].min())}
@@ -304,7 +306,7 @@ def test_labels_have_a_column_of_the_fewest_modes(tmp_path):
   ]
   (place / 'evaluation.json').write_text(json.dumps({'measures': rows}))
   (tmp_path / 'sweep.json').write_text(
-    json.dumps({'cells': [{'remedy': 'r1'}]})
+    json.dumps({'settings': [{'remedy': 'r1'}]})
   )
   runs = mode_collapse.read(tmp_path, ['r1'], [0, 1])
   np.testing.assert_array_equal(
@@ -332,16 +334,16 @@ def test_the_arrays_of_a_stranger_are_bounded_and_fit(tmp_path, measured):
   )
   np.savez(path, seed=[0], **modes)
   with zipfile.ZipFile(path, 'a') as file:
-    file.writestr('cell.npy', header.getvalue() + bytes(16))
+    file.writestr('setting.npy', header.getvalue() + bytes(16))
   with pytest.raises(ValueError, match=f'{path} is truncated or damaged'):
     read()
-  np.savez(path, cell=[0], seed=[1], **modes)
+  np.savez(path, setting=[0], seed=[1], **modes)
   with pytest.raises(ValueError, match='run of setting 0 with seed 0'):
     read()
-  np.savez(path, cell=[0, 0], seed=[0, 1], **modes)
+  np.savez(path, setting=[0, 0], seed=[0, 1], **modes)
   with pytest.raises(ValueError, match='different numbers of runs'):
     read()
-  np.savez(path, cell=[0], seed=[0], **modes)
+  np.savez(path, setting=[0], seed=[0], **modes)
   np.testing.assert_array_equal(read()['r1'].samples, ones)
 
 

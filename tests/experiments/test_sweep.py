@@ -56,7 +56,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def ring(program, folder):
-  """The workdir of a grid of six cells with two seeds, trained once."""
+  """The workdir of a grid of six settings with two seeds, trained once."""
   if not folder.exists():
     code, _, err = program('sweep', *GRID, f'--workdir={folder}')
     assert code == 0, err
@@ -64,12 +64,12 @@ def ring(program, folder):
 
 
 def measured(folder):
-  """All that was measured, by cell, seed and evaluation; without times."""
+  """All that was measured, by setting, seed and evaluation; without times."""
   rows = {}
   for path in folder.glob('programs/*/evaluation.json'):
     for row in json.loads(path.read_text())['measures']:
       row.pop('seconds')
-      rows[row['cell'], row['seed'], row['evaluation']] = row
+      rows[row['setting'], row['seed'], row['evaluation']] = row
   return rows
 
 
@@ -80,21 +80,21 @@ def command(*arguments):
 def test_a_grid_is_measured_at_every_evaluation(ring):
   rows = measured(ring)
   assert set(rows) == {
-    (cell, seed, evaluation)
-    for cell in range(6)
+    (setting, seed, evaluation)
+    for setting in range(6)
     for seed in range(2)
     for evaluation in (1, 2)
   }
   about = json.loads((ring / 'sweep.json').read_text())
-  assert about['format'] == files.FORMAT
-  assert about['cells'] == [
+  assert about['format'] == files.version('sweep.json')
+  assert about['settings'] == [
     {'loss': loss, **dict.fromkeys(RATES, rate)}
     for loss in ('hinge', 'non_saturating')
     for rate in (1e-4, 1e-3, 1e30)
   ]
   assert about['overrides'][0] == '--config.steps=8'
-  for (cell, _, evaluation), row in rows.items():
-    assert row['changes'] == about['cells'][cell]
+  for (setting, _, evaluation), row in rows.items():
+    assert row['changes'] == about['settings'][setting]
     assert (row['step'], row['of']) == (4 * evaluation, 2)
     assert row['images_seen'] == 4 * evaluation * 128
     if row['changes'][RATE] == 1e30:
@@ -300,13 +300,15 @@ def test_a_search_asks_for_populations_and_says_the_best(program, tmp_path):
   )
   assert code == 0, err
   rows = measured(tmp_path)
-  assert {cell for cell, _, evaluation in rows if evaluation == 2} == set(
+  assert {setting for setting, _, evaluation in rows if evaluation == 2} == set(
     range(4)
   )
   last = {
-    cell: row for (cell, _, evaluation), row in rows.items() if evaluation == 2
+    setting: row
+    for (setting, _, evaluation), row in rows.items()
+    if evaluation == 2
   }
-  best = min(last, key=lambda cell: last[cell]['loss/discriminator'])
+  best = min(last, key=lambda setting: last[setting]['loss/discriminator'])
   assert f'The best is trial {best}: loss/discriminator' in out + err
   for row in rows.values():
     assert 1e-4 <= row['changes'][RATE] <= 1e-2

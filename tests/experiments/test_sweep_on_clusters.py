@@ -33,11 +33,14 @@ def needs(library):
 
 
 def measured(folder):
-  """What was measured, by cell and evaluation; without times."""
+  """What was measured, by setting and evaluation; without times."""
   rows = {}
   for path in folder.glob('programs/*/evaluation.json'):
     for row in json.loads(path.read_text())['measures']:
-      rows[row['cell'], row['evaluation']] = row['captured'], row['reverse_kl']
+      rows[row['setting'], row['evaluation']] = (
+        row['captured'],
+        row['reverse_kl'],
+      )
   return rows
 
 

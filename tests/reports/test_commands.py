@@ -1,22 +1,22 @@
-"""Commands that repeat a sweep or one of its cells."""
+"""Commands that repeat a sweep or one of its settings."""
 
 from ganjax.reports import commands
 
 
-def test_the_command_of_a_cell_is_a_training():
+def test_the_command_of_a_setting_is_a_training():
   about = {
     'task': 'images',
     'name': 'configs/dcgan.py',
     'overrides': ['--config.images=80'],
     'seeds': [3, 4],
   }
-  assert commands.of_cell(about, {'loss': 'hinge'}, 'runs/best') == (
+  assert commands.of_setting(about, {'loss': 'hinge'}, 'runs/best') == (
     'python -m experiments.train --config configs/dcgan.py --config.images=80 '
     '--config.loss=hinge --config.seed=3 --workdir runs/best'
   )
 
 
-def test_the_command_of_a_protocols_cell_is_a_sweep_of_it():
+def test_the_command_of_a_protocols_setting_is_a_sweep_of_it():
   about = {
     'task': 'modes',
     'name': 'configs/mode_collapse.py:ring',
@@ -24,11 +24,11 @@ def test_the_command_of_a_protocols_cell_is_a_sweep_of_it():
     'seeds': [0, 1, 2],
     'evaluations': 4,
   }
-  cell = {'remedy': 'r1', 'widths': [64, 64]}
-  assert commands.of_cell(about, cell, 'runs/cell-3') == (
+  setting = {'remedy': 'r1', 'widths': [64, 64]}
+  assert commands.of_setting(about, setting, 'runs/setting-3') == (
     'python -m experiments.sweep --config configs/mode_collapse.py:ring '
     "--grid remedy=r1 --grid 'widths=(64,64,)' --seeds 3 --evaluations 4 "
-    '--workdir runs/cell-3'
+    '--workdir runs/setting-3'
   )
 
 

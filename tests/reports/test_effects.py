@@ -1,4 +1,4 @@
-"""Means over seeds and cells, their errors and intervals."""
+"""Means over seeds and settings, their errors and intervals."""
 
 import math
 
@@ -26,15 +26,15 @@ def test_the_error_of_a_level_is_that_of_the_means_of_its_seeds():
     blocks = own.mean(0)
     np.testing.assert_allclose(level.mean, blocks.mean())
     np.testing.assert_allclose(level.error, blocks.std(ddof=1) / np.sqrt(5))
-    assert (level.cells, level.runs) == (3, 15)
+    assert (level.settings, level.runs) == (3, 15)
 
 
-def test_what_a_seed_does_to_all_cells_is_in_the_mean_not_the_difference():
+def test_what_a_seed_does_to_all_settings_is_in_the_mean_not_the_difference():
   luck = np.array([-1.0, 0, 1])
   levels, others = ['a', 'a', 'b', 'b'], [0, 1, 0, 1]
   effect = np.array([0.0, 10, 4, 14])
   first, second = effects.main_effect(effect[:, None] + luck, levels, others)
-  # More cells make the mean no surer than its three seeds are.
+  # More settings make the mean no surer than its three seeds are.
   np.testing.assert_allclose(first.error, 1 / np.sqrt(3))
   assert (first.difference, first.difference_error) == (0, 0)
   np.testing.assert_allclose(second.difference, 4)
@@ -42,7 +42,7 @@ def test_what_a_seed_does_to_all_cells_is_in_the_mean_not_the_difference():
   assert second.pairs == 2
 
 
-def test_the_error_of_a_difference_has_what_is_otherwise_in_other_cells():
+def test_the_error_of_a_difference_has_what_is_otherwise_in_other_settings():
   levels, others = ['a', 'a', 'a', 'b', 'b', 'b'], [0, 1, 2] * 2
   values = np.array([0.0, 0, 0, 1, 2, 6])[:, None] + np.zeros(4)
   _, second = effects.main_effect(values, levels, others)
@@ -53,7 +53,7 @@ def test_the_error_of_a_difference_has_what_is_otherwise_in_other_cells():
   np.testing.assert_allclose(second.error, 0, atol=1e-12)
 
 
-def test_one_pair_of_cells_has_the_error_of_paired_seeds():
+def test_one_pair_of_settings_has_the_error_of_paired_seeds():
   values = np.random.default_rng(0).standard_normal((2, 6))
   _, second = effects.main_effect(values, [1, 2], ['', ''])
   paired = values[1] - values[0]
@@ -75,13 +75,13 @@ def test_the_error_of_a_difference_is_right_where_all_is_noise():
   assert 0.9 < reached.mean() <= 1
 
 
-def test_a_cell_counts_once_whatever_its_seeds():
+def test_a_setting_counts_once_whatever_its_seeds():
   nan = np.nan
   values = [[1.0, 1, 1, 1], [5, nan, nan, nan], [nan] * 4, [2, 4, nan, nan]]
   first, second = effects.main_effect(values, [0, 0, 1, 1], [0, 1, 0, 1])
-  assert (first.mean, first.cells, first.runs) == (3, 2, 5)
-  # A cell without a value is in no mean and in no pair.
-  assert (second.mean, second.cells, second.pairs) == (3, 1, 1)
+  assert (first.mean, first.settings, first.runs) == (3, 2, 5)
+  # A setting without a value is in no mean and in no pair.
+  assert (second.mean, second.settings, second.pairs) == (3, 1, 1)
   assert second.difference == -2
 
 
@@ -107,6 +107,6 @@ def test_what_spans_powers_of_ten_is_wide():
   assert not effects.wide(['a', 'b'])
 
 
-def test_levels_that_are_not_one_a_cell_are_refused():
-  with pytest.raises(ValueError, match='2 cells, but 1 levels and 2 others'):
+def test_levels_that_are_not_one_a_setting_are_refused():
+  with pytest.raises(ValueError, match='2 settings, but 1 levels and 2 others'):
     effects.main_effect([[1.0], [2.0]], ['a'], [0, 0])

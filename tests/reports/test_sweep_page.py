@@ -61,7 +61,7 @@ def _write(folder, about, rows):
 def _row(number, changes, seed, evaluation, fid):
   return {
     'subject': 'samples (ema)',
-    'cell': number,
+    'setting': number,
     'changes': changes,
     'seed': seed,
     'evaluation': evaluation,
@@ -106,9 +106,9 @@ def _picture(folder, rng, number, seed, evaluation, fid):
 
 
 def make(folder, seeds=5):
-  """2 x 2 x 2 x 3 cells; one run diverged, one is not finished."""
+  """2 x 2 x 2 x 3 settings; one run diverged, one is not finished."""
   rng = np.random.default_rng(0)
-  cells = [
+  settings = [
     dict(zip(('loss', R1, *RATES), chosen, strict=True))
     for chosen in itertools.product(
       LOSSES, (0.0, 5.0), (2e-4, 1e-3), (1e-4, 2e-4, 1e-3)
@@ -126,7 +126,7 @@ def make(folder, seeds=5):
     'overrides': ['--config.images=12800'],
     'config': {'loss': 'non_saturating', 'images': 12_800},
     'factors': {},
-    'cells': cells,
+    'settings': settings,
     'seeds': list(range(seeds)),
     'evaluations': LOOKS,
     'columns': COLUMNS,
@@ -134,7 +134,9 @@ def make(folder, seeds=5):
   }
   rows = []
   luck = rng.normal(0, 1.5, seeds)
-  for (number, own), seed in itertools.product(enumerate(cells), range(seeds)):
+  for (number, own), seed in itertools.product(
+    enumerate(settings), range(seeds)
+  ):
     level = 18 if own['loss'] == 'hinge' else 24
     level += 0 if own[R1] else 9
     level += 3 * abs(np.log10(own[RATES[0]] / 2e-4))
@@ -164,7 +166,7 @@ def make_search(folder, trials=40):
     'overrides': [],
     'config': {},
     'factors': {},
-    'cells': [],
+    'settings': [],
     'seeds': [0],
     'evaluations': LOOKS,
     'columns': {'fid': COLUMNS['fid']},
@@ -240,7 +242,7 @@ def test_the_page_is_whole_and_needs_no_other_file(sweep):
     if link.startswith('#'):
       assert link[1:] in read.ids, link
   assert '://' not in page and '@import' not in page
-  # Two figures of effects and one of learning, and a grid for each cell.
+  # Two figures of effects and one of learning, and a grid for each setting.
   assert page.count('data:image/png;base64,') == 3 + 24
 
 
@@ -259,7 +261,7 @@ def test_a_distance_on_other_features_is_not_called_fid(sweep):
   assert 'FID (features)' in heads and 'FID' not in heads
 
 
-def test_cells_are_the_mean_and_deviation_of_their_seeds(sweep):
+def test_settings_are_the_mean_and_deviation_of_their_seeds(sweep):
   folder, about, rows, _, page = sweep
   lines = _lines(folder / 'table_settings.csv')
   assert len(lines) == 24
@@ -267,7 +269,7 @@ def test_cells_are_the_mean_and_deviation_of_their_seeds(sweep):
     own = [
       row['fid']
       for row in rows
-      if row['cell'] == int(line['setting']) and row['evaluation'] == LOOKS
+      if row['setting'] == int(line['setting']) and row['evaluation'] == LOOKS
       if row['fid'] is not None
     ]
     np.testing.assert_allclose(float(line['fid_mean']), np.mean(own))
@@ -291,7 +293,7 @@ def test_the_table_of_runs_is_enough_to_compute_all_again(sweep):
   one = lines[-1]
   assert (one['setting'], one['seed'], one['state']) == ('23', '4', 'done')
   assert float(one['fid']) == rows[-1]['fid']
-  assert float(one[RATES[1]]) == about['cells'][23][RATES[1]]
+  assert float(one[RATES[1]]) == about['settings'][23][RATES[1]]
   assert one['settings.features'] == 'classifier of digits, 1a2b3c'
   assert float(one['loss/generator']) == 0.7
   [broken] = [line for line in lines if line['state'] == 'diverged']
@@ -303,18 +305,19 @@ def test_main_effects_are_of_runs_that_ended(sweep):
   found = sweep_results.read(folder)
   levels = sweep_figures.main_effects(found, 'fid')[('loss',)]
   assert [level.value for level in levels] == list(LOSSES)
-  # By hand: the means of the cells' means.
+  # By hand: the means of the settings' means.
   for level in levels:
     means = [
       np.mean(
         [
           row['fid']
           for row in rows
-          if (row['cell'], row['evaluation']) == (number, LOOKS) and row['fid']
+          if (row['setting'], row['evaluation']) == (number, LOOKS)
+          and row['fid']
         ]
       )
-      for number, cell in enumerate(about['cells'])
-      if cell['loss'] == level.value
+      for number, setting in enumerate(about['settings'])
+      if setting['loss'] == level.value
     ]
     np.testing.assert_allclose(level.mean, np.mean(means))
   assert [level.runs for level in levels] == [58, 60]
@@ -322,7 +325,7 @@ def test_main_effects_are_of_runs_that_ended(sweep):
   assert abs(levels[1].difference + 6) < 3 * levels[1].difference_error < 3
 
 
-def test_tables_for_papers_have_a_line_for_each_cell(sweep):
+def test_tables_for_papers_have_a_line_for_each_setting(sweep):
   folder, *_ = sweep
   latex = (folder / 'table.tex').read_text()
   assert r'\toprule' in latex and r'$\pm$' in latex
@@ -350,7 +353,7 @@ def test_one_of_two_factors_has_a_panel_for_each_of_its_values(tmp_path):
     'command': ['sweep'],
     'overrides': [],
     'config': {'loss': 'a', 'pack': 1},
-    'cells': grid,
+    'settings': grid,
     'seeds': [3, 4],
     'evaluations': LOOKS,
     'columns': COLUMNS,
@@ -381,7 +384,7 @@ def test_fields_that_move_together_are_one_factor(tmp_path):
       'command': ['sweep'],
       'overrides': [],
       'config': {'loss': 'hinge', 'pack': 1},
-      'cells': [{}, {'pack': 2, 'batch_size': 8, 'loss': 'hinge'}],
+      'settings': [{}, {'pack': 2, 'batch_size': 8, 'loss': 'hinge'}],
       'seeds': [3],
       'evaluations': LOOKS,
       'columns': COLUMNS,
@@ -395,8 +398,8 @@ def test_fields_that_move_together_are_one_factor(tmp_path):
   )
   found = sweep_results.read(tmp_path)
   assert sweep_results.factors(found) == [('pack', 'batch_size')]
-  # What a cell leaves as it is has the config's value.
-  assert found.cells[0].settings['loss'] == 'hinge'
+  # What a setting leaves as it is has the config's value.
+  assert found.settings[0].values['loss'] == 'hinge'
   [levels] = sweep_figures.main_effects(found, 'fid').values()
   assert [(level.value, level.difference) for level in levels] == [
     (1, 0),
@@ -432,14 +435,14 @@ def test_where_all_diverged_there_is_no_best(tmp_path):
 def test_a_measure_that_few_runs_have_wins_nothing(tmp_path):
   about, rows = make(tmp_path, seeds=2)
   for row in rows:
-    if (row['cell'], row['seed']) == (9, 0):
+    if (row['setting'], row['seed']) == (9, 0):
       row['fid'] = 0.5
-    if (row['cell'], row['seed']) == (9, 1):
+    if (row['setting'], row['seed']) == (9, 1):
       row['fid'] = None
   _write(tmp_path, about, rows)
   found = sweep_results.read(tmp_path)
-  assert 9 not in [cell.number for cell in sweep_results.ranked(found)]
-  line = sweep_tables.cells(found)[9]
+  assert 9 not in [setting.number for setting in sweep_results.ranked(found)]
+  line = sweep_tables.rows(found)[9]
   assert (line['measured']['fid']['words'], line['done']) == ('0.5 (1 of 2)', 2)
 
 
@@ -452,7 +455,7 @@ def test_a_search_has_its_history_and_what_mattered(tmp_path):
   shares = sweep_figures.importance(found)
   np.testing.assert_allclose(sum(shares.values()), 1)
   assert list(shares)[0] == RATES[1]
-  states = [sweep_figures.state(cell) for cell in found.cells]
+  states = [sweep_figures.state(setting) for setting in found.settings]
   assert states.count('diverged') == 2 and 'cut short' in states
   page = (tmp_path / 'report.html').read_text()
   _Page(page)
@@ -489,13 +492,14 @@ def test_no_file_but_pictures_of_the_folder_is_embedded(tmp_path):
     'programs': 'is a folder',
     'a\0b': 'left out',
   }
-  # Each cell has one of them, and the last one its own.
+  # Each setting has one of them, and the last one its own.
   strange = dict(enumerate([*names, [1]]))
   _write(
     folder,
     about,
     [
-      row | {'picture': own if row['cell'] > 20 else strange[row['cell'] % 8]}
+      row
+      | {'picture': own if row['setting'] > 20 else strange[row['setting'] % 8]}
       for row in rows
     ],
   )
@@ -555,7 +559,7 @@ def test_a_folder_without_a_sweep_is_said_to_be_one(tmp_path):
 def test_a_value_without_a_direction_is_shown_and_not_ranked(tmp_path):
   about, rows = make(tmp_path, seeds=1)
   for row in rows:
-    row['luck'] = 1.5 + row['cell']
+    row['luck'] = 1.5 + row['setting']
   luck = {'title': 'luck of the draw', 'direction': None, 'on_features': False}
   about |= {'objective': 'luck', 'columns': COLUMNS | {'luck': luck}}
   _write(tmp_path, about, rows)
@@ -581,10 +585,12 @@ def test_numbers_have_three_places_of_the_usual_one():
   assert sweep_tables.number_format([])(math.nan) == '–'
 
 
-def test_the_interval_of_a_cell_is_that_of_its_seeds(sweep):
+def test_the_interval_of_a_setting_is_that_of_its_seeds(sweep):
   folder, _, rows, *_ = sweep
   own = [
-    row['fid'] for row in rows if (row['cell'], row['evaluation']) == (0, LOOKS)
+    row['fid']
+    for row in rows
+    if (row['setting'], row['evaluation']) == (0, LOOKS)
   ]
   line = _lines(folder / 'table_settings.csv')[0]
   low, high = statistics.interval(own)

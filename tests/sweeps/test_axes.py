@@ -1,4 +1,4 @@
-"""The axes of a sweep: what is written becomes factors, ranges and cells."""
+"""The axes of a sweep: what is written becomes factors, ranges and settings."""
 
 import importlib
 
@@ -93,16 +93,16 @@ def test_a_remedy_is_a_factor_of_a_protocol(ring):
   assert ring.optimizers.generator.learning_rate == 1e-3
 
 
-def test_the_sweep_of_a_config_file_gives_its_cells():
+def test_the_sweep_of_a_config_file_gives_its_settings():
   added = []
   fields.proposed('configs/msg.py:digits')(added.append)
   assert len(added) > 1
   added = [{RATE: 1}, {'loss': 'hinge', RATE: 0.0}, {'loss': 'hinge'}]
-  cells = fields.checked(config('dcgan'), added)
-  assert cells == added
-  assert isinstance(cells[0][RATE], float)
-  assert fields.factors(cells) == {RATE: [1.0, 0.0], 'loss': ['hinge']}
-  assert fields.numbers(cells) == {RATE: [1.0]}
+  settings = fields.checked(config('dcgan'), added)
+  assert settings == added
+  assert isinstance(settings[0][RATE], float)
+  assert fields.factors(settings) == {RATE: [1.0, 0.0], 'loss': ['hinge']}
+  assert fields.numbers(settings) == {RATE: [1.0]}
 
 
 def test_a_file_without_a_sweep_proposes_nothing():

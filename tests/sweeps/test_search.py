@@ -28,12 +28,12 @@ study = studies.open_study(
   folder, 'a', spaces, {}, 'minimize', 'none', 0, storage
 )
 
-def train(cells, numbers):
+def train(settings, numbers):
   for evaluation in range(2):
     print('has', *numbers, flush=True)
     while not pathlib.Path(mine).exists():
       time.sleep(.02)
-    yield [cell['x'] ** 2 for cell in cells]
+    yield [setting['x'] ** 2 for setting in settings]
 
 done = search.run(study, folder, spaces, 12, 2, 2, train, .2, 3)
 sys.exit(not done)
@@ -68,12 +68,12 @@ def run(study, folder, number, at_once, evaluations, train):
 def square(evaluations, log=None):
   """Trials whose value is x^2, the same at each evaluation."""
 
-  def train(cells, numbers):
+  def train(settings, numbers):
     if log is not None:
-      log.append((numbers, cells))
+      log.append((numbers, settings))
     for _ in range(evaluations):
-      keep = yield [cell['x'] ** 2 for cell in cells]
-      cells = list(itertools.compress(cells, keep))
+      keep = yield [setting['x'] ** 2 for setting in settings]
+      settings = list(itertools.compress(settings, keep))
 
   return train
 
@@ -81,7 +81,7 @@ def square(evaluations, log=None):
 def given(values, log):
   """Trials with given values: from a number to those of its evaluations."""
 
-  def train(cells, numbers):
+  def train(settings, numbers):
     for evaluation in itertools.count():
       if evaluation == len(values[numbers[0]]):
         return
@@ -101,11 +101,11 @@ def test_populations_are_asked_until_there_are_enough(tmp_path):
   assert run(study, tmp_path, 7, 3, 2, square(2, log))
   assert [numbers for numbers, _ in log] == [[0, 1, 2], [3, 4, 5], [6]]
   assert states(study) == ['COMPLETE'] * 7
-  drawn = [cell['x'] for _, cells in log for cell in cells]
+  drawn = [setting['x'] for _, settings in log for setting in settings]
   assert len(set(drawn)) == 7
   found = search.best(study)
-  assert found.value == min(x**2 for x in drawn) == found.cell['x'] ** 2
-  assert drawn[found.number] == found.cell['x']
+  assert found.value == min(x**2 for x in drawn) == found.setting['x'] ** 2
+  assert drawn[found.number] == found.setting['x']
   # The same command once more has nothing to do; a larger one goes on.
   assert run(study, tmp_path, 7, 3, 2, square(2, log))
   assert len(log) == 3
@@ -118,7 +118,9 @@ def test_the_end_is_told_with_its_command(memory, tmp_path):
   assert search.best(study) is None
   values = {0: [1.0, 2.0], 1: [3.0, None], 2: [2.5, 2.5]}
   assert run(study, tmp_path, 3, 3, 2, given(values, log))
-  said = search.text(study, 'captured', lambda cell: f'train {sorted(cell)}')
+  said = search.text(
+    study, 'captured', lambda setting: f'train {sorted(setting)}'
+  )
   assert '3 trials: 2 to the end, 0 pruned, 1 diverged.' in said
   assert 'The best is trial 2: captured 2.5 by x ' in said
   assert said.endswith("To train it: train ['x']")
@@ -131,15 +133,15 @@ def test_fields_that_move_together_are_drawn_once(memory, tmp_path):
   }
   study, log = memory(tmp_path, spaces=spaces), []
 
-  def train(cells, numbers):
-    log.extend(cells)
-    yield [cell['g.rate'] for cell in cells]
+  def train(settings, numbers):
+    log.extend(settings)
+    yield [setting['g.rate'] for setting in settings]
 
   assert search.run(study, tmp_path, spaces, 4, 4, 1, train, 0.05, 0.3)
-  for cell in log:
-    assert set(cell) == {'g.rate', 'd.rate', 'loss'}
-    assert 1e-5 <= cell['g.rate'] == cell['d.rate'] <= 1e-2
-  assert search.best(study).cell in log
+  for setting in log:
+    assert set(setting) == {'g.rate', 'd.rate', 'loss'}
+    assert 1e-5 <= setting['g.rate'] == setting['d.rate'] <= 1e-2
+  assert search.best(study).setting in log
 
 
 def test_what_is_above_the_median_of_the_finished_is_dropped(memory, tmp_path):
@@ -168,7 +170,7 @@ def test_half_of_those_before_it_must_be_worse(memory, tmp_path):
 def test_a_training_is_closed_where_no_trial_goes_on(memory, tmp_path):
   study, log, closed = memory(tmp_path), [], []
 
-  def train(cells, numbers):
+  def train(settings, numbers):
     try:
       while True:
         log.append(numbers)
@@ -187,10 +189,12 @@ def test_a_training_is_closed_where_no_trial_goes_on(memory, tmp_path):
 def test_the_search_keeps_off_what_diverges(memory, tmp_path):
   log = []
 
-  def train(cells, numbers):
-    log.extend(cell['x'] for cell in cells)
+  def train(settings, numbers):
+    log.extend(setting['x'] for setting in settings)
     # The best that does not diverge is at 0.
-    yield [cell['x'] ** 2 if cell['x'] < 0.2 else None for cell in cells]
+    yield [
+      setting['x'] ** 2 if setting['x'] < 0.2 else None for setting in settings
+    ]
 
   assert run(memory(tmp_path), tmp_path, 64, 4, 1, train)
   # By chance it would be 40 %; of trials that fail, TPE learns nothing, and
@@ -207,7 +211,7 @@ def found(study):
   }
 
 
-def broken(cells, numbers):
+def broken(settings, numbers):
   raise KeyboardInterrupt
   yield
 
@@ -292,13 +296,13 @@ def test_trials_of_a_killed_worker_are_asked_again(tmp_path, storage):
 def test_a_worker_given_up_wrongly_loses_its_trials_only(memory, tmp_path):
   study, log = memory(tmp_path), []
 
-  def train(cells, numbers):
+  def train(settings, numbers):
     log.append(numbers)
     if len(log) == 1:
       for trial in study.trials:
         search._ask_again(study, trial.number)
     for _ in range(2):
-      yield [0.0 for _ in cells]
+      yield [0.0 for _ in settings]
 
   assert run(study, tmp_path, 2, 2, 2, train)
   assert log == [[0, 1], [0, 1]]

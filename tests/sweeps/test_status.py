@@ -4,7 +4,7 @@ from ganjax.reports import sweep_results
 from ganjax.sweeps import status
 
 
-def cell(number, values):
+def setting(number, values):
   rows = [
     [{'evaluation': 1, 'of': 1, 'fid': value, 'images_seen': 8}]
     for value in values
@@ -14,15 +14,19 @@ def cell(number, values):
     for seed, own in enumerate(rows)
   ]
   changes = {'rate': float(number)}
-  return sweep_results.Cell(number, changes, changes, runs)
+  return sweep_results.Setting(number, changes, changes, runs)
 
 
-def test_a_cell_whose_seeds_collapsed_is_not_the_best(monkeypatch, capsys):
-  cells = [cell(0, [0.1, None]), cell(1, [0.6, 0.5]), cell(2, [0.3, 0.2])]
+def test_a_setting_whose_seeds_collapsed_is_not_the_best(monkeypatch, capsys):
+  settings = [
+    setting(0, [0.1, None]),
+    setting(1, [0.6, 0.5]),
+    setting(2, [0.3, 0.2]),
+  ]
   found = sweep_results.SweepResults(
-    {'evaluations': 1, 'cells': [{}]},
+    {'evaluations': 1, 'settings': [{}]},
     {'rate': 'rate'},
-    cells,
+    settings,
     {'fid': 'FID'},
     'fid',
     'minimize',

@@ -1,4 +1,4 @@
-"""The cells of a sweep: which there are, and the task of each."""
+"""The settings of a sweep: which there are, and the task of each."""
 
 import json
 
@@ -16,19 +16,20 @@ from ganjax.sweeps import (
 
 
 def listed(config, grid, ranges, name):
-  """Returns the cells that there are before anything is trained, dicts.
+  """Returns the settings that there are before anything is trained, dicts.
 
   Args:
     config: whose fields they change.
     grid: of `--grid`, a list of texts.
-    ranges: of `axes.search`. A search has no cells yet: the one returned is an
-      example, with each range at its upper end.
+    ranges: of `axes.search`. A search has no settings yet: the one returned is
+      an example, with each range at its upper end.
     name: of the config file, and after a colon what its `get_config` is given.
       Where there are neither factors nor ranges, its function `sweep(add)`
-      proposes the cells; without one, the config as it is is the only cell.
+      proposes the settings; without one, the only setting is the config as it
+      is.
 
   Raises:
-    ValueError: if a factor or a cell makes no sense.
+    ValueError: if a factor or a setting makes no sense.
   """
   factors = axes.grid(config, grid)
   axes.check_apart(factors, ranges)
@@ -49,9 +50,9 @@ def tasks(
   which='auto',
   reals='',
 ):
-  """Returns the function `changes -> Task` of the cells of a config.
+  """Returns the function `changes -> Task` of the settings of a config.
 
-  What cells have in common is made once: the data of equal sections, and the
+  What settings have in common is made once: the data of equal sections, and the
   whole task of equal configs, so that what it compiles is compiled once.
 
   Args:
