@@ -170,11 +170,11 @@ def test_phases_that_the_host_chooses_are_the_single_run_to_the_bit(grown):
 def test_traced_numbers_give_what_they_give_alone():
   config = dense({R1: 1.0})
   rates = (1e-3, 3e-2), (1e-2, 2e-3)
-  settings = [(*pair, seed) for pair in rates for seed in (1, 2)]
-  first, second, seeds = zip(*settings, strict=True)
+  runs = [(*pair, seed) for pair in rates for seed in (1, 2)]
+  first, second, seeds = zip(*runs, strict=True)
   numbers = {RATES[0]: jnp.array(first), RATES[1]: jnp.array(second)}
   found = together(image_task.of(config, NOISE, 2), seeds, numbers, 'vmap')
-  for row, (generator, discriminator, seed) in enumerate(settings):
+  for row, (generator, discriminator, seed) in enumerate(runs):
     own = dense({R1: 1.0, RATES[0]: generator, RATES[1]: discriminator})
     own.seed = seed
     *_, (state, _) = alone(own, NOISE)
