@@ -43,7 +43,7 @@ ROWS = (
       ('decoded', loading.decoded),
       ('loaders', loading.loaders),
     )
-    for side in (32, 64)
+    for side in (32, 64, 256)
   ),
   Row('start of DCGAN-32', 400, starts.measured),
 )

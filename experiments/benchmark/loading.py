@@ -1,8 +1,9 @@
 """How many images a second come from a folder of pictures, or from memory.
 
-The pictures are squares of 128 pixels out of scikit-learn's two photographs, in
-files of JPEG. Both libraries decode and shrink them by the same function, on
-Pillow; PyTorch's `DataLoader` does so in its own process or in two others.
+The pictures are squares out of scikit-learn's two photographs, of 128 pixels or
+of as many as are asked for, if these are more, in files of JPEG. Both libraries
+decode and shrink them by the same function, on Pillow; PyTorch's `DataLoader`
+does so in its own process or in two others.
 """
 
 import functools
@@ -86,7 +87,7 @@ def _measured(task, makers, resolution):
   # Each number of a batch in float32 is written, and read.
   moved = 2 * 4 * batch * resolution**2 * 3
   with tempfile.TemporaryDirectory() as folder:
-    write(folder, number)
+    write(folder, number, max(_SIDE, resolution))
     sides = {
       name: lambda make=make: make()._replace(moved=moved)
       for name, make in makers(folder, number, batch).items()
@@ -94,12 +95,13 @@ def _measured(task, makers, resolution):
     return rounds.compare(task, sides, batch, each='batch')
 
 
-def write(folder, number):
+def write(folder, number, side=_SIDE):
   """Writes squares of photographs as files of JPEG.
 
   Args:
     folder: which exists.
     number: of files.
+    side: of a square, in pixels.
   """
   from sklearn import datasets
 
@@ -108,9 +110,9 @@ def write(folder, number):
   for index in range(number):
     photograph = photographs[index % len(photographs)]
     top, left = (
-      drawn.integers(0, side - _SIDE) for side in photograph.shape[:2]
+      drawn.integers(0, length - side) for length in photograph.shape[:2]
     )
-    square = photograph[top : top + _SIDE, left : left + _SIDE]
+    square = photograph[top : top + side, left : left + side]
     pictures.save(pathlib.Path(folder) / f'{index:05d}.jpg', square)
 
 
