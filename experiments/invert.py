@@ -6,8 +6,8 @@ r"""Finds the latents whose sample comes nearest to a picture.
 
 It prints the distance of each picture from what the generator makes of it, the
 worst first, and writes four files that begin with --output: .png, each picture
-beside its reconstruction; .gif, the way there; .json, the distances, and how
-they were found; and .npz, the latents.
+beside its reconstruction; .gif, the search; .json, the distances, and how they
+were found; and .npz, the latents.
 """
 
 import math
@@ -70,7 +70,7 @@ _WEIGHTS = flags.DEFINE_enum(
 _FRAMES = flags.DEFINE_integer(
   'frames', 40, 'Frames of the animation; 0 writes none.', 0, 1000
 )
-_MOST = flags.DEFINE_integer('most', 16, 'Pictures shown, the worst.', 1)
+_MOST = flags.DEFINE_integer('most', 16, 'How many pictures are drawn.', 1)
 _ZOOM = flags.DEFINE_integer('zoom', 4, "Side of a sample's pixel.", 1, 100)
 flags.mark_flags_as_required(['workdir', 'image'])
 
@@ -137,11 +137,11 @@ def main():
     labels = [] if found.labels is None else found.labels
     np.savez(file, **{_SPACE.value: found.points, 'labels': labels})
   worst = np.argsort(-found.error)[: _MOST.value]
-  shown = wanted[worst], found.images[worst], _ZOOM.value
-  pictures.save(path, inverted_pictures.beside(*shown))
+  drawn = wanted[worst], found.images[worst], _ZOOM.value
+  pictures.save(path, inverted_pictures.beside(*drawn))
   if _FRAMES.value:
-    way = space, given, wanted, found, worst, _ZOOM.value
-    pictures.animate(path.with_suffix('.gif'), inverted_pictures.frames(*way))
+    film = space, given, wanted, found, worst, _ZOOM.value
+    pictures.animate(path.with_suffix('.gif'), inverted_pictures.frames(*film))
   print(render.text(inversions.table(rows)))
   print(
     f'{path}: {len(worst)} of {len(rows)} pictures, each beside what {title} '
