@@ -43,7 +43,7 @@ CASES = [
   *(('style_network', [], *case) for case in PICTURES.items()),
   *(('style_pairs', [], *case) for case in FOLDERS.items()),
   *(('curve', [], *case) for case in FOLDERS.items()),
-  ('benchmark', [], 'folder.png', 'is a folder; name a file in it'),
+  ('benchmark', [], 'folder.png', 'has to end in .json'),
   ('benchmark', [], 'file/a.json', 'file is a file'),
 ]
 
