@@ -1,9 +1,8 @@
 """How many images a second come from a folder of pictures, or from memory.
 
-The pictures are squares out of scikit-learn's two photographs, of 128 pixels or
-of as many as are asked for, if these are more, in files of JPEG. Both libraries
-decode and shrink them by the same function, on Pillow; PyTorch's `DataLoader`
-does so in its own process or in two others.
+The pictures are squares of scikit-learn's two photographs, in files of JPEG, of
+128 pixels or as many as are asked for. Both libraries decode and shrink them
+by the same function, on Pillow; `DataLoader` does so in its process or others.
 """
 
 import functools
@@ -84,8 +83,7 @@ def loaders(resolution, task):
 
 def _measured(task, makers, resolution):
   number, batch = (16, 4) if task.tiny else (1024, 64)
-  # Each number of a batch in float32 is written, and read.
-  moved = 2 * 4 * batch * resolution**2 * 3
+  moved = 2 * 4 * batch * resolution**2 * 3  # float32, written and read
   with tempfile.TemporaryDirectory() as folder:
     write(folder, number, max(_SIDE, resolution))
     sides = {
