@@ -12,14 +12,13 @@ beside its arguments, and what its kernels read and write. XLA cannot try
 kernels on a GPU that is not there, so that it chooses them by rules.
 """
 
-import math
-import re
 import time
 
 import jax
 from jax.experimental import topologies
 
 from experiments.benchmark import configured
+from experiments.benchmark.accelerator import traffic
 from ganjax import launch, steps
 from ganjax.config import flag, games
 
@@ -52,57 +51,6 @@ dnn_version_info { major: 9 minor: 10 }
 runtime_version { major: 12 minor: 9 patch: 0 }
 device_description_str: "NVIDIA H100 80GB HBM3"
 """
-
-_ARRAY = re.compile(r'(?:pred|[bcfsu]+(\d+))\[([\d,]*)\]')
-# Of these nothing is moved, or what they call is counted by itself.
-_NO_KERNELS = frozenset(
-  ('parameter', 'constant', 'bitcast', 'tuple', 'get-tuple-element')
-  + ('call', 'conditional', 'while', 'after-all')
-)
-_COMPUTATION = re.compile(r'(?:ENTRY )?%([\w.\-]+) \(.*\{$')
-_INSTRUCTION = re.compile(
-  r'\s+(?:ROOT )?%([\w.\-]+) = (\(.*?\)|\S+) ([\w\-]+)\((.*?)\)(?:, |$)'
-)
-
-
-def traffic(program):
-  """Returns the bytes that the kernels of a program read and write.
-
-  Each kernel reads its operands and writes its results once. The body of a loop
-  counts once, and all branches count.
-
-  Args:
-    program: text of a compiled program, as `compiled.as_text()` returns it.
-  """
-  lines = program.splitlines()
-  # What a fusion or a reduction calls is part of its kernel.
-  within = {
-    name
-    for line in lines
-    if ' call(' not in line
-    for name in re.findall(r'(?:calls|to_apply)=%([\w.\-]+)', line)
-  }
-  total, computation, sizes = 0, None, {}
-  for line in lines:
-    if begins := _COMPUTATION.match(line):
-      computation, sizes = begins[1], {}
-    elif found := _INSTRUCTION.match(line):
-      name, shape, operation, operands = found.groups()
-      sizes[name] = _size(shape)
-      if computation not in within and operation not in _NO_KERNELS:
-        total += sizes[name] + sum(
-          sizes.get(operand, 0)
-          for operand in re.findall(r'%([\w.\-]+)', operands)
-        )
-  return total
-
-
-def _size(shape):
-  """Returns the bytes of the arrays that a shape of XLA names."""
-  return sum(
-    int(bits or 8) // 8 * math.prod(map(int, filter(None, sides.split(','))))
-    for bits, sides in _ARRAY.findall(shape)
-  )
 
 
 def main():
@@ -140,7 +88,7 @@ def main():
     f'traced in {times[1] - times[0]:.0f} s, compiled in '
     f'{times[2] - times[1]:.0f} s; '
     f'{program.memory_analysis().temp_size_in_bytes / 1e9:.1f} GB beside the '
-    f'arguments; {traffic(program.as_text()) / 1e9:.0f} GB read and written'
+    f'arguments; {traffic.of(program.as_text()) / 1e9:.0f} GB read and written'
   )
   return 0
 

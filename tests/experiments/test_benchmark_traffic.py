@@ -1,6 +1,6 @@
 """The bytes that a compiled program moves."""
 
-from experiments.benchmark.accelerator import ahead_of_time
+from experiments.benchmark.accelerator import traffic
 
 # A fusion that reads 2x3 float32 and 3 bfloat16 numbers and writes 2x3 of the
 # first; a product of it; and a copy in the branch of a condition.
@@ -36,4 +36,4 @@ def test_traffic_is_what_kernels_read_and_write():
   fusion = 24 + 24 + 6
   product = 24 + 24 + 16 + 64
   copy = 5 + 5
-  assert ahead_of_time.traffic(PROGRAM) == fusion + product + copy
+  assert traffic.of(PROGRAM) == fusion + product + copy
