@@ -12,14 +12,9 @@ import pytest
 from absl import flags
 
 from ganjax import distributed, launch, liveness
+from tests.processes import ended, free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-
-
-def free_port():
-  with socket.socket() as free:
-    free.bind(('127.0.0.1', 0))
-    return free.getsockname()[1]
 
 
 @contextlib.contextmanager
@@ -178,17 +173,6 @@ def started(told, fate):
     )
     for given, environment in told
   ]
-
-
-def ended(workers):
-  """The exit codes and outputs of workers, of which none is left behind."""
-  try:
-    outputs = [worker.communicate(timeout=120) for worker in workers]
-  finally:
-    for worker in workers:
-      worker.kill()
-      worker.wait()
-  return [worker.returncode for worker in workers], outputs
 
 
 KILLED = 'Process {} of the run was killed, or its machine cannot be reached.'

@@ -5,7 +5,6 @@ import os
 import pathlib
 import resource
 import shutil
-import socket
 import subprocess
 import sys
 
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 
 from ganjax.config import restore
+from tests.processes import ended, free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -357,12 +357,6 @@ def population(number, path):
   return json.loads(path.read_text())
 
 
-def free_port():
-  with socket.socket() as free:
-    free.bind(('127.0.0.1', 0))
-    return free.getsockname()[1]
-
-
 @pytest.mark.parametrize('number', [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_members_over_a_mesh_are_what_each_is_alone(number, tmp_path):
   found = population(number, tmp_path / 'found.json')
@@ -437,14 +431,9 @@ def shared(number, folder, loader, devices, *flags):
 
 def finished(workers):
   """The workers' outputs, once all of them ended well; none is left behind."""
-  try:
-    outputs = [worker.communicate(timeout=400) for worker in workers]
-  finally:
-    for worker in workers:
-      worker.kill()
-      worker.wait()
-  for worker, (_, err) in zip(workers, outputs, strict=True):
-    assert worker.returncode == 0, err
+  codes, outputs = ended(workers, 400)
+  for code, (_, err) in zip(codes, outputs, strict=True):
+    assert code == 0, err
   return [out for out, _ in outputs]
 
 

@@ -1,10 +1,13 @@
-"""Processes of rows, which are killed when their time is over."""
+"""Processes of rows, which end when their time is over, and their code."""
 
 import contextlib
 import os
 import pathlib
 import signal
 import subprocess
+from importlib import metadata
+
+from ganjax.training import provenance
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -54,6 +57,14 @@ def commit():
     if number:
       return f'{number}-dirty' if _git('status', '-s', '--', *code) else number
   return None
+
+
+def versions():
+  """Returns the versions of the libraries, and of PyTorch if it is there."""
+  found = provenance.versions()
+  with contextlib.suppress(metadata.PackageNotFoundError):
+    found['torch'] = metadata.version('torch')
+  return found
 
 
 def _git(*words):

@@ -2,18 +2,16 @@
 
   python -m experiments.benchmark.row --row limits --tiny --output limits.json
 
-`experiments.benchmark` starts it for each row. What is found so
-far is written again and again, so that a row that is ended leaves its part.
+`experiments.benchmark` starts it for each row. What is found so far is written
+again and again, so that a row that is ended leaves its part.
 """
 
-import contextlib
 import signal
 import time
-from importlib import metadata
 
 from absl import flags
 
-from experiments.benchmark import cases, task
+from experiments.benchmark import cases, processes, task
 from experiments.benchmark.accelerator import rows
 from ganjax import exits, files, launch
 from ganjax.training import provenance
@@ -41,9 +39,7 @@ def main():
   begun = time.monotonic()
   # The default action of the signal ends the process within a compiler, too.
   signal.setitimer(signal.ITIMER_REAL, _SECONDS.value)
-  about = provenance.record()
-  with contextlib.suppress(metadata.PackageNotFoundError):
-    about['versions']['torch'] = metadata.version('torch')
+  about = provenance.record() | {'versions': processes.versions()}
 
   def keep(found, whole=False):
     files.write_json(_OUTPUT.value, found | {'whole': whole, 'about': about})

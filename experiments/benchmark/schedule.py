@@ -1,17 +1,14 @@
 """Has each row computed by a process of its own, within a time in all."""
 
-import contextlib
 import json
 import re
 import sys
 import time
-from importlib import metadata
 
 from tqdm import tqdm
 
 from experiments.benchmark import comparison, processes, readme, table
 from ganjax import files, locks
-from ganjax.training import provenance
 
 _LEAST = 15.0  # seconds: with less, a row is not begun
 _TAIL = 2000  # characters of what a failed row said
@@ -50,10 +47,10 @@ def run(path, rows, match, minutes, settings, given):
     )
   folder = path.with_suffix('.rows')
   folder.mkdir(parents=True, exist_ok=True)
-  versions = provenance.versions()
-  with contextlib.suppress(metadata.PackageNotFoundError):
-    versions['torch'] = metadata.version('torch')
-  about = settings | {'commit': processes.commit(), 'versions': versions}
+  about = settings | {
+    'commit': processes.commit(),
+    'versions': processes.versions(),
+  }
   with locks.alone(folder):
     found = {}
     if path.exists():

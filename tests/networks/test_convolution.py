@@ -3,6 +3,7 @@
 import functools
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -259,3 +260,21 @@ def test_choice_follows_the_platform():
     'stablehlo.convolution'
     in face.lower(lowering_platforms=('cuda',)).as_text()
   )
+
+
+@pytest.mark.parametrize('case', ['same', 'halved', 'gaps', 'rest'])
+def test_on_a_cpu_all_derivatives_have_the_layout_that_is_fast(case):
+  x, kernel, _, stride, padding = draw(case, jnp.float32)
+
+  def total(x, kernel):
+    return jnp.tanh(convolution(x, kernel, stride, padding)).sum()
+
+  def penalty(x, kernel):
+    return (jax.grad(total)(x, kernel) ** 2).sum()
+
+  traced = jax.jit(jax.grad(penalty, argnums=(0, 1))).trace(x, kernel)
+  text = traced.lower(lowering_platforms=('cpu',)).as_text()
+  layouts = re.findall(r'dim_numbers = (\[.*?\]x\[.*?\]->\[.*?\])', text)
+  assert len(layouts) >= 4
+  assert set(layouts) == {'[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]'}
+  assert 'reverse = [true' not in text

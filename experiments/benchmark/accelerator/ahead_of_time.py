@@ -19,7 +19,7 @@ from jax.experimental import topologies
 
 from experiments.benchmark import configured
 from experiments.benchmark.accelerator import traffic
-from ganjax import launch, steps
+from ganjax import launch
 from ganjax.config import flag, games
 
 _CONFIG = flag.define('configs/stylegan2.py:auto32', 'The config of the step.')
@@ -69,18 +69,14 @@ def main():
   place = jax.sharding.NamedSharding(
     topologies.make_mesh(device, (1,), ('data',)), jax.sharding.PartitionSpec()
   )
-  schedule = games.schedule(config, shape)
-  state = jax.eval_shape(
-    lambda: steps.init(
-      schedule, games.optimizer_pair(config), jax.random.key(0)
-    )
-  )
+  state = jax.eval_shape(lambda: configured.initial(config, shape))
   given = jax.tree.map(
     lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place),
     (state, configured.batch(config, shape)),
   )
   times = [time.process_time()]
-  lowered = jax.jit(games.update_step(config, schedule)).lower(*given)
+  step = games.update_step(config, games.schedule(config, shape))
+  lowered = jax.jit(step).lower(*given)
   times.append(time.process_time())
   program = lowered.compile()
   times.append(time.process_time())
