@@ -59,11 +59,10 @@ LAYERS = (
     {'networks'},
     {'data'},
     {'metrics'},
-    {'weights'},
     # Beside the ladder: it imports nothing but that layer, and no jax.
     {'reports'},
   ),
-  ({'turns', 'labels', 'passes', 'auxiliary'},),
+  ({'turns', 'labels', 'passes', 'auxiliary'}, {'weights'}),
   ({'game'},),
   ({'memory', 'truncation', 'averages'},),
   (

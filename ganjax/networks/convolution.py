@@ -11,9 +11,7 @@ are up to 40 times slower on a CPU.
 `jax.custom_vjp` sets two limits: there are reverse derivatives only, and
 `jax.shard_map` needs check_vma=False. Meshes under plain `jax.jit` have none.
 
-On a CPU the convolution of DCGAN, 4x4 with stride 2 and padding 1, is computed
-by the matrix products of `ganjax.networks.winograd`; everything else by `lax`,
-and the two transposes in the one layout for which XLA has fast convolutions.
+On a CPU `ganjax.networks.cpu_convolution` computes them, and `lax` elsewhere.
 """
 
 import functools
@@ -22,11 +20,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from ganjax.networks import winograd
-
-# The only layout that XLA hands to its fast convolutions on a CPU. It brings
-# others into it at the top of a program, but not within loops and branches.
-_CANONICAL = 'NHWC', 'HWIO', 'NHWC'
+from ganjax.networks import cpu_convolution
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
@@ -41,8 +35,12 @@ def convolution(images, kernel, stride, padding):
       h = (H + 2 padding - k) // stride + 1.
   """
   plain = functools.partial(_convolve, stride, padding)
-  suits = _suits_winograd(stride, padding, images.shape, kernel.shape)
-  on_cpu = winograd.convolution if suits else plain
+  if not cpu_convolution.suits(images.shape, kernel.shape, stride, padding):
+    return plain(images, kernel)
+
+  def on_cpu(images, kernel):
+    return cpu_convolution.convolution(images, kernel, stride, padding)
+
   return _computed(plain, on_cpu, images, kernel)
 
 
@@ -73,24 +71,9 @@ def transposed(features, kernel, stride, padding, size=None):
       lambda images: _convolve(stride, padding, images, kernel), images
     )(features)[0]
 
-  def canonical(features, kernel):
-    border = len(kernel) - 1 - padding
-    return lax.conv_general_dilated(
-      features,
-      kernel[::-1, ::-1].swapaxes(2, 3),
-      window_strides=(1, 1),
-      padding=[
-        (border, H - (h - 1) * stride + k - 2 - border)
-        for H, h, k in zip(
-          size, features.shape[1:3], kernel.shape[:2], strict=True
-        )
-      ],
-      lhs_dilation=(stride, stride),
-      dimension_numbers=_CANONICAL,
-    )
+  def on_cpu(features, kernel):
+    return cpu_convolution.transposed(features, kernel, stride, padding, size)
 
-  suits = _suits_winograd(stride, padding, shape, kernel.shape)
-  on_cpu = winograd.transposed if suits else canonical
   return _computed(plain, on_cpu, features, kernel)
 
 
@@ -113,29 +96,9 @@ def correlation(images, features, stride, padding, size):
       lambda kernel: _convolve(stride, padding, images, kernel), kernel
     )(features)[0]
 
-  def canonical(images, features):
-    # The zeros are added here, as XLA swaps the operands of a convolution whose
-    # kernel is larger than its images.
-    around = [
-      (padding, k - H - padding + (h - 1) * stride, 0)
-      for H, h, k in zip(
-        images.shape[1:3], features.shape[1:3], size, strict=True
-      )
-    ]
-    zero = jnp.zeros((), images.dtype)
-    padded = lax.pad(images, zero, [(0, 0, 0), *around, (0, 0, 0)])
-    kernel = lax.conv_general_dilated(
-      padded.transpose(3, 1, 2, 0),
-      features.transpose(1, 2, 0, 3),
-      window_strides=(1, 1),
-      padding='VALID',
-      rhs_dilation=(stride, stride),
-      dimension_numbers=_CANONICAL,
-    )
-    return kernel.transpose(1, 2, 0, 3)
+  def on_cpu(images, features):
+    return cpu_convolution.correlation(images, features, stride, padding, size)
 
-  suits = _suits_winograd(stride, padding, images.shape, shape)
-  on_cpu = winograd.correlation if suits else canonical
   return _computed(plain, on_cpu, images, features)
 
 
@@ -145,17 +108,7 @@ def _convolve(stride, padding, images, kernel):
     kernel,
     window_strides=(stride, stride),
     padding=((padding, padding), (padding, padding)),
-    dimension_numbers=_CANONICAL,
-  )
-
-
-def _suits_winograd(stride, padding, images, kernel):
-  # The arguments images and kernel are shapes. With fewer channels, the
-  # transforms cost more than the products save.
-  return (
-    (stride, padding, *kernel[:2]) == (2, 1, 4, 4)
-    and images[1] % 4 == images[2] % 4 == 0
-    and min(kernel[2:]) >= 32
+    dimension_numbers=cpu_convolution.CANONICAL,
   )
 
 
@@ -163,7 +116,7 @@ def _computed(plain, on_cpu, *arguments):
   # Half precision is left to lax, which accumulates in float32. The platform is
   # that of the lowering and not of the process, so that this is right too where
   # a host with an accelerator compiles a program for its CPU.
-  if on_cpu is not plain and jnp.finfo(arguments[0].dtype).bits >= 32:
+  if jnp.finfo(arguments[0].dtype).bits >= 32:
     return lax.platform_dependent(*arguments, cpu=on_cpu, default=plain)
   return plain(*arguments)
 

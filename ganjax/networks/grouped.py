@@ -7,12 +7,13 @@ kernel turned by 180 degrees, so that derivatives of any order (R1, R2) are
 computed by the two functions here. Those that XLA has of its own grouped
 convolution are slow: 12 to 16 times, on a GPU and on a CPU.
 
-Three ways compute them. On accelerators, groups are taken together until they
-have 128 channels, and each such block has a dense convolution, whose kernel is
-0 between groups: more operations, but of the shapes that matrix units are made
-for, and each number is read and written once. On a CPU up to 16 groups have a
-convolution each. More are a sum of products of matrices, one for each pixel of
-the kernel.
+Three ways compute both of them. On accelerators, groups are taken together
+until they have 128 channels, and each such block has a dense convolution, whose
+kernel is 0 between groups: more operations, but of the shapes that matrix units
+are made for, and each number is read and written once. On a CPU up to 16 groups
+have a convolution each. More are a sum of products of matrices, one for each
+pixel of the kernel. The transpose of groups that are not too small is there
+that of `ganjax.networks.winograd`.
 """
 
 import functools
@@ -22,6 +23,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from ganjax.networks import convolution as dense
+from ganjax.networks import cpu_convolution, winograd
 
 _BLOCK = 128  # channels
 _FEW_GROUPS = 16  # more convolutions would be slow to compile
@@ -43,6 +45,7 @@ def convolution(images, kernel):
   return _computed(
     functools.partial(convolution_by_blocks, groups),
     functools.partial(convolution_by_products, groups),
+    None,
     groups,
     images,
     kernel,
@@ -59,9 +62,14 @@ def correlation(images, features, size, groups):
     size: static k, of the kernel, odd.
     groups: static int.
   """
+  kernel = (size, size, images.shape[-1] // groups, features.shape[-1])
+  by_winograd = None
+  if cpu_convolution.suits_correlation(kernel, groups):
+    by_winograd = functools.partial(_correlation_by_winograd, groups, size)
   return _computed(
     functools.partial(correlation_by_blocks, groups, size),
     functools.partial(correlation_by_products, groups, size),
+    by_winograd,
     groups,
     images,
     features,
@@ -157,10 +165,16 @@ def _accumulated(dtype):
   return jnp.promote_types(dtype, jnp.float32)
 
 
-def _computed(by_blocks, by_products, groups, images, other):
+def _correlation_by_winograd(groups, size, images, features):
+  return winograd.correlation(images, features, size // 2, size, groups)
+
+
+def _computed(by_blocks, by_products, by_winograd, groups, images, other):
   blocks = _blocks(groups, images.shape[-1] // groups)
   few = groups <= _FEW_GROUPS
   by_large_blocks = functools.partial(by_blocks, blocks)
+  plain = functools.partial(by_blocks, groups) if few else by_products
+  wide = jnp.finfo(images.dtype).bits >= 32
   # The platform is that of the lowering, as in `convolution`. The default is
   # what the operations of a program are counted by.
   return lax.platform_dependent(
@@ -169,7 +183,8 @@ def _computed(by_blocks, by_products, groups, images, other):
     cuda=by_large_blocks,
     rocm=by_large_blocks,
     tpu=by_large_blocks,
-    default=functools.partial(by_blocks, groups) if few else by_products,
+    cpu=by_winograd if by_winograd and wide else plain,
+    default=plain,
   )
 
 

@@ -116,11 +116,10 @@ def up(images: jax.Array, kernel: jax.Array) -> jax.Array:
   """
   rows, height, width, _ = images.shape
   features = kernel.shape[-1]
-  # Row 2t + a of the kernel takes pixel i - t to row 2i + a.
-  kernel = _tiles(kernel)[::-1, ::-1]
-  kernel = kernel.reshape(2, 2, 2, 2, -1, features)
-  kernel = kernel.transpose(0, 1, 4, 2, 3, 5).reshape(2, 2, -1, 4 * features)
-  tiles = convolution.convolution(images, kernel, 1, 1)
+  # Row 2t + a of the kernel takes pixel i to row a of tile i + t.
+  kernel = _tiles(kernel).reshape(2, 2, 4, -1, features)
+  kernel = kernel.swapaxes(3, 4).reshape(2, 2, 4 * features, -1)
+  tiles = convolution.transposed(images, kernel, 1, 0)
   tiles = tiles.reshape(rows, height + 1, width + 1, 2, 2, features)
   large = tiles.transpose(0, 1, 3, 2, 4, 5).reshape(
     rows, 2 * height + 2, 2 * width + 2, features

@@ -4,9 +4,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ganjax.networks import convolution as convolutions
+
 
 def convolution(features, layer, stride=1, padding='SAME'):
   """Returns the convolution of features `[N, H, W, C]`: `[N, h, w, F]`.
+
+  Kernels that are square and odd have reverse derivatives only, which
+  `ganjax.networks.convolution` computes.
 
   Args:
     features: of any float type; they are cast to the type of the layer.
@@ -15,13 +20,21 @@ def convolution(features, layer, stride=1, padding='SAME'):
     padding: 'SAME', which pads with zeros so that the size stays, or 'VALID',
       which does not pad.
   """
-  return layer['bias'] + jax.lax.conv_general_dilated(
-    features.astype(layer['kernel'].dtype),
-    layer['kernel'],
-    window_strides=(stride, stride),
-    padding=padding,
-    dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
-  )
+  kernel = layer['kernel']
+  features = features.astype(kernel.dtype)
+  height, width = kernel.shape[:2]
+  if height == width and height % 2 and stride == 1:
+    border = height // 2 if padding == 'SAME' else 0
+    outputs = convolutions.convolution(features, kernel, 1, border)
+  else:
+    outputs = jax.lax.conv_general_dilated(
+      features,
+      kernel,
+      window_strides=(stride, stride),
+      padding=padding,
+      dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+    )
+  return outputs + layer['bias']
 
 
 def read_layer(arrays, name, shape, source):

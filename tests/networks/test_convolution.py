@@ -23,6 +23,8 @@ CASES = {
   'not a multiple of 4': (4, 2, 1, 6, 10, 32, 32),
   'rest': (4, 2, 1, 7, 9, 32, 32),
   'same': (3, 1, 1, 5, 6, 4, 3),
+  'same, products': (3, 1, 1, 7, 6, 32, 33),
+  'tiles, products': (2, 1, 1, 5, 6, 33, 32),
   'halved': (3, 2, 1, 8, 8, 2, 3),
   'seed': (4, 1, 0, 4, 4, 6, 2),
   'gaps': (2, 3, 0, 9, 7, 2, 2),
@@ -128,7 +130,7 @@ def test_faces_equal_the_definition_and_are_one_form(x64, case):
   np.testing.assert_allclose(jnp.vdot(taps, kernel), form, rtol=1e-10)
 
 
-@pytest.mark.parametrize('case', ['products', 'halved'])
+@pytest.mark.parametrize('case', ['products', 'halved', 'same, products'])
 def test_derivatives_equal_those_of_the_definition(x64, case):
   pairs = faces(*draw(case, jnp.float64, batch=1)).values()
 

@@ -35,6 +35,7 @@ SHARED = {
   'ganjax.config.ranges',
   'ganjax.networks',
   'ganjax.networks.convolution',
+  'ganjax.networks.cpu_convolution',
   'ganjax.networks.layers',
   'ganjax.networks.resample',
   'ganjax.networks.winograd',
