@@ -6,6 +6,8 @@ to `ganjax.networks.winograd`, and so are those of DCGAN: one of 4x4 with stride
 the one layout for which XLA has fast convolutions on a CPU.
 """
 
+import math
+
 import jax.numpy as jnp
 from jax import lax
 
@@ -15,8 +17,10 @@ from ganjax.networks import winograd
 # loops and branches.
 CANONICAL = 'NHWC', 'HWIO', 'NHWC'
 
-# With fewer channels, transforms cost more than products save.
-_CHANNELS, _CHANNELS_OF_CORRELATION = 32, 16
+# With fewer channels, transforms cost more than products save: they read and
+# write, which takes longer where caches do not hold the images.
+_CHANNELS, _CHANNELS_OF_LARGE, _CHANNELS_OF_CORRELATION = 32, 128, 16
+_LARGE = 2**22  # numbers
 
 
 def convolution(images, kernel, stride, padding):
@@ -36,7 +40,7 @@ def suits(images, kernel, stride, padding):
     stride: in pixels.
     padding: zeros on each side.
   """
-  one = stride == 1 and _suits_convolution(kernel)
+  one = stride == 1 and _suits_convolution(images, kernel)
   return one or _has_tiles(images, kernel, stride, padding)
 
 
@@ -47,7 +51,7 @@ def transposed(features, kernel, stride, padding, size):
     tiled = [side // 2 + padding for side in size]
     tiles = winograd.transposed(features, _kernel_of_tiles(kernel), 0, tiled)
     return _pixels(tiles, padding)
-  if stride == 1 and _suits_convolution(kernel.shape):
+  if stride == 1 and _suits_convolution(shape, kernel.shape):
     return winograd.transposed(features, kernel, padding, size)
   border = len(kernel) - 1 - padding
   return lax.conv_general_dilated(
@@ -103,8 +107,10 @@ def suits_correlation(kernel, groups=1):
   return channels >= _CHANNELS_OF_CORRELATION and _is_small(kernel)
 
 
-def _suits_convolution(kernel):
-  return min(kernel[2:]) >= _CHANNELS and _is_small(kernel)
+def _suits_convolution(images, kernel):
+  large = math.prod(images) >= _LARGE
+  channels = _CHANNELS_OF_LARGE if large else _CHANNELS
+  return min(kernel[2:]) >= channels and _is_small(kernel)
 
 
 def _is_small(kernel):

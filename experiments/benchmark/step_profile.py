@@ -1,0 +1,44 @@
+"""Prints where the time of a step of DCGAN goes on a CPU.
+
+  python -m experiments.benchmark.step_profile --case 'DCGAN-64, width 64'
+
+A row is a kind of operations: its milliseconds a step, its share of all, and
+for products of matrices how many GFLOP/s they reach. Where two operations are
+under way at once, both are counted whole.
+"""
+
+import jax
+import jax.numpy as jnp
+from absl import flags
+
+from experiments.benchmark import dcgan, dcgan_cases, operation_times
+from ganjax import launch, steps
+from ganjax.arrays import Batch
+
+_NAMES = [case.name for case in dcgan_cases.CASES]
+_CASE = flags.DEFINE_enum('case', _NAMES[0], _NAMES, 'Whose step it is.')
+
+
+def main():
+  """Prints the table."""
+  (case,) = (case for case in dcgan_cases.CASES if case.name == _CASE.value)
+  game, optimizers = dcgan.game_of(case)
+  state = jax.jit(lambda key: steps.init(game, optimizers, key))(
+    jax.random.key(0)
+  )
+  batch = Batch(jnp.asarray(dcgan_cases.batch(case)))
+  update = steps.alternating(game, optimizers, shared_latents=True)
+  program = jax.jit(update).lower(state, batch).compile()
+  found = operation_times.of(program, (state, batch))
+  whole = sum(seconds for seconds, _ in found.values())
+  print('| kind | ms a step | share | GFLOP/s |')
+  print('|:---|---:|---:|---:|')
+  for kind, (seconds, flops) in sorted(
+    found.items(), key=lambda item: -item[1][0]
+  ):
+    rate = f'{flops / seconds / 1e9:.0f}' if flops else ''
+    print(f'| {kind} | {1e3 * seconds:.1f} | {seconds / whole:.0%} | {rate} |')
+
+
+if __name__ == '__main__':
+  launch.run(main)
