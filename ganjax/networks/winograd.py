@@ -70,7 +70,8 @@ def transforms(tile: int, size: int) -> Transforms:
   )
   for row, p, roots in zip(kernel, finite, others, strict=False):
     row /= np.prod([p - q for q in roots])
-  matrices = images, kernel, features
+  # Numbers of Python's, which do not widen the arrays that they multiply.
+  matrices = [np.array(rows).tolist() for rows in (images, kernel, features)]
   return Transforms(*[tuple(map(tuple, matrix)) for matrix in matrices])
 
 

@@ -77,3 +77,12 @@ def test_float32_has_an_error_of_a_millionth():
   images, kernel = np.float32(images), np.float32(kernel)
   error = np.asarray(winograd.convolution(images, kernel, 1)) - exact
   assert np.sqrt(np.mean(np.square(error))) < 2e-6 * np.std(exact)
+
+
+def test_the_type_is_kept_where_others_are_wider():
+  images, kernel = np.ones((2, 8, 8, 4), 'f4'), np.ones((3, 3, 4, 5), 'f4')
+  with jax.enable_x64(True):
+    features = winograd.convolution(images, kernel, 1)
+    made = winograd.transposed(features, kernel, 1, (8, 8))
+    found = winograd.correlation(images, features, 1, 3)
+  assert {x.dtype for x in (features, made, found)} == {jnp.dtype('float32')}
