@@ -106,8 +106,8 @@ def up(images: jax.Array, kernel: jax.Array) -> jax.Array:
 
   The convolution has stride 2 and gives 2H + 1 pixels, of which the filter
   1 3 3 1, with a gain of 4, makes 2H. It is computed without the zeros between
-  pixels, on which convolutions are slow: a 2x2 convolution of the small images
-  makes the four pixels of each tile.
+  pixels, on which convolutions are slow: the transpose of a 2x2 one makes
+  the four pixels of each tile.
 
   Args:
     images: `[N, H, W, C]`.

@@ -10,8 +10,8 @@ from ganjax.networks import convolution as convolutions
 def convolution(features, layer, stride=1, padding='SAME'):
   """Returns the convolution of features `[N, H, W, C]`: `[N, h, w, F]`.
 
-  Kernels that are square and odd have reverse derivatives only, which
-  `ganjax.networks.convolution` computes.
+  With a stride of 1, kernels that are square and odd are left to
+  `ganjax.networks.convolution`, which has reverse derivatives only.
 
   Args:
     features: of any float type; they are cast to the type of the layer.
