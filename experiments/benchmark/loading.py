@@ -2,40 +2,22 @@
 
 The pictures are squares of scikit-learn's two photographs, in files of JPEG, of
 128 pixels or as many as are asked for. Both libraries decode and shrink them
-by the same function, on Pillow; `DataLoader` does so in its process or others.
+by the same function, on Pillow. Workers are processes that do so; with none,
+`DataLoader` does it in its own, and our stream in threads of its own.
 """
 
 import functools
-import itertools
 import pathlib
 import tempfile
 
 import numpy as np
 
-from experiments.benchmark import rounds
+from experiments.benchmark import loading_torch, rounds
 from experiments.benchmark.accelerator import loading
 from ganjax import pictures
-from ganjax.data import decode, images
+from ganjax.data import images
 
 _SIDE, _WORKERS = 128, (0, 2)
-
-
-class Folder:
-  """Pictures of a folder, as `DataLoader` takes them."""
-
-  def __init__(self, folder, resolution):
-    """Lists the files; they are decoded one by one."""
-    self.paths = sorted(pathlib.Path(folder).iterdir())
-    self.resolution = resolution
-
-  def __len__(self):
-    """Returns how many there are."""
-    return len(self.paths)
-
-  def __getitem__(self, index):
-    """Returns a picture, float32 `[C, H, W]` in [-1, 1]."""
-    pixels = decode.read(self.paths[index], self.resolution, 3, 'center')
-    return pixels.transpose(2, 0, 1).astype(np.float32) / 127.5 - 1
 
 
 def decoded(resolution, task):
@@ -45,19 +27,28 @@ def decoded(resolution, task):
     resolution: in pixels.
     task: a `task.Task`.
   """
+  workers = (0,) if task.tiny else _WORKERS
 
   def makers(folder, number, batch):
     shape = folder, batch, resolution
     whole = functools.partial(_whole, folder, resolution, batch, number)
-    return {
-      'ganjax, stream': functools.partial(loading.side, *shape, 'stream'),
-      'ganjax, all at once': whole,
-    } | {
-      f'torch, {workers} workers': functools.partial(
-        torch_side, *shape, workers
+    stream = {
+      f'ganjax, stream, {count} workers': functools.partial(
+        loading.side, *shape, 'stream', count
       )
-      for workers in (_WORKERS if task.torch_too else ())
+      for count in workers
     }
+    torch = {
+      f'torch, {count} workers': functools.partial(
+        loading_torch.side, *shape, count
+      )
+      for count in workers
+    }
+    return (
+      stream
+      | {'ganjax, all at once': whole}
+      | (torch if task.torch_too else {})
+    )
 
   return _measured(task, makers, resolution)
 
@@ -122,34 +113,3 @@ def _whole(folder, resolution, batch, number):
       images.load('folder', folder, resolution=resolution, cache=cache)
 
   return rounds.Side(run, number // batch, {})
-
-
-def torch_side(folder, batch, resolution, workers):
-  """Returns the `Side` of a `DataLoader`, whose images are summed.
-
-  Args:
-    folder: of the pictures.
-    batch: images in a step.
-    resolution: in pixels.
-    workers: processes that decode; 0: this one does.
-  """
-  from torch.utils import data
-
-  loader = data.DataLoader(
-    Folder(folder, resolution),
-    batch,
-    shuffle=True,
-    drop_last=True,
-    num_workers=workers,
-    persistent_workers=workers > 0,
-    # Threads of jax do not survive a fork.
-    multiprocessing_context='spawn' if workers else None,
-  )
-  batches = itertools.chain.from_iterable(itertools.repeat(loader))
-
-  def run():
-    for _ in range(len(loader)):
-      next(batches).mean().item()
-
-  run()
-  return rounds.Side(run, len(loader), {})

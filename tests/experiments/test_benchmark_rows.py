@@ -55,7 +55,7 @@ def test_games_of_configs_are_rehearsed(match, batch):
 
 def test_input_is_timed_for_each_loader():
   decoded = rehearse('decoded at 32 pixels')['sides']
-  assert {'ganjax, stream', 'ganjax, all at once'} <= set(decoded)
+  assert {'ganjax, stream, 0 workers', 'ganjax, all at once'} <= set(decoded)
   loaded = rehearse('loaders at 32 pixels')['sides']
   assert list(loaded) == ['ganjax, device', 'ganjax, host', 'ganjax, stream']
   # A batch of four in float32, written and read.

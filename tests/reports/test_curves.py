@@ -94,6 +94,7 @@ def test_values_of_a_factor_look_alike_in_effects_and_curves():
   points = [own.lines[0].get_color() for own in effects.axes[0].containers]
   assert points == [own.get_color() for own in learning.axes[0].lines]
   assert len({*points}) == 3
+  assert effects.axes[0].get_title() == 'rate'
 
 
 def test_what_cannot_be_drawn_is_refused():

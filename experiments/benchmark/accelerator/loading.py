@@ -43,7 +43,7 @@ def _config(folder, resolution, loader):
   return config
 
 
-def side(folder, batch, resolution, loader):
+def side(folder, batch, resolution, loader, processes=0):
   """Returns the `Side` of steps that sum the images of a loader.
 
   Args:
@@ -51,6 +51,7 @@ def side(folder, batch, resolution, loader):
     batch: images in a step.
     resolution: in pixels.
     loader: 'device', 'host' or 'stream'.
+    processes: that decode what is streamed; 0: threads of this one do.
   """
   config = _config(folder, resolution, loader)
   data = datasets.dataset(config)
@@ -67,5 +68,5 @@ def side(folder, batch, resolution, loader):
     preprocess=datasets.preprocess(config),
   )
   state = State(jnp.int32(0), jax.random.key(0), jnp.float32(0))
-  own = datasets.loader(config, data, parallel.mesh(1))
+  own = datasets.loader(config, data, parallel.mesh(1), processes)
   return dispatches.side(phase, state, own, 8)

@@ -65,10 +65,10 @@ def main_effects(factors, label, scale='linear'):
       )
     axes.plot(at, effect.means, color=GREYS[2], zorder=2)
     colours = colours_of(effect.names)
-    for place, name in enumerate(effect.names):
+    for place, value in enumerate(effect.names):
       axes.errorbar(
         *(place, effect.means[place], effect.errors[place]),
-        color=colours[name],
+        color=colours[value],
         marker='o',
         markersize=4,
         elinewidth=1.2,
