@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import jax
 
+from experiments.benchmark import instructions
+
 PRODUCTS, CONVOLUTIONS = 'products of matrices', 'convolutions by XLA'
 TRANSFORMS, LAYOUTS = "Winograd's transforms", 'tiles, padding and layouts'
 REST = 'norms, activations, losses and optimisers'
@@ -75,34 +77,32 @@ def operations(text):
   Args:
     text: of the compiled program, as XLA prints it.
   """
-  products, convolved, lines = {}, set(), []
-  for line in text.splitlines():
-    if opened := re.match(r'(?:ENTRY )?%?([\w.-]+) .*\{$', line):
-      # Names are of a computation, but those of what is run are of the program.
-      computation, shapes = opened[1], {}
-    if not (given := re.match(r'\s+(?:ROOT )?%?([\w.-]+) = (.*)$', line)):
-      continue
-    name, rest = given.groups()
-    shapes[name] = _shape(rest)
-    lines.append((name, rest))
-    if ' dot(' in rest:
-      flops = 2.0 * math.prod(shapes[name]) * _contracted(rest, shapes)
-      products[computation] = products.get(computation, 0.0) + flops
-      products[name] = flops
-    if ' convolution(' in rest:
-      convolved |= {computation, name}
-  found = {}
-  for name, rest in lines:
+  found = [*instructions.of(text)]
+  # Names are of a computation, but those of what is run are of the program.
+  shapes = {(own.computation, own.name): own.shape for own in found}
+  products, convolved = {}, set()
+  for own in found:
+    if own.operation == 'dot':
+      left = shapes[own.computation, own.operands[0]]
+      flops = 2.0 * math.prod(_sides(own.shape)) * _contracted(own.rest, left)
+      products[own.computation] = products.get(own.computation, 0.0) + flops
+      products[own.name] = flops
+    if own.operation == 'convolution':
+      convolved |= {own.computation, own.name}
+  return {
+    own.name: _operation(own, products, convolved)
+    for own in found
     # What a call computes has operations of its own.
-    if ' call(' not in rest:
-      fused = re.search(r'calls=%?([\w.-]+)', rest)
-      inside = fused[1] if fused else name
-      if inside in products:
-        found[name] = Operation(PRODUCTS, products[inside])
-      else:
-        kind = CONVOLUTIONS if inside in convolved else _kind(rest)
-        found[name] = Operation(kind, 0.0)
-  return found
+    if own.operation != 'call'
+  }
+
+
+def _operation(own, products, convolved):
+  inside, *_ = [*instructions.called(own), own.name]
+  if inside in products:
+    return Operation(PRODUCTS, products[inside])
+  kind = CONVOLUTIONS if inside in convolved else _kind(own.rest)
+  return Operation(kind, 0.0)
 
 
 def _kind(rest):
@@ -113,12 +113,11 @@ def _kind(rest):
   return LAYOUTS if place.split('/')[-1] in _LAYOUTS else REST
 
 
-def _contracted(rest, shapes):
-  left = re.search(r' dot\((?:\w+\[\S* )?%?([\w.-]+)', rest)[1]
+def _contracted(rest, left):
   axes = re.search(r'lhs_contracting_dims=\{([\d,]*)\}', rest)[1]
-  return math.prod(shapes[left][int(axis)] for axis in axes.split(','))
+  return math.prod(_sides(left)[int(axis)] for axis in axes.split(','))
 
 
-def _shape(rest):
-  found = re.match(r'\w+\[([\d,]*)\]', rest)
-  return tuple(map(int, filter(None, found[1].split(',')))) if found else ()
+def _sides(shape):
+  [(_, sides)] = instructions.arrays(shape)
+  return sides
