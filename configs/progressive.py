@@ -67,14 +67,21 @@ def _adam(config, rate):
 
 
 def digits(config):
-  """Sets digits at 16 pixels with narrow networks, for a first try."""
+  """Sets digits at 16 pixels with narrow networks, for a first try.
+
+  Expect about 7 minutes on two cores.
+  """
   high_resolution.small(config, 16)
   config.images = 90_000
   config.growth.update(fade=15_000, hold=15_000)
 
 
 def flowers32(config):
-  """Sets flowers at 32 pixels, with the paper's optimiser, rate and prior."""
+  """Sets flowers at 32 pixels, with the paper's optimiser, rate and prior.
+
+  Expect 27 minutes on two cores that train a second run beside it, and an FID
+  of 4.7 of 2,000 samples (two seeds; 734 flowers held out: .64).
+  """
   high_resolution.flowers(config)
   config.growth.update(fade=10_000, hold=10_000)
 

@@ -92,14 +92,20 @@ def _small(config):
 
 
 def digits(config):
-  """Sets scikit-learn's digits at 16 pixels, for a first try."""
+  """Sets scikit-learn's digits at 16 pixels, for a first try.
+
+  Expect about 6 minutes on two cores.
+  """
   _small(config)
   config.images = 80_000
   burn_in(config, 30_000, gamma=1.0, half_life=2_000, rate=(1e-3, 2.5e-4))
 
 
 def mnist16(config):
-  """Sets MNIST at 16 pixels: digits that are harder, and more of them."""
+  """Sets MNIST at 16 pixels: digits that are harder, and more of them.
+
+  Expect about 25 minutes on two cores.
+  """
   _small(config)
   config.images = 300_000
   config.data.name = 'mnist'

@@ -53,7 +53,11 @@ def adam(config, generator, discriminator, b1, b2):
 
 
 def digits(config):
-  """Sets scikit-learn's digits at 16 pixels, for a first try."""
+  """Sets scikit-learn's digits at 16 pixels, for a first try.
+
+  Expect about 4 minutes on two cores, and an FID of 8.6 of 2,000 samples (12 of
+  297; the 297 digits held out: 24).
+  """
   config.images = 80_000
   config.batch_size = 32
   config.data.resolution = 16

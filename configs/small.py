@@ -27,7 +27,10 @@ def get_config(name='cpu32'):
 
 
 def cpu32():
-  """Returns a DCGAN with R1 and DiffAugment at 32 pixels, for two cores."""
+  """Returns a DCGAN with R1 and DiffAugment at 32 pixels, for two cores.
+
+  Expect 5 minutes on two cores, and of 300 daisies samples that are daisies.
+  """
   config = dcgan.get_config()
   with config.unlocked():
     config.images = 100_000

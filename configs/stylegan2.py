@@ -97,7 +97,10 @@ def _small(config, resolution, size, half_life):
 
 
 def digits(config):
-  """Sets scikit-learn's digits at 16 pixels, for a first try."""
+  """Sets scikit-learn's digits at 16 pixels, for a first try.
+
+  Expect about 6 minutes on two cores.
+  """
   _small(config, 16, 32, half_life=2_000.0)
   config.images = 100_000
 

@@ -114,22 +114,22 @@ def _help():
     for name, path in _programs().items()
   ]
   rows += [
-    ('presets', 'Lists the configs and their presets.'),
+    ('presets', 'Lists the configs and presets, and what to expect of them.'),
     ('explain', 'Says what a part is, such as `explain loss hinge`.'),
   ]
   return f'{__doc__}\n{_table(rows)}'
 
 
 def _presets():
-  """Returns the list of all configs, with the first lines of what they are."""
+  """Returns the list of all configs: what they are, and what to expect."""
   lines = []
   for name in _configs():
     module = importlib.import_module(f'configs.{name}')
     lines += ['', f'{name}: {_summary(module)}']
-    rows = [
-      (f'{name}:{own.__name__}', _summary(own))
-      for own in getattr(module, 'PRESETS', ())
-    ]
+    rows = [('', words) for words in _expected(module)]
+    for own in getattr(module, 'PRESETS', ()):
+      rows += [(f'{name}:{own.__name__}', _summary(own))]
+      rows += [('', words) for words in _expected(own)]
     lines += [_table(rows)] if rows else []
   return '\n'.join(lines).strip()
 
@@ -193,6 +193,16 @@ def _first_line(path):
 
 def _summary(own):
   return (inspect.getdoc(own) or '').split('\n')[0]
+
+
+def _expected(own):
+  """Returns the paragraphs of a docstring that begin with 'Expect '."""
+  paragraphs = (inspect.getdoc(own) or '').split('\n\n')
+  return [
+    ' '.join(words.split())
+    for words in paragraphs
+    if words.startswith('Expect ')
+  ]
 
 
 def _table(rows):

@@ -1,4 +1,4 @@
-"""Prints where the time of a step of DCGAN goes on a CPU.
+"""Prints where the time of a training step goes on a CPU.
 
   python -m experiments.benchmark.step_profile --case 'DCGAN-64, width 64'
 
@@ -11,23 +11,27 @@ import jax
 import jax.numpy as jnp
 from absl import flags
 
-from experiments.benchmark import dcgan, dcgan_cases, operation_times
+from experiments.benchmark import (
+  configured,
+  dcgan,
+  dcgan_cases,
+  operation_times,
+)
 from ganjax import launch, steps
 from ganjax.arrays import Batch
+from ganjax.config import games
 
-_NAMES = [case.name for case in dcgan_cases.CASES]
+_DCGANS = {case.name: case for case in dcgan_cases.CASES}
+_NAMES = [*_DCGANS, *(case.name for case in configured.CASES)]
 _CASE = flags.DEFINE_enum('case', _NAMES[0], _NAMES, 'Whose step it is.')
 
 
 def main():
   """Prints the table."""
-  (case,) = (case for case in dcgan_cases.CASES if case.name == _CASE.value)
-  game, optimizers = dcgan.game_of(case)
-  state = jax.jit(lambda key: steps.init(game, optimizers, key))(
-    jax.random.key(0)
+  name = _CASE.value
+  update, state, batch = (
+    _of_dcgan(_DCGANS[name]) if name in _DCGANS else _of_config(name)
   )
-  batch = Batch(jnp.asarray(dcgan_cases.batch(case)))
-  update = steps.alternating(game, optimizers, shared_latents=True)
   program = jax.jit(update).lower(state, batch).compile()
   found = operation_times.of(program, (state, batch))
   whole = sum(seconds for seconds, _ in found.values())
@@ -38,6 +42,23 @@ def main():
   ):
     rate = f'{flops / seconds / 1e9:.0f}' if flops else ''
     print(f'| {kind} | {1e3 * seconds:.1f} | {seconds / whole:.0%} | {rate} |')
+
+
+def _of_dcgan(case):
+  game, optimizers = dcgan.game_of(case)
+  state = jax.jit(lambda key: steps.init(game, optimizers, key))(
+    jax.random.key(0)
+  )
+  update = steps.alternating(game, optimizers, shared_latents=True)
+  return update, state, Batch(jnp.asarray(dcgan_cases.batch(case)))
+
+
+def _of_config(name):
+  case = configured.named(name)
+  config = case.config(False)
+  update = games.update_step(config, games.schedule(config, case.shape))
+  state = configured.initial(config, case.shape)
+  return update, state, configured.batch(config, case.shape)
 
 
 if __name__ == '__main__':
