@@ -94,7 +94,8 @@ def _small(config):
 def digits(config):
   """Sets scikit-learn's digits at 16 pixels, for a first try.
 
-  Expect about 6 minutes on two cores.
+  Expect about 6 minutes on two cores, and an FID of 15 of 2,000 samples (21 of
+  297; the 297 digits held out: 24).
   """
   _small(config)
   config.images = 80_000
