@@ -99,7 +99,8 @@ def _small(config, resolution, size, half_life):
 def digits(config):
   """Sets scikit-learn's digits at 16 pixels, for a first try.
 
-  Expect about 6 minutes on two cores.
+  Expect about 6 minutes on two cores, and an FID of 7.2 of 2,000 samples (11 of
+  297; the 297 digits held out: 24).
   """
   _small(config, 16, 32, half_life=2_000.0)
   config.images = 100_000
