@@ -52,7 +52,7 @@ def test_all_presets_have_a_line_and_are_what_a_config_takes(command):
   words = [
     line.split()[0] for line in out.splitlines() if line.startswith('  ')
   ]
-  # What to expect stands below a name, where somebody has measured it.
+  # What to expect stands below a name, where it is known.
   assert words[words.index('dcgan:mnist5k') + 1] == 'Expect'
   names = [word for word in words if word != 'Expect']
   assert len(names) == len(set(names)) > 40

@@ -95,6 +95,13 @@ def initial(config, shape):
   )
 
 
+def step_of(config, shape):
+  """Returns the update of a config, its first state, and a step's `Batch`."""
+  update = games.update_step(config, games.schedule(config, shape))
+  own = jax.tree.map(jnp.asarray, batch(config, shape))
+  return update, initial(config, shape), own
+
+
 def side(config, shape, number, precision=''):
   """Returns the `rounds.Side` of a config, with one step in each dispatch.
 
@@ -104,15 +111,8 @@ def side(config, shape, number, precision=''):
     number: of steps in a round.
     precision: what to call that of products.
   """
-  schedule = games.schedule(config, shape)
-  found = compiled.side(
-    games.update_step(config, schedule),
-    initial(config, shape),
-    (jax.tree.map(jnp.asarray, batch(config, shape)),),
-    number,
-    None,
-    precision,
-  )
+  update, state, own = step_of(config, shape)
+  found = compiled.side(update, state, (own,), number, None, precision)
   # Of the steps of StyleGAN2, the one with both penalties would be counted.
   lazy = config.update_rule == 'lazy_regularization'
   return found._replace(flops=None) if lazy else found

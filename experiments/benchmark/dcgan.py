@@ -69,18 +69,27 @@ def ganjax_side(
     precision_name: likewise.
     shared_latents: whether both turns have the same fakes.
   """
+  update, state, batch = step_of(case, images, dtype, shared_latents)
+  return compiled.side(
+    update, state, (batch,), case.steps, precision, precision_name
+  )
+
+
+def step_of(case, images, dtype=jnp.float32, shared_latents=False):
+  """Returns the update of a case, its first state, and a step's `Batch`.
+
+  Args:
+    case: a `dcgan_cases.Case`.
+    images: as in `ganjax_side`, with dtype and shared_latents.
+    dtype: likewise.
+    shared_latents: likewise.
+  """
   game, optimizers = game_of(case, dtype)
   state = jax.jit(lambda key: steps.init(game, optimizers, key))(
     jax.random.key(0)
   )
-  return compiled.side(
-    steps.alternating(game, optimizers, shared_latents=shared_latents),
-    state,
-    (Batch(jnp.asarray(images)),),
-    case.steps,
-    precision,
-    precision_name,
-  )
+  update = steps.alternating(game, optimizers, shared_latents=shared_latents)
+  return update, state, Batch(jnp.asarray(images))
 
 
 def game_of(case, dtype=jnp.float32):

@@ -8,7 +8,6 @@ under way at once, both are counted whole.
 """
 
 import jax
-import jax.numpy as jnp
 from absl import flags
 
 from experiments.benchmark import (
@@ -17,9 +16,7 @@ from experiments.benchmark import (
   dcgan_cases,
   operation_times,
 )
-from ganjax import launch, steps
-from ganjax.arrays import Batch
-from ganjax.config import games
+from ganjax import launch
 
 _DCGANS = {case.name: case for case in dcgan_cases.CASES}
 _NAMES = [*_DCGANS, *(case.name for case in configured.CASES)]
@@ -28,10 +25,7 @@ _CASE = flags.DEFINE_enum('case', _NAMES[0], _NAMES, 'Whose step it is.')
 
 def main():
   """Prints the table."""
-  name = _CASE.value
-  update, state, batch = (
-    _of_dcgan(_DCGANS[name]) if name in _DCGANS else _of_config(name)
-  )
+  update, state, batch = _step(_CASE.value)
   program = jax.jit(update).lower(state, batch).compile()
   found = operation_times.of(program, (state, batch))
   whole = sum(seconds for seconds, _ in found.values())
@@ -44,21 +38,13 @@ def main():
     print(f'| {kind} | {1e3 * seconds:.1f} | {seconds / whole:.0%} | {rate} |')
 
 
-def _of_dcgan(case):
-  game, optimizers = dcgan.game_of(case)
-  state = jax.jit(lambda key: steps.init(game, optimizers, key))(
-    jax.random.key(0)
-  )
-  update = steps.alternating(game, optimizers, shared_latents=True)
-  return update, state, Batch(jnp.asarray(dcgan_cases.batch(case)))
-
-
-def _of_config(name):
+def _step(name):
+  if name in _DCGANS:
+    case = _DCGANS[name]
+    images = dcgan_cases.batch(case)
+    return dcgan.step_of(case, images, shared_latents=True)
   case = configured.named(name)
-  config = case.config(False)
-  update = games.update_step(config, games.schedule(config, case.shape))
-  state = configured.initial(config, case.shape)
-  return update, state, configured.batch(config, case.shape)
+  return configured.step_of(case.config(False), case.shape)
 
 
 if __name__ == '__main__':
