@@ -60,7 +60,7 @@ class SelfAttention(nn.Module):
     return images + gamma.astype(self.dtype) * found
 
   def _mapped(self, images, width, name):
-    return nn.Dense(
+    return layers.Dense(
       width,
       use_bias=False,
       kernel_init=self.kernel_init,

@@ -238,7 +238,7 @@ def _scaled(gain=1.0):
 
 
 def _one_by_one(width, dtype, kernel_init, name):
-  return nn.Dense(
+  return layers.Dense(
     width, use_bias=False, dtype=dtype, kernel_init=kernel_init, name=name
   )
 

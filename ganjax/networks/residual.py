@@ -158,6 +158,6 @@ class DiscriminatorBlock(nn.Module):
 
 
 def _one_by_one(width, module, dtype):
-  return nn.Dense(
+  return layers.Dense(
     width, kernel_init=module.initial.other, dtype=dtype, name='shortcut'
   )

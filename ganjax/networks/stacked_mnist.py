@@ -117,11 +117,11 @@ class ResidualGenerator(nn.Module):
     images = images.reshape(-1, 4, 4, self.widths[0])
     for depth, width in enumerate(self.widths):
       if depth:
-        images = nn.Dense(width)(images).repeat(2, axis=1).repeat(2, axis=2)
+        images = layers.Dense(width)(images).repeat(2, axis=1).repeat(2, axis=2)
       for _ in range(self.blocks):
         images = Residual()(images)
     n, side, _, _ = images.shape
-    patches = nn.Dense(12)(_leaky(images)).reshape(n, side, side, 2, 2, 3)
+    patches = layers.Dense(12)(_leaky(images)).reshape(n, side, side, 2, 2, 3)
     return jnp.tanh(patches.swapaxes(2, 3).reshape(n, 2 * side, 2 * side, 3))
 
 
@@ -153,7 +153,7 @@ class ResidualDiscriminator(nn.Module):
       if depth:
         # The derivatives of this mean are cheaper than those of a pooling.
         images = _patches(images).mean((3, 4))
-      images = nn.Dense(width)(images)
+      images = layers.Dense(width)(images)
       for _ in range(self.blocks):
         images = Residual()(images)
     return _logits(self, _leaky(images), nn.initializers.lecun_normal())
@@ -170,11 +170,11 @@ class Residual(nn.Module):
   def __call__(self, images):
     """Returns images of the same shape."""
     width = images.shape[-1]
-    inner = nn.Dense(width // 2)(_leaky(images))
+    inner = layers.Dense(width // 2)(_leaky(images))
     inner = layers.Conv(
       width // 2, 3, 1, 1, kernel_init=nn.initializers.he_normal()
     )(_leaky(inner))
-    return images + nn.Dense(width, kernel_init=nn.initializers.zeros)(
+    return images + layers.Dense(width, kernel_init=nn.initializers.zeros)(
       _leaky(inner)
     )
 

@@ -126,18 +126,26 @@ def correlation(images, features, padding, size, groups=1):
     groups: static int; a feature has the channels of its group alone.
   """
   tile = _tile(*features.shape[:3])
-  points = jnp.einsum(
-    'abnhwgc,abnhwgf->abcgf',
-    _grouped(_points_of_images(images, padding, tile, size), groups),
-    _grouped(_points_of_features(features, tile, size), groups),
-  )
+  images = _points_of_images(images, padding, tile, size)
+  features = _points_of_features(features, tile, size)
+  product = _sum_of_products
+  if groups > 1:
+    product = jax.vmap(product, -2, -2)
+    images, features = (
+      x.reshape(*x.shape[:-1], groups, -1) for x in (images, features)
+    )
+  points = product(images, features)
   matrix = transforms(tile, size).kernel
   points = points.reshape(*points.shape[:3], -1)
   return _product(np.kron(matrix, matrix).T, points)
 
 
-def _grouped(x, groups):
-  return x.reshape(*x.shape[:-1], groups, -1)
+def _sum_of_products(images, features):
+  """Returns `[n, n, C, F]` of points `[n, n, N, tiles, tiles, C or F]`."""
+  # XLA copies a result of another order, as that of einsum may be.
+  at_a_point, tiles = (0, 1), (2, 3, 4)
+  numbers = (tiles, tiles), (at_a_point, at_a_point)
+  return lax.dot_general(images, features, numbers)
 
 
 def _tile(number, height, width):
