@@ -130,11 +130,15 @@ def in_batches(
   jitted, outputs = jax.jit(apply), []
   for start in range(0, len(images), size):
     batch = np.asarray(images[start : start + size])
-    if batch.dtype == np.uint8:
-      batch = batch.astype(np.float32) / 127.5 - 1
-    missing = ((0, size - len(batch)),) + ((0, 0),) * (batch.ndim - 1)
-    filled = np.pad(batch, missing, mode='edge')
-    outputs.append(jitted(filled))
+    if missing := size - len(batch):
+      batch = np.concatenate([batch, batch[-1:].repeat(missing, 0)])
+    scaled = _scaled(batch) if batch.dtype == np.uint8 else batch
+    outputs.append(jitted(scaled))
     # This batch is computed while the next one is read.
     outputs[-2:-1] = map(np.asarray, outputs[-2:-1])
   return np.concatenate(outputs)[: len(images)]
+
+
+@jax.jit
+def _scaled(images):
+  return images.astype(jnp.float32) / 127.5 - 1

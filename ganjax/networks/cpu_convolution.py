@@ -2,20 +2,18 @@
 
 With enough channels, kernels of 2x2 and 3x3 pixels and a stride of 1 are left
 to `ganjax.networks.winograd`, and so are those of DCGAN: one of 4x4 with stride
-2 is one of 2x2 for tiles of 2x2 pixels. A kernel of one pixel is a matrix. The
-transpose in a kernel of few channels, as the layers beside the images have, is
-a product of matrices too: each pixel has a row of what the kernel sees there,
-which XLA's own way is up to 17 times slower than. Everything else is left to
-`lax`, in the one layout for which XLA has fast convolutions on a CPU.
+2 is one of 2x2 for tiles of 2x2 pixels. Kernels of one pixel are left to
+`ganjax.networks.patches`, and so is what ends in the few channels of images or
+in a kernel of them. Everything else is left to `lax`, in the one layout for
+which XLA has fast convolutions on a CPU.
 """
 
 import math
 
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
-from ganjax.networks import winograd
+from ganjax.networks import patches, winograd
 
 # XLA brings other layouts into this one at the top of a program, but not within
 # loops and branches.
@@ -25,7 +23,7 @@ CANONICAL = 'NHWC', 'HWIO', 'NHWC'
 # write, which takes longer where caches do not hold the images.
 _CHANNELS, _CHANNELS_OF_LARGE, _CHANNELS_OF_CORRELATION = 32, 128, 16
 _LARGE = 2**22  # numbers
-_PATCH = 128  # numbers that a kernel sees; patches of more take much memory
+_PATCH = 128  # numbers that a kernel sees; more take much memory and time
 
 
 def convolution(images, kernel, stride, padding):
@@ -33,8 +31,15 @@ def convolution(images, kernel, stride, padding):
   if _has_tiles(images.shape, kernel.shape, stride, padding):
     tiles = _tiles(images, padding)
     return winograd.convolution(tiles, _kernel_of_tiles(kernel), 0)
-  if _is_matrix(kernel.shape, stride, padding):
-    return _pixelwise(images, kernel[0, 0])
+  if _is_pixel(kernel.shape):
+    return patches.convolution(images, kernel, stride, padding)
+  if stride == 1 and _has_few(kernel.shape[3], kernel.shape):
+    height, width = (
+      side + 2 * padding - len(kernel) + 1 for side in images.shape[1:3]
+    )
+    border = len(kernel) - 1 - padding
+    turned = _turned(kernel)
+    return patches.transposed(images, turned, 1, border, (height, width))
   return winograd.convolution(images, kernel, padding)
 
 
@@ -47,10 +52,10 @@ def suits(images, kernel, stride, padding):
     stride: in pixels.
     padding: zeros on each side.
   """
-  one = stride == 1 and _suits_convolution(images, kernel)
+  one = _has_few(kernel[3], kernel) or _suits_convolution(images, kernel)
   return (
-    one
-    or _is_matrix(kernel, stride, padding)
+    (stride == 1 and one)
+    or _is_pixel(kernel)
     or _has_tiles(images, kernel, stride, padding)
   )
 
@@ -62,14 +67,14 @@ def transposed(features, kernel, stride, padding, size):
     tiled = [side // 2 + padding for side in size]
     tiles = winograd.transposed(features, _kernel_of_tiles(kernel), 0, tiled)
     return _pixels(tiles, padding)
-  if _is_matrix(kernel.shape, stride, padding):
-    return _pixelwise(features, kernel[0, 0].T)
   if stride == 1 and _suits_convolution(shape, kernel.shape):
     return winograd.transposed(features, kernel, padding, size)
+  if _is_pixel(kernel.shape) or _has_few(kernel.shape[2], kernel.shape):
+    return patches.transposed(features, kernel, stride, padding, size)
   border = len(kernel) - 1 - padding
   return lax.conv_general_dilated(
     features,
-    kernel[::-1, ::-1].swapaxes(2, 3),
+    _turned(kernel),
     window_strides=(1, 1),
     padding=[
       (border, H - (h - 1) * stride + len(kernel) - 2 - border)
@@ -88,17 +93,21 @@ def correlation(images, features, stride, padding, size):
     return _kernel_from_tiles(winograd.correlation(tiles, features, 0, 2))
   if stride == 1 and suits_correlation(kernel):
     return winograd.correlation(images, features, padding, size[0])
-  if math.prod(kernel[:3]) <= _PATCH:
-    return _correlation_by_patches(images, features, stride, padding, size)
-  if stride == 1 and math.prod(size) * kernel[3] <= _PATCH:
-    # With a stride of 1, a pixel of the images is seen as often as one sees.
-    turned = _correlation_by_patches(
-      features, images, 1, size[0] - 1 - padding, size
-    )
-    return turned[::-1, ::-1].swapaxes(2, 3)
+  if _is_pixel(kernel) or _has_few(kernel[2], kernel):
+    return patches.correlation(images, features, stride, padding, size)
+  if stride == 1 and _has_few(kernel[3], kernel):
+    border = size[0] - 1 - padding
+    return _turned(patches.correlation(features, images, 1, border, size))
   # The zeros are added here, as XLA swaps the operands of a convolution whose
   # kernel is larger than its images.
-  padded = _padded(images, features.shape, stride, padding, size)
+  around = [
+    (padding, k - H - padding + (h - 1) * stride, 0)
+    for H, h, k in zip(
+      images.shape[1:3], features.shape[1:3], size, strict=True
+    )
+  ]
+  zero = jnp.zeros((), images.dtype)
+  padded = lax.pad(images, zero, [(0, 0, 0), *around, (0, 0, 0)])
   channels_first = lax.conv_general_dilated(
     padded.transpose(3, 1, 2, 0),
     features.transpose(1, 2, 0, 3),
@@ -108,39 +117,6 @@ def correlation(images, features, stride, padding, size):
     dimension_numbers=CANONICAL,
   )
   return channels_first.transpose(1, 2, 0, 3)
-
-
-def _correlation_by_patches(images, features, stride, padding, size):
-  padded = _padded(images, features.shape, stride, padding, size)
-  rows, columns = ((side - 1) * stride + 1 for side in features.shape[1:3])
-  patches = jnp.concatenate(
-    [
-      padded[:, y : y + rows : stride, x : x + columns : stride]
-      for y, x in np.ndindex(*size)
-    ],
-    -1,
-  )
-  product = _flat(patches).T @ _flat(features)
-  return product.reshape(*size, -1, features.shape[-1])
-
-
-def _padded(images, features, stride, padding, size):
-  """Returns the images with the zeros that features, a shape, come from."""
-  around = [
-    (padding, k - H - padding + (h - 1) * stride, 0)
-    for H, h, k in zip(images.shape[1:3], features[1:3], size, strict=True)
-  ]
-  zero = jnp.zeros((), images.dtype)
-  return lax.pad(images, zero, [(0, 0, 0), *around, (0, 0, 0)])
-
-
-def _pixelwise(images, matrix):
-  """Returns the products of pixels [N, H, W, C] and a matrix [C, F]."""
-  return (_flat(images) @ matrix).reshape(*images.shape[:-1], -1)
-
-
-def _flat(images):
-  return images.reshape(-1, images.shape[-1])
 
 
 def suits_correlation(kernel, groups=1):
@@ -164,9 +140,17 @@ def _is_small(kernel):
   return kernel[:2] in ((2, 2), (3, 3))
 
 
-def _is_matrix(kernel, stride, padding):
-  # The argument kernel is a shape.
-  return (stride, padding, *kernel[:2]) == (1, 0, 1, 1)
+def _is_pixel(kernel):
+  return kernel[:2] == (1, 1)
+
+
+def _has_few(channels, kernel):
+  return math.prod(kernel[:2]) * channels <= _PATCH
+
+
+def _turned(kernel):
+  """Returns the kernel, turned by 180 degrees, of the transpose in images."""
+  return kernel[::-1, ::-1].swapaxes(2, 3)
 
 
 def _has_tiles(images, kernel, stride, padding):

@@ -28,6 +28,9 @@ CASES = {
   'halved': (3, 2, 1, 8, 8, 2, 3),
   'seed': (4, 1, 0, 4, 4, 6, 2),
   'gaps': (2, 3, 0, 9, 7, 2, 2),
+  'same, rest': (3, 1, 1, 5, 6, 15, 17),
+  'halved, rest': (3, 2, 1, 8, 8, 15, 17),
+  'gaps, rest': (2, 3, 0, 9, 7, 33, 34),
   'few features': (3, 1, 1, 5, 6, 33, 2),
   'few features, no border': (3, 1, 0, 5, 6, 33, 2),
   'a pixel': (1, 1, 0, 5, 6, 3, 4),
@@ -268,7 +271,9 @@ def test_choice_follows_the_platform():
   )
 
 
-@pytest.mark.parametrize('case', ['same', 'halved', 'gaps', 'rest'])
+@pytest.mark.parametrize(
+  'case', ['same, rest', 'halved, rest', 'gaps, rest', 'rest']
+)
 def test_on_a_cpu_all_derivatives_have_the_layout_that_is_fast(case):
   x, kernel, _, stride, padding = draw(case, jnp.float32)
 

@@ -37,6 +37,7 @@ SHARED = {
   'ganjax.networks.convolution',
   'ganjax.networks.cpu_convolution',
   'ganjax.networks.layers',
+  'ganjax.networks.patches',
   'ganjax.networks.resample',
   'ganjax.networks.winograd',
   'ganjax.training',
