@@ -65,7 +65,11 @@ def test_input_is_timed_for_each_loader():
 @pytest.mark.slow
 def test_a_start_ends_with_the_first_step():
   sides = rehearse('start of')['sides']
-  assert set(sides) >= {'ganjax, filled cache', 'ganjax, empty cache'}
+  assert set(sides) >= {
+    f'{side}, {cache} cache'
+    for side in ('ganjax', 'train')
+    for cache in ('filled', 'empty')
+  }
   # A process imports its libraries first.
   assert sides['ganjax, filled cache']['median'] > 0.5
 
