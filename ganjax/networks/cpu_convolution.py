@@ -33,7 +33,7 @@ def convolution(images, kernel, stride, padding):
     return winograd.convolution(tiles, _kernel_of_tiles(kernel), 0)
   if _is_pixel(kernel.shape):
     return patches.convolution(images, kernel, stride, padding)
-  if stride == 1 and _has_few(kernel.shape[3], kernel.shape):
+  if stride == 1 and _suits_patches(kernel.shape, kernel.shape[3]):
     height, width = (
       side + 2 * padding - len(kernel) + 1 for side in images.shape[1:3]
     )
@@ -52,9 +52,9 @@ def suits(images, kernel, stride, padding):
     stride: in pixels.
     padding: zeros on each side.
   """
-  one = _has_few(kernel[3], kernel) or _suits_convolution(images, kernel)
+  few = _suits_patches(kernel, kernel[3])
   return (
-    (stride == 1 and one)
+    (stride == 1 and (few or _suits_convolution(images, kernel)))
     or _is_pixel(kernel)
     or _has_tiles(images, kernel, stride, padding)
   )
@@ -69,7 +69,7 @@ def transposed(features, kernel, stride, padding, size):
     return _pixels(tiles, padding)
   if stride == 1 and _suits_convolution(shape, kernel.shape):
     return winograd.transposed(features, kernel, padding, size)
-  if _is_pixel(kernel.shape) or _has_few(kernel.shape[2], kernel.shape):
+  if _suits_patches(kernel.shape, kernel.shape[2]):
     return patches.transposed(features, kernel, stride, padding, size)
   border = len(kernel) - 1 - padding
   return lax.conv_general_dilated(
@@ -93,9 +93,9 @@ def correlation(images, features, stride, padding, size):
     return _kernel_from_tiles(winograd.correlation(tiles, features, 0, 2))
   if stride == 1 and suits_correlation(kernel):
     return winograd.correlation(images, features, padding, size[0])
-  if _is_pixel(kernel) or _has_few(kernel[2], kernel):
+  if _suits_patches(kernel, kernel[2]):
     return patches.correlation(images, features, stride, padding, size)
-  if stride == 1 and _has_few(kernel[3], kernel):
+  if stride == 1 and _suits_patches(kernel, kernel[3]):
     border = size[0] - 1 - padding
     return _turned(patches.correlation(features, images, 1, border, size))
   # The zeros are added here, as XLA swaps the operands of a convolution whose
@@ -144,8 +144,9 @@ def _is_pixel(kernel):
   return kernel[:2] == (1, 1)
 
 
-def _has_few(channels, kernel):
-  return math.prod(kernel[:2]) * channels <= _PATCH
+def _suits_patches(kernel, channels):
+  few = math.prod(kernel[:2]) * channels <= _PATCH
+  return few or _is_pixel(kernel)
 
 
 def _turned(kernel):

@@ -16,7 +16,9 @@ from jax import lax
 
 def convolution(images, kernel, stride, padding):
   """Returns features [N, h, w, F]; see `ganjax.networks.convolution`."""
-  return _times(_of(images, kernel.shape[:2], stride, padding), _matrix(kernel))
+  return product(
+    _of(images, kernel.shape[:2], stride, padding), _matrix(kernel)
+  )
 
 
 def transposed(features, kernel, stride, padding, size):
@@ -26,14 +28,29 @@ def transposed(features, kernel, stride, padding, size):
   back = jax.linear_transpose(
     lambda images: _of(images, kernel.shape[:2], stride, padding), images
   )
-  return back(_times(features, _matrix(kernel).T))[0]
+  return back(product(features, _matrix(kernel).T))[0]
 
 
 def correlation(images, features, stride, padding, size):
   """Returns the kernel [k, k, C, F], the transpose of `convolution` in it."""
   rows = _flat(_of(images, size, stride, padding))
-  product = rows.T @ _flat(features)
-  return product.reshape(*size, images.shape[-1], features.shape[-1])
+  matrix = rows.T @ _flat(features)
+  return matrix.reshape(*size, images.shape[-1], features.shape[-1])
+
+
+def product(images, matrix, **options):
+  """Returns the products of pixels [..., C] and a matrix [C, F], [..., F].
+
+  The gradient of `lax.dot_general` in the matrix takes twice as long on a CPU
+  for images of four axes, of which XLA transposes copies.
+
+  Args:
+    images: of any number of axes.
+    matrix: of the same type.
+    **options: of `lax.dot`.
+  """
+  products = lax.dot(_flat(images), matrix, **options)
+  return products.reshape(*images.shape[:-1], -1)
 
 
 def _of(images, size, stride, padding):
@@ -56,11 +73,6 @@ def _of(images, size, stride, padding):
 
 def _matrix(kernel):
   return kernel.reshape(-1, kernel.shape[-1])
-
-
-def _times(images, matrix):
-  """Returns the products of pixels [N, H, W, C] and a matrix [C, F]."""
-  return (_flat(images) @ matrix).reshape(*images.shape[:-1], -1)
 
 
 def _flat(images):

@@ -129,7 +129,7 @@ def correlation(images, features, padding, size, groups=1):
   images = _points_of_images(images, padding, tile, size)
   features = _points_of_features(features, tile, size)
   product = _sum_of_products
-  if groups > 1:
+  if groups > 1:  # An axis of a single group would make XLA copy.
     product = jax.vmap(product, -2, -2)
     images, features = (
       x.reshape(*x.shape[:-1], groups, -1) for x in (images, features)
