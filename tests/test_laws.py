@@ -142,6 +142,9 @@ PURE = 5  # the last layer of which this holds
 ALLOWED = {
   # A call that XLA must not inline has to be a compiled one.
   ('networks/winograd.py', 'jax.jit'),
+  # Long to trace, and called with the same shapes in both turns of a game.
+  ('networks/convolution.py', 'jax.jit'),
+  ('networks/grouped.py', 'jax.jit'),
   # ARPACK's loop is on the host, around products that are compiled once.
   ('dynamics.py', 'jax.jit'),
   # What runs a game on a host stands beside the update rules.

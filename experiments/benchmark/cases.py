@@ -24,7 +24,7 @@ ROWS = (
     Row(case.name, 400, _of(dcgan.measured, case)) for case in dcgan_cases.CASES
   ),
   *(
-    Row(case.name, 400, _of(configured.measured, case.name))
+    Row(case.name, 600, _of(configured.measured, case.name))
     for case in configured.CASES
   ),
   Row(
@@ -45,5 +45,6 @@ ROWS = (
     )
     for side in (32, 64, 256)
   ),
-  Row('start of DCGAN-32', 400, starts.measured),
+  Row('start of DCGAN-32, filled cache', 400, _of(starts.measured, True)),
+  Row('start of DCGAN-32, empty cache', 600, _of(starts.measured, False)),
 )

@@ -12,6 +12,8 @@ are up to 40 times slower on a CPU.
 `jax.shard_map` needs check_vma=False. Meshes under plain `jax.jit` have none.
 
 On a CPU `ganjax.networks.cpu_convolution` computes them, and `lax` elsewhere.
+Each is jitted, so that it is traced and lowered once for all calls of the same
+shapes, as both turns of a game have them.
 """
 
 import functools
@@ -24,6 +26,7 @@ from ganjax.networks import cpu_convolution
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+@functools.partial(jax.jit, static_argnums=(2, 3))
 def convolution(images, kernel, stride, padding):
   """Returns features [N, h, w, F], the map of torch.nn.Conv2d without bias.
 
@@ -45,6 +48,7 @@ def convolution(images, kernel, stride, padding):
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
+@functools.partial(jax.jit, static_argnums=(2, 3, 4))
 def transposed(features, kernel, stride, padding, size=None):
   """Returns images [N, H, W, C], the linear transpose of `convolution`.
 
@@ -78,6 +82,7 @@ def transposed(features, kernel, stride, padding, size=None):
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
+@functools.partial(jax.jit, static_argnums=(2, 3, 4))
 def correlation(images, features, stride, padding, size):
   """Returns the kernel [k, k, C, F] that is the transpose in the kernel.
 

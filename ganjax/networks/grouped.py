@@ -30,6 +30,7 @@ _FEW_GROUPS = 16  # more convolutions would be slow to compile
 
 
 @jax.custom_vjp
+@jax.jit
 def convolution(images, kernel):
   """Returns features [N, H, W, F], each from the channels of its group alone.
 
@@ -53,6 +54,7 @@ def convolution(images, kernel):
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+@functools.partial(jax.jit, static_argnums=(2, 3))
 def correlation(images, features, size, groups):
   """Returns the kernel [k, k, C / groups, F] that is the transpose in it.
 

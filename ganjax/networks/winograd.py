@@ -23,7 +23,6 @@ definition is 1e-7.
 import functools
 import inspect
 import math
-import operator
 from typing import NamedTuple
 
 import jax
@@ -248,14 +247,17 @@ def _along_back(points, matrix, tile):
   if later:
     own = [_padded(x, (0, 1)) for x in own]
     later = [_padded(x, (1, 0)) for x in later]
-    own[: len(later)] = map(operator.add, own, later)
+    own[: len(later)] = map(lax.add, own, later)
   x = lax.collapse(_stacked(own, _AXIS + 1), _AXIS, _AXIS + 2)
   return lax.slice_in_dim(x, 0, length, axis=_AXIS)
 
 
 def _combined(factors, terms):
-  chosen = zip(factors, terms, strict=True)
-  return functools.reduce(operator.add, [a * x for a, x in chosen if a])
+  # By lax, since jnp would take most of the time of tracing a network.
+  chosen = [(a, x) for a, x in zip(factors, terms, strict=True) if a]
+  return functools.reduce(
+    lax.add, [lax.mul(x.dtype.type(a), x) for a, x in chosen]
+  )
 
 
 def _stacked(arrays, axis):

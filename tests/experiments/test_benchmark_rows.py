@@ -63,15 +63,12 @@ def test_input_is_timed_for_each_loader():
 
 
 @pytest.mark.slow
-def test_a_start_ends_with_the_first_step():
-  sides = rehearse('start of')['sides']
-  assert set(sides) >= {
-    f'{side}, {cache} cache'
-    for side in ('ganjax', 'train')
-    for cache in ('filled', 'empty')
-  }
+@pytest.mark.parametrize('cache', ['filled', 'empty'])
+def test_a_start_ends_with_the_first_step(cache):
+  sides = rehearse(f'start of DCGAN-32, {cache} cache')['sides']
+  assert set(sides) >= {'ganjax', 'ganjax, train'}
   # A process imports its libraries first.
-  assert sides['ganjax, filled cache']['median'] > 0.5
+  assert sides['ganjax']['median'] > 0.5
 
 
 @pytest.mark.slow
