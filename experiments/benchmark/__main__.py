@@ -58,7 +58,7 @@ _WORKDIR = flags.DEFINE_string(
 _MINUTES = flags.DEFINE_float(
   'minutes',
   None,
-  'How long all rows may take; by default 45, and 10 with --accelerator.',
+  'How long all rows may take; by default 75, and 10 with --accelerator.',
   lower_bound=0.0,
 )
 _TINY = flags.DEFINE_bool('tiny', False, 'Rehearses all at tiny sizes.')
@@ -93,7 +93,7 @@ def main():
     readme.around(_README.value)  # Says before the work what it lacks.
   minutes = _MINUTES.value
   if minutes is None:
-    minutes = 10.0 if lent else 45.0
+    minutes = 10.0 if lent else 75.0
   files = _WEIGHTS, _CONTENT, _STYLE, _DATA_DIR
   lines = schedule.run(
     path,

@@ -24,7 +24,7 @@ ROWS = (
     Row(case.name, 400, _of(dcgan.measured, case)) for case in dcgan_cases.CASES
   ),
   *(
-    Row(case.name, 600, _of(configured.measured, case.name))
+    Row(case.name, 1000, _of(configured.measured, case.name))
     for case in configured.CASES
   ),
   Row(
@@ -35,10 +35,10 @@ ROWS = (
   Row(
     'style transfer at 256, descent', 240, _of(style.descent, 256), style.NEEDS
   ),
-  Row('ring population', 120, populations.of_ring),
-  Row('population of DCGAN-16, width 32', 180, populations.of_dcgan),
+  Row('ring population', 360, populations.of_ring),
+  Row('population of DCGAN-16, width 32', 500, populations.of_dcgan),
   *(
-    Row(f'input, {name} at {side} pixels', 90, _of(row, side))
+    Row(f'input, {name} at {side} pixels', 150, _of(row, side))
     for name, row in (
       ('decoded', loading.decoded),
       ('loaders', loading.loaders),
